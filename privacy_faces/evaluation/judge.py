@@ -1,0 +1,140 @@
+"""Does the written photo still match the person? Measured on the file that was written, read back, its faces found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privacy_faces.evaluation.quality import quality
+from privacy_faces.evaluation.thresholds import ThresholdFile, threshold_for
+from privacy_faces.photos.faces import Face, FaceFinder, same_face
+from privacy_faces.photos.photo import Photo
+from privacy_faces.recognizers.ensemble import Ensemble
+
+# Frames in which faces are compared. Every recogniser's chip is smaller, so more would change nothing.
+JUDGE_FRAME = 256
+
+
+@dataclass(frozen=True)
+class FaceVerdict:
+    """What the judge measured on one face; `receipt` is its part of the receipt."""
+
+    receipt: dict[str, Any]
+
+    @property
+    def protected(self) -> bool:
+        """True only when no recogniser still matches."""
+        return bool(self.receipt["protected"])
+
+    def warnings(self) -> list[str]:
+        """What a user must be told about this face."""
+        lines = []
+        for name, result in self.receipt["recognizers"].items():
+            if result["matched"]:
+                margin = result["similarity"] - result["threshold"]
+                lines.append(
+                    f"NOT PROTECTED: {name} still matches: similarity {result['similarity']:.3f}, threshold {result['threshold']:.3f} "
+                    f"at FAR {result['far']:g} (margin {margin:.3f})"
+                )
+        if self.protected and self.receipt["evidence"] == "surrogate-only":
+            lines.append("every recognizer that judged also helped to make the change: protection against other recognizers was not measured")
+        return lines
+
+
+class Judge:
+    """Compares faces before and after with every recogniser in a list.
+
+    Args:
+        ensemble: the recognisers.
+        finder: finds the faces again in the written photo.
+        thresholds: the threshold file.
+        far: false accept rate at which a match is declared.
+
+    Raises:
+        ThresholdError: when a recogniser has no threshold at `far`.
+    """
+
+    def __init__(self, ensemble: Ensemble, finder: FaceFinder, thresholds: ThresholdFile, far: float, device: torch.device) -> None:
+        self.ensemble = ensemble
+        self.finder = finder
+        self.thresholds = {name: threshold_for(thresholds, name, far) for name in ensemble.names}
+        self.device = device
+
+    @torch.no_grad()
+    def judge(
+        self, photo: Photo, faces: Sequence[Face], written: Callable[[], Photo], copied: Callable[[], Photo], surrogates: Iterable[str]
+    ) -> list[FaceVerdict]:
+        """One verdict per face.
+
+        Args:
+            photo: the original.
+            faces: its faces.
+            written: reads the protected photo back.
+            copied: reads an unprotected copy back that was written in the same way: the clean baseline.
+            surrogates: names of the recognisers that helped to make the change.
+        """
+        before = self._embed(photo, faces)
+        baseline, _ = self._similarity(before, copied(), faces)
+        result = written()
+        after, found = self._similarity(before, result, faces)
+        helped = set(surrogates)
+        return [
+            self._verdict(face, photo, result, again, index, {name: (baseline[name][index], after[name][index]) for name in after}, helped)
+            for index, (face, again) in enumerate(zip(faces, found, strict=True))
+        ]
+
+    def _verdict(
+        self, face: Face, photo: Photo, result: Photo, again: Face | None, index: int, scores: dict[str, tuple[float, float]], helped: set[str]
+    ) -> FaceVerdict:
+        rows = {}
+        for name, (clean, similarity) in scores.items():
+            threshold = self.thresholds[name]
+            rows[name] = {
+                "similarity_before": round(clean, 4),
+                "similarity": round(similarity, 4),
+                "threshold": threshold.value,
+                "far": threshold.far,
+                "threshold_source": threshold.source,
+                "matched": threshold.matched(similarity),
+                "role": "surrogate" if name in helped else "held-out",
+            }
+        held_out = any(row["role"] == "held-out" for row in rows.values())
+        return FaceVerdict(
+            {
+                "index": index,
+                "box": [round(float(value), 1) for value in face.box],
+                "detection_score": round(face.score, 4),
+                "detected_after": again is not None,
+                "recognizers": rows,
+                "target": None,
+                "quality": quality(face.frame(photo.rgb, JUDGE_FRAME), face.frame(result.rgb, JUDGE_FRAME)),
+                "protected": not any(row["matched"] for row in rows.values()),
+                "evidence": "held-out" if held_out else "surrogate-only",
+            }
+        )
+
+    def _similarity(self, before: dict[str, Tensor], photo: Photo, faces: Sequence[Face]) -> tuple[dict[str, list[float]], list[Face | None]]:
+        """Similarity of each face to itself in another version of the photo, and the face that the detector found there.
+
+        Where it finds none, the recogniser gets the original's landmarks: an attacker can crop by hand.
+        """
+        candidates = self.finder.find(photo.rgb)
+        found = [same_face(face, candidates) for face in faces]
+        after = self._embed(photo, [again or face for again, face in zip(found, faces, strict=True)])
+        return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}, found
+
+    def _embed(self, photo: Photo, faces: Sequence[Face]) -> dict[str, Tensor]:
+        frames, landmarks = frame_tensors(photo, faces, JUDGE_FRAME, self.device)
+        return self.ensemble.embed(frames, landmarks)
+
+
+def frame_tensors(photo: Photo, faces: Sequence[Face], size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Frames (N, 3, S, S) in [0, 1] and landmarks (N, 68, 2) in frame pixels of some faces of a photo."""
+    frames = np.stack([face.frame(photo.rgb, size) for face in faces])
+    landmarks = np.stack([face.frame_landmarks(size) for face in faces])
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().to(device), torch.from_numpy(landmarks).float().to(device)

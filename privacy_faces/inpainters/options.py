@@ -1,0 +1,29 @@
+"""The options of the built-in inpainters."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from privacy_faces.options import Options
+
+
+class ClassicalOptions(Options):
+    """Options of `classical`."""
+
+    algorithm: Literal["telea", "navier-stokes", "biharmonic"] = Field("telea", description="biharmonic is the smoothest, and takes seconds a face")
+    radius: float = Field(0.02, gt=0, le=0.2, description="neighbourhood that telea and navier-stokes read, as a share of the frame's side")
+
+
+class StableDiffusionOptions(Options):
+    """Options of `stable-diffusion`."""
+
+    model: str = Field("stable-diffusion-v1-5/stable-diffusion-inpainting", description="hub id, or a folder written by save_pretrained")
+    revision: str = Field("main", description="branch, tag or commit of the hub repository")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="auto: float16 on CUDA, float32 elsewhere")
+    size: int = Field(512, ge=64, le=2048, multiple_of=8, description="side that the pipeline works at, in pixels")
+    steps: int = Field(50, ge=1, le=1000, description="denoising steps")
+    guidance: float = Field(7.5, ge=0, le=50, description="classifier-free guidance scale")
+    prompt: str = Field("", description="what to paint")
+    strength: float = Field(1.0, gt=0, le=1, description="how much of the noise schedule is run over the hole; 1 forgets what was there")

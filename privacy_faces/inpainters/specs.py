@@ -1,0 +1,14 @@
+"""What the built-in inpainters are called; light to import: a listing needs neither torch nor pydantic."""
+
+from __future__ import annotations
+
+from privacy_faces.registry import Spec
+
+CLASSICAL = Spec("OpenCV or biharmonic inpainting; no model", "privacy_faces.inpainters.options:ClassicalOptions", "privacy_faces.inpainters.classical:Classical")
+STABLE_DIFFUSION = Spec(
+    "Stable Diffusion inpainting through diffusers",
+    "privacy_faces.inpainters.options:StableDiffusionOptions",
+    "privacy_faces.inpainters.stable_diffusion:StableDiffusion",
+    weights=("stable-diffusion-inpainting",),
+    seeded=True,
+)

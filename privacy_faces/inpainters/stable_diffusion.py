@@ -1,0 +1,78 @@
+"""Stable Diffusion inpainting (Rombach et al., CVPR 2022), or any other pipeline that diffusers' AutoPipelineForInpainting knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from privacy_faces.inpainters.base import Inpainter
+from privacy_faces.inpainters.options import StableDiffusionOptions
+from privacy_faces.weights.manifest import weight
+from privacy_faces.weights.store import MissingWeightError, hub_snapshot, missing, sha256_of
+
+if TYPE_CHECKING:
+    from privacy_faces.methods.context import Context
+
+_WEIGHT_ID = "stable-diffusion-inpainting"
+
+
+class StableDiffusion(Inpainter):
+    """The inpainter `stable-diffusion`. It never downloads: missing weights are an error that says how to get them."""
+
+    options: StableDiffusionOptions
+
+    def __init__(self, options: StableDiffusionOptions, context: Context) -> None:
+        super().__init__(options, context)
+        folder = _folder(options)
+        # Imported only once the weights are known to be here: it takes seconds.
+        from diffusers import AutoPipelineForInpainting
+
+        dtype = {"auto": "float16" if context.device.type == "cuda" else "float32"}.get(options.dtype, options.dtype)
+        # The safety checker answers with black pictures when it misjudges a face.
+        without = {"safety_checker": None} if "safety_checker" in json.loads((folder / "model_index.json").read_text(encoding="utf-8")) else {}
+        self.pipeline = AutoPipelineForInpainting.from_pretrained(
+            folder, torch_dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **without
+        ).to(context.device)
+        self.weight_records = [
+            {"id": f"{options.model}/{path.relative_to(folder)}", "sha256": sha256_of(path)} for path in sorted(folder.glob("*/*.safetensors"))
+        ]
+
+    def fill(self, frames: Tensor, masks: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Frames painted by the pipeline at its own resolution, all faces in one batch."""
+        size = (self.options.size, self.options.size)
+        painted: Tensor = self.pipeline(
+            prompt=[self.options.prompt] * len(frames),
+            image=interpolate(frames, size, mode="bilinear", antialias=True),
+            mask_image=interpolate(masks.float(), size, mode="nearest-exact"),
+            height=self.options.size,
+            width=self.options.size,
+            num_inference_steps=self.options.steps,
+            guidance_scale=self.options.guidance,
+            strength=self.options.strength,
+            generator=list(generators),
+            output_type="pt",
+        ).images
+        return interpolate(painted.float(), frames.shape[-2:], mode="bilinear", antialias=True)
+
+
+def _folder(options: StableDiffusionOptions) -> Path:
+    """Where the pipeline lies on this machine."""
+    folder = Path(options.model)
+    if folder.is_dir():
+        if not (folder / "model_index.json").is_file():
+            raise ValueError(f"Expected a diffusers pipeline (a folder with model_index.json) at {folder}. Write one with pipeline.save_pretrained.")
+        return folder
+    if snapshot := hub_snapshot(options.model, options.revision):
+        return snapshot
+    if options.model == weight(_WEIGHT_ID).origin:
+        raise MissingWeightError(missing(weight(_WEIGHT_ID)))
+    raise MissingWeightError(
+        f"The model {options.model!r} (revision {options.revision}) is neither a folder nor in the hub's cache on this machine. "
+        f"Get it: hf download {options.model} --revision {options.revision}"
+    )

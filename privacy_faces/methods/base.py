@@ -1,0 +1,115 @@
+"""The method contract: a batch of frames in, protected frames out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from privacy_faces.options import Options
+
+if TYPE_CHECKING:
+    from privacy_faces.methods.context import Context
+
+
+class MethodError(ValueError):
+    """A method that returned something other than protected frames."""
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """What a method sees.
+
+    Attributes:
+        frames: (N, 3, S, S) in [0, 1].
+        landmarks: (N, 68, 2) in frame pixels, (x, y).
+        regions: name -> (N, 1, S, S) boolean masks; names in `photos.regions.REGIONS`.
+        seeds: N integers, one per frame; randomness drawn from them does not depend on the batch.
+    """
+
+    frames: Tensor
+    landmarks: Tensor
+    regions: dict[str, Tensor]
+    seeds: Sequence[int]
+
+    def generators(self) -> list[torch.Generator]:
+        """One CPU generator per frame, freshly seeded."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
+    def __getitem__(self, index: int) -> FrameBatch:
+        """The batch that holds only frame `index`."""
+        one = slice(index, index + 1)
+        return FrameBatch(self.frames[one], self.landmarks[one], {name: mask[one] for name, mask in self.regions.items()}, self.seeds[one])
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What a method returns.
+
+    Attributes:
+        frames: (N, 3, S, S) in [0, 1].
+        mask: (N, 1, S, S) boolean: where the frames may differ from the original.
+        paste: "replace": the masked pixels are put in the photo's place (inpainting, redaction); "difference": the change is added to the photo, whose own
+            detail stays (makeup, noise).
+        feather: width of the soft edge inside the mask, as a share of the frame's side.
+        details: one dict per frame for the receipt (what the method decided for this face).
+    """
+
+    frames: Tensor
+    mask: Tensor
+    paste: Literal["replace", "difference"]
+    feather: float = 0.0
+    details: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+class Method(ABC):
+    """Changes faces. A subclass writes `protect`; calling the object checks what went in and what came out.
+
+    Args:
+        options: an instance of the option model in the method's spec.
+        context: device and recognisers.
+    """
+
+    #: Names of the recognisers that help to make the change; the judge calls all others held-out.
+    surrogates: tuple[str, ...] = ()
+
+    def __init__(self, options: Options, context: Context) -> None:
+        self.options = options
+        self.context = context
+
+    @abstractmethod
+    def protect(self, batch: FrameBatch) -> Protection:
+        """Protected frames for a batch; opens no file, finds no face, judges nothing."""
+
+    def weight_records(self) -> list[dict[str, str]]:
+        """[{"id", "sha256"}, ...] of weights that only this method loaded."""
+        return []
+
+    def __call__(self, batch: FrameBatch) -> Protection:
+        """`protect`, checked: shapes and finite values; frames clamped to [0, 1] and equal to the original outside the mask.
+
+        Raises:
+            ValueError: for a malformed batch.
+            MethodError: for a malformed result, or one in which some face did not change at all.
+        """
+        shape = batch.frames.shape
+        if batch.frames.ndim != 4 or shape[1] != 3 or shape[2] != shape[3] or not shape[0]:
+            raise ValueError(f"Invalid frames shape, we expect (N, 3, S, S). Got: {tuple(shape)}.")
+        if batch.landmarks.shape != (shape[0], 68, 2):
+            raise ValueError(f"Invalid landmarks shape, we expect ({shape[0]}, 68, 2). Got: {tuple(batch.landmarks.shape)}.")
+        result = self.protect(batch)
+        name = type(self).__name__
+        if result.frames.shape != shape or result.mask.shape != (shape[0], 1, *shape[2:]) or not bool(result.frames.isfinite().all()):
+            raise MethodError(
+                f"{name} must return finite frames {tuple(shape)} and a mask {(shape[0], 1, *shape[2:])}. "
+                f"Got: {tuple(result.frames.shape)} and {tuple(result.mask.shape)}."
+            )
+        frames = torch.where(result.mask, result.frames.detach().clamp(0, 1), batch.frames)
+        unchanged = [index for index in range(shape[0]) if torch.equal(frames[index], batch.frames[index])]
+        if unchanged:
+            raise MethodError(f"{name} left face {unchanged[0] + 1} unchanged, so nothing was protected. Try other options or another method.")
+        return replace(result, frames=frames)

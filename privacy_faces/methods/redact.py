@@ -1,0 +1,61 @@
+"""Redaction of the face oval: the baselines that everyone knows."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch.nn.functional as F
+from kornia.filters import gaussian_blur2d
+from torch import Tensor
+
+from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.methods.options import BlurOptions, FillOptions, PixelateOptions
+
+
+class Redaction(Method):
+    """Covers the whole face oval with something made from the frame alone."""
+
+    @abstractmethod
+    def cover(self, batch: FrameBatch) -> Tensor:
+        """Frames (N, 3, S, S) to show inside the oval."""
+
+    def protect(self, batch: FrameBatch) -> Protection:
+        """The cover inside the face oval."""
+        return Protection(self.cover(batch), batch.regions["face"], "replace", feather=0.01)
+
+
+class Blur(Redaction):
+    """Gaussian blur."""
+
+    options: BlurOptions
+
+    def cover(self, batch: FrameBatch) -> Tensor:
+        """Frames convolved with a Gaussian of standard deviation `sigma` times the frame's side."""
+        sigma = self.options.sigma * batch.frames.shape[-1]
+        kernel = 2 * round(3 * sigma) + 1
+        return gaussian_blur2d(batch.frames, (kernel, kernel), (sigma, sigma), border_type="replicate")
+
+
+class Pixelate(Redaction):
+    """Mosaic."""
+
+    options: PixelateOptions
+
+    def cover(self, batch: FrameBatch) -> Tensor:
+        """Frames whose square cells each show their mean colour."""
+        cells = F.interpolate(batch.frames, (self.options.cells, self.options.cells), mode="area")
+        return F.interpolate(cells, batch.frames.shape[-2:], mode="nearest-exact")
+
+
+class Fill(Redaction):
+    """One flat colour."""
+
+    options: FillOptions
+
+    def cover(self, batch: FrameBatch) -> Tensor:
+        """Black frames, or frames in the mean colour of each face's skin."""
+        if self.options.color == "black":
+            return batch.frames.new_zeros(batch.frames.shape)
+        skin = batch.regions["skin"].to(batch.frames.dtype)
+        mean = (batch.frames * skin).sum((2, 3), keepdim=True) / skin.sum((2, 3), keepdim=True).clamp(min=1)
+        return mean.expand_as(batch.frames)

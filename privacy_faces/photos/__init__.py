@@ -1,0 +1,1 @@
+"""Read and write photos, find faces, cut upright frames, paste protected frames back."""

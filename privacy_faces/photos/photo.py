@@ -1,0 +1,195 @@
+"""A photo as two aligned arrays: `rgb`, what detectors and methods see, and `native`, the samples its file holds.
+
+Keeping both lets a pixel that no method touched go back to the file bit for bit, whatever the file's colour model.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms
+
+log = logging.getLogger(__name__)
+
+Samples = npt.NDArray[np.unsignedinteger[Any]]
+
+# The colour models each file format can hold; all of them with 8 bits per sample.
+MODES_OF_FORMAT = {
+    "JPEG": ("L", "RGB", "CMYK"),
+    "PNG": ("L", "LA", "RGB", "RGBA"),
+    "WEBP": ("RGB", "RGBA"),
+    "TIFF": ("L", "LA", "RGB", "RGBA", "CMYK"),
+    "BMP": ("L", "RGB", "RGBA"),
+}
+FORMATS_WITH_16_BITS = ("PNG", "TIFF")
+COLOUR_CHANNELS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3, "CMYK": 4}  # without alpha
+
+# EXIF is kept by list: any other tag may hold or point to a picture of the old face (thumbnails, previews, Photoshop layers).
+Tag = ExifTags.Base
+KEPT_EXIF_TAGS = (
+    Tag.ImageDescription, Tag.Make, Tag.Model, Tag.XResolution, Tag.YResolution, Tag.ResolutionUnit, Tag.Software, Tag.DateTime,
+    Tag.Artist, Tag.HostComputer, Tag.Rating, Tag.Copyright, Tag.XPTitle, Tag.XPComment, Tag.XPAuthor, Tag.XPKeywords, Tag.XPSubject,
+)  # fmt: skip
+# JPEG and PNG pictures embedded in XMP, which has to write them in base64.
+XMP_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo)(?:[A-Za-z0-9+/=\s]|&#x[aAdD];)*")
+XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
+
+# Out-of-gamut colours are clipped, all others keep their hue; black point compensation keeps shadows apart in print profiles.
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+
+
+class PhotoError(ValueError):
+    """A photo that cannot be read or written; the message is the reason shown to the user."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What `keep_metadata` writes back: already safe, that is upright and without any embedded picture of the old face."""
+
+    exif: bytes = b""  # "Exif\0\0" and a TIFF block, as Pillow writes it
+    xmp: bytes = b""  # an XML packet
+
+    @classmethod
+    def safe(cls, exif: Image.Exif, xmp: object, width: int, height: int) -> Metadata:
+        """The safe part of a file's EXIF and XMP (bytes, or something else where it has none), for the upright photo of this size."""
+        upright = XMP_ORIENTATION.sub(rb"\g<1>1", XMP_PICTURE.sub(b"", xmp)) if isinstance(xmp, bytes) else b""
+        try:
+            return cls(_safe_exif(exif, width, height), upright)
+        except Exception as error:  # as wide as what Pillow raises on damaged EXIF
+            log.warning("the EXIF block is damaged (%s); it cannot be kept in the protected photo", error)
+            return cls(xmp=upright)
+
+
+def _safe_exif(exif: Image.Exif, width: int, height: int) -> bytes:
+    kept = Image.Exif()
+    for tag in KEPT_EXIF_TAGS:
+        if tag in exif:
+            kept[tag] = exif[tag]
+    # Without the maker note, where cameras put previews; its offsets would point nowhere anyway.
+    camera = {tag: value for tag, value in exif.get_ifd(ExifTags.IFD.Exif).items() if tag not in (Tag.MakerNote, ExifTags.IFD.Interop)}
+    camera.update({tag: size for tag, size in ((Tag.ExifImageWidth, width), (Tag.ExifImageHeight, height)) if tag in camera})
+    for directory, values in ((ExifTags.IFD.Exif, camera), (ExifTags.IFD.GPSInfo, exif.get_ifd(ExifTags.IFD.GPSInfo))):
+        if values:
+            kept[directory] = dict(values)
+    if not len(kept):
+        return b""
+    kept[Tag.Orientation] = 1
+    return kept.tobytes()
+
+
+NO_METADATA = Metadata()
+
+
+@dataclass(frozen=True, eq=False)  # eq: arrays have no single truth value, so photos compare by identity
+class Photo:
+    """One upright photo. Treat the arrays as read-only: `with_rgb` compares against `rgb` to find what changed.
+
+    rgb: (H, W, 3) uint8 or uint16, EXIF orientation applied, alpha dropped; in the file's own RGB space, sRGB for CMYK files.
+    native: (H, W) or (H, W, C), same dtype, upright, in the colour model `mode`.
+    lossless: WebP only, whether the file was (and so will be) coded without loss.
+    """
+
+    rgb: Samples
+    native: Samples
+    mode: str
+    format: str
+    icc_profile: bytes | None = None
+    metadata: Metadata = NO_METADATA
+    lossless: bool = True
+
+    @classmethod
+    def from_native(
+        cls,
+        native: Samples,
+        mode: str,
+        format: str,
+        *,
+        icc_profile: bytes | None = None,
+        metadata: Metadata = NO_METADATA,
+        lossless: bool = True,
+    ) -> Photo:
+        """The photo of the upright samples `native`, its `rgb` computed from them."""
+        native = np.ascontiguousarray(native)
+        samples = native.reshape(*native.shape[:2], -1)[..., : COLOUR_CHANNELS[mode]]
+        if mode == "CMYK" and icc_profile and _cmyk_transforms(icc_profile) is None:
+            log.warning("the colour profile of this CMYK photo cannot convert CMYK; using the plain CMYK formula, as viewers do")
+        return cls(_rgb_of(samples, mode, icc_profile), native, mode, format, icc_profile, metadata, lossless)
+
+    @property
+    def height(self) -> int:
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.rgb.shape[1])
+
+    def with_rgb(self, rgb: Samples) -> Photo:
+        """The photo that shows `rgb`, (H, W, 3) of the same dtype; a pixel equal to its old rgb keeps its native samples bit for bit.
+
+        Changed pixels are converted to the native colour model: luma for L and LA, the inverse of the conversion used on
+        reading for CMYK; alpha stays. `rgb` of the result is what the file will show, so gray where the file is gray.
+        Raises ValueError when shape or dtype differ from this photo's.
+        """
+        if rgb.shape != self.rgb.shape or rgb.dtype != self.rgb.dtype:
+            raise ValueError(f"expected rgb of shape {self.rgb.shape} and {self.rgb.dtype}, got {rgb.shape} and {rgb.dtype}")
+        changed = (rgb != self.rgb).any(axis=-1)
+        if not changed.any():
+            return self
+        native = self.native.copy()
+        samples = native.reshape(self.height, self.width, -1)[..., : COLOUR_CHANNELS[self.mode]]  # a view of `native`
+        samples[changed] = _native_of(rgb[changed], self.mode, self.icc_profile)
+        shown = self.rgb.copy()
+        shown[changed] = _rgb_of(samples[changed], self.mode, self.icc_profile)
+        return replace(self, rgb=shown, native=native)
+
+
+def _rgb_of(samples: Samples, mode: str, icc_profile: bytes | None) -> Samples:
+    """(..., C) colour samples of `mode` to (..., 3) RGB, same dtype."""
+    if mode == "CMYK":
+        return _convert(samples, "CMYK", "RGB", icc_profile)
+    if COLOUR_CHANNELS[mode] == 1:
+        return np.repeat(samples, 3, axis=-1)
+    return np.ascontiguousarray(samples)
+
+
+def _native_of(rgb: Samples, mode: str, icc_profile: bytes | None) -> Samples:
+    """(N, 3) RGB to (N, C) colour samples of `mode`, same dtype."""
+    if mode == "CMYK":
+        return _convert(rgb, "RGB", "CMYK", icc_profile)
+    if COLOUR_CHANNELS[mode] == 1:
+        # ITU-R BT.601 luma in 16-bit fixed point, as in Pillow. The weights sum to 65536, so gray stays exactly itself.
+        wide = rgb.astype(np.uint32)
+        luma = (wide[:, 0] * 19595 + wide[:, 1] * 38470 + wide[:, 2] * 7471 + 32768) >> 16
+        return luma[:, None].astype(rgb.dtype)
+    return rgb
+
+
+def _convert(samples: Samples, source: str, target: str, icc_profile: bytes | None) -> Samples:
+    """(..., C) uint8 between "CMYK" and "RGB": through the file's CMYK profile to sRGB where it has one, else Pillow's formula."""
+    flat = np.ascontiguousarray(samples).reshape(1, -1, samples.shape[-1])
+    image = Image.frombytes(source, (flat.shape[1], 1), flat.tobytes())
+    transforms = _cmyk_transforms(icc_profile)
+    converted = image.convert(target) if transforms is None else ImageCms.applyTransform(image, transforms[target])
+    return np.asarray(converted).reshape(*samples.shape[:-1], -1)
+
+
+def _cmyk_transforms(icc_profile: bytes | None) -> dict[str, ImageCms.ImageCmsTransform] | None:
+    """The profile's transforms by target, "RGB" (sRGB) and "CMYK"; None when there is no profile that converts CMYK both ways."""
+    if not icc_profile:
+        return None
+    srgb = ImageCms.createProfile("sRGB")
+    try:
+        cmyk = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+        return {
+            "RGB": ImageCms.buildTransform(cmyk, srgb, "CMYK", "RGB", _INTENT, _FLAGS),
+            "CMYK": ImageCms.buildTransform(srgb, cmyk, "RGB", "CMYK", _INTENT, _FLAGS),
+        }
+    except (OSError, ImageCms.PyCMSError):  # damaged, or a profile for another colour model
+        return None

@@ -1,0 +1,182 @@
+"""Encode a `Photo` in its own file format, and write files so that a crash never leaves half of one."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, PngImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffTags import LONG
+
+from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, NO_METADATA, Metadata, Photo, PhotoError
+
+QUALITY = 95  # of JPEG and lossy WebP
+DEFLATE_LEVEL = 6
+TIFF_STRIP_BYTES = 1 << 18  # small strips let viewers show part of a large photo
+BMP_PLAIN_HEADER, BMP_V5_HEADER = 40, 124
+
+Tag = ExifTags.Base
+
+
+def encode_photo(photo: Photo, keep_metadata: bool = False) -> bytes:
+    """The bytes of the photo's file, in its own format and colour model; the same photo always gives the same bytes.
+
+    The colour profile is always kept. `keep_metadata` adds EXIF (upright, no thumbnail) and XMP, where the format can carry them.
+    Raises PhotoError when the format cannot hold the photo or its metadata.
+    """
+    bits = 8 * photo.native.itemsize
+    if photo.mode not in MODES_OF_FORMAT.get(photo.format, ()) or (bits != 8 and photo.format not in FORMATS_WITH_16_BITS):
+        raise PhotoError(f"expected a photo that {photo.format} can hold, got {bits}-bit {photo.mode}; write it as PNG or TIFF")
+    try:
+        return _ENCODERS[photo.format](photo, photo.metadata if keep_metadata else NO_METADATA)
+    except (OSError, ValueError, struct.error) as error:  # such as a picture or a metadata block beyond the limits of the format
+        hint = "leave out --keep-metadata, or write it as PNG" if keep_metadata else "write it as PNG or TIFF"
+        raise PhotoError(f"expected a photo that {photo.format} can hold, found that it cannot ({error}); {hint}") from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, all of it or nothing: a reader sees the old file or the new one, also after a crash or a full disk.
+
+    Written to a hidden file of the same folder first. One that a killed run left for this target is removed. Raises PhotoError.
+    """
+    # Not named after the target: that name may already have the longest length a file system allows.
+    prefix = f".privacy-faces-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}-"
+    temporary = path.parent / f"{prefix}{secrets.token_hex(4)}.partial"
+    try:
+        for leftover in path.parent.glob(f"{prefix}*.partial"):
+            leftover.unlink(missing_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:  # also on Ctrl-C
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        found = error.strerror or error
+        raise PhotoError(f"expected to write {path}, found: {found}; check the output folder and its free space") from error
+    if hasattr(os, "O_DIRECTORY"):  # not on Windows
+        # The new name itself lasts through a power cut only once its folder is on disk, which some network file systems cannot promise.
+        with suppress(OSError):
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _save(photo: Photo, **options: Any) -> bytes:
+    """Encoded by Pillow; options that are empty are left out."""
+    file = io.BytesIO()
+    image = Image.frombytes(photo.mode, (photo.width, photo.height), photo.native.tobytes())
+    image.save(file, photo.format, icc_profile=photo.icc_profile, **{name: value for name, value in options.items() if value != b""})
+    return file.getvalue()
+
+
+def _jpeg(photo: Photo, metadata: Metadata) -> bytes:
+    # 4:4:4: halved colour resolution would smear the face's colours. CMYK is never subsampled.
+    return _save(photo, quality=QUALITY, subsampling="4:4:4", exif=metadata.exif, xmp=metadata.xmp)
+
+
+def _webp(photo: Photo, metadata: Metadata) -> bytes:
+    # exact: keep the colours under transparent pixels.
+    return _save(photo, quality=QUALITY, lossless=photo.lossless, exact=True, exif=metadata.exif, xmp=metadata.xmp)
+
+
+def _png(photo: Photo, metadata: Metadata) -> bytes:
+    if photo.native.itemsize == 1:
+        text = PngImagePlugin.PngInfo()
+        if metadata.xmp:
+            text.add_itxt("XML:com.adobe.xmp", metadata.xmp)
+        return _save(photo, pnginfo=text, exif=metadata.exif, compress_level=DEFLATE_LEVEL)
+    # Pillow cannot write 16-bit colour, so the few chunks are written here (PNG specification, sections 5 and 9).
+    colour_type = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[photo.mode]
+    rows = np.ascontiguousarray(photo.native, ">u2").reshape(photo.height, -1).view(np.uint8)
+    step = rows.shape[1] // photo.width
+    filtered = np.empty((photo.height, 1 + rows.shape[1]), np.uint8)
+    filtered[:, 0] = 1  # filter "Sub": each byte minus that of the pixel before, modulo 256
+    filtered[:, 1 : 1 + step] = rows[:, :step]
+    np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, 1 + step :])
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", photo.width, photo.height, 16, colour_type, 0, 0, 0))]
+    if photo.icc_profile:
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc_profile)))
+    if metadata.exif:
+        chunks.append((b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
+    if metadata.xmp:
+        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), DEFLATE_LEVEL)), (b"IEND", b"")]
+    packed = (struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def _tiff(photo: Photo, metadata: Metadata) -> bytes:
+    """Little-endian TIFF 6.0 with deflated strips; written here because Pillow has no 16-bit colour and tifffile no EXIF."""
+    samples = photo.native.reshape(photo.height, photo.width, -1).astype(photo.native.dtype.newbyteorder("<"), copy=False)
+    channels = samples.shape[2]
+    rows = max(1, TIFF_STRIP_BYTES // (photo.width * channels * samples.itemsize))
+    strips = []
+    for top in range(0, photo.height, rows):
+        strip = samples[top : top + rows]
+        differences = np.concatenate([strip[:, :1], np.diff(strip, axis=1)], axis=1)  # predictor 2, modulo 2**bits (section 14)
+        strips.append(zlib.compress(differences.tobytes(), DEFLATE_LEVEL))
+    ifd = ImageFileDirectory_v2()
+    if metadata.exif:
+        exif = Image.Exif()
+        exif.load(metadata.exif)
+        for tag in exif:
+            directory = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+            ifd[tag] = exif.get_ifd(tag) if directory else exif[tag]
+    if metadata.xmp:
+        ifd[700] = metadata.xmp
+    if photo.icc_profile:
+        ifd[Tag.InterColorProfile] = photo.icc_profile
+    ifd[Tag.ImageWidth], ifd[Tag.ImageLength], ifd[Tag.SamplesPerPixel] = photo.width, photo.height, channels
+    ifd[Tag.BitsPerSample] = (8 * samples.itemsize,) * channels
+    ifd[Tag.Compression], ifd[Tag.Predictor] = 8, 2
+    ifd[Tag.PhotometricInterpretation] = {"L": 1, "LA": 1, "RGB": 2, "RGBA": 2, "CMYK": 5}[photo.mode]
+    if photo.mode in ("LA", "RGBA"):
+        ifd[338] = 2  # ExtraSamples: alpha, not multiplied into the colours
+    ifd[Tag.RowsPerStrip] = rows
+    for tag in (Tag.StripOffsets, Tag.StripByteCounts):
+        ifd.tagtype[tag] = LONG
+    ifd[Tag.StripByteCounts] = tuple(map(len, strips))
+    # Relative to the end of the directory: `tobytes` adds where that will be.
+    ifd[Tag.StripOffsets] = tuple(int(offset) for offset in np.cumsum([0, *map(len, strips[:-1])]))
+    return b"II*\0\x08\0\0\0" + ifd.tobytes(8) + b"".join(strips)
+
+
+def _bmp(photo: Photo, _metadata: Metadata) -> bytes:
+    """BMP carries no EXIF or XMP; alpha and a colour profile need its version 5 header, which Pillow does not write."""
+    samples = photo.native.reshape(photo.height, photo.width, -1)
+    channels = samples.shape[2]
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]
+    rows = np.zeros((photo.height, -(-photo.width * channels // 4) * 4), np.uint8)  # padded to whole 32-bit words
+    rows[:, : photo.width * channels] = samples[::-1, :, order].reshape(photo.height, -1)  # bottom row first
+    palette = b"".join(bytes((gray, gray, gray, 0)) for gray in range(256)) if channels == 1 else b""
+    profile = photo.icc_profile or b""
+    size = BMP_V5_HEADER if profile or photo.mode == "RGBA" else BMP_PLAIN_HEADER
+    compression = 3 if photo.mode == "RGBA" else 0  # channels by bit mask, or plain
+    header = struct.pack("<IiiHHIIiiII", size, photo.width, photo.height, 1, 8 * channels, compression, rows.size, 0, 0, 0, 0)
+    offset = 14 + size + len(palette)
+    if size == BMP_V5_HEADER:
+        masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000 if photo.mode == "RGBA" else 0)
+        colour_space = b"DEBM" if profile else b"BGRs"  # 'MBED' or 'sRGB', little-endian
+        profile_offset = offset - 14 + rows.size if profile else 0
+        header += struct.pack("<4I4s48xIIII", *masks, colour_space, 4, profile_offset, len(profile), 0)
+    body = header + palette + rows.tobytes() + profile
+    return struct.pack("<2sIHHI", b"BM", 14 + len(body), 0, 0, offset) + body
+
+
+_ENCODERS: dict[str, Callable[[Photo, Metadata], bytes]] = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp}

@@ -1,0 +1,1 @@
+"""Recognisers: the contract, and one file per family."""

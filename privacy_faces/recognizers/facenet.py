@@ -1,0 +1,69 @@
+"""FaceNet (Schroff et al., CVPR 2015) as Inception-ResNet v1 from facenet-pytorch; 160 x 160 chips, 512-D."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from privacy_faces.recognizers.alignment import Template
+from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.weights.store import read_state_dict, records, verified
+
+if TYPE_CHECKING:
+    from privacy_faces.methods.context import Context
+    from privacy_faces.recognizers.options import FaceNetOptions
+
+_LEFT_EYE, _RIGHT_EYE, _MOUTH = tuple(range(36, 42)), tuple(range(42, 48)), (48, 54)
+
+
+class FaceNet(Recognizer):
+    """The recogniser `facenet`.
+
+    It was trained on MTCNN boxes stretched to 160 x 160. The template puts the eyes and the mouth where they lie in such boxes on average (measured on
+    20 portraits, made symmetric), so that the alignment is a fixed, differentiable warp.
+    """
+
+    name = "facenet"
+    embedding_size = 512
+    template = Template(size=160, groups=(_LEFT_EYE, _RIGHT_EYE, _MOUTH), points=((44.3, 62.1), (115.7, 62.1), (80.0, 116.8)), eye_distance=71.4)
+
+    def __init__(self, options: FaceNetOptions, context: Context) -> None:
+        super().__init__()
+        weights = f"facenet-{options.weights}"
+        (path,) = verified(weights)
+        self.network = inception_resnet_v1()
+        self.weight_records = records(weights)
+        # The classification layer over the training identities is of no use for embeddings.
+        state = {name: tensor for name, tensor in read_state_dict(path).items() if not name.startswith("logits.")}
+        self.network.load_state_dict(state)
+        self.freeze()
+        self.to(context.device)
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """`block8.branch1`, the layer that PrivacyPreservingDiffusion reads."""
+        layer: nn.Module = self.network.block8.branch1
+        return layer
+
+    def features(self, chips: Tensor) -> Tensor:
+        """Embeddings (N, 512), already of unit length, of chips (N, 3, 160, 160) in [0, 1]."""
+        # facenet-pytorch's fixed standardisation: (x - 127.5) / 128 with x in 0..255.
+        output: Tensor = self.network((chips * 255 - 127.5) / 128)
+        return output
+
+
+def inception_resnet_v1() -> nn.Module:
+    """The architecture with random weights.
+
+    Raises:
+        ValueError: when facenet-pytorch is not installed, with the command that installs it.
+    """
+    try:
+        from facenet_pytorch import InceptionResnetV1
+    except ImportError as error:
+        raise ValueError(
+            "The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install --no-deps facenet-pytorch"
+        ) from error
+    network: nn.Module = InceptionResnetV1(pretrained=None, classify=False)
+    return network

@@ -1,0 +1,251 @@
+"""Many photos: find them, keep their tree, skip what is done, isolate what fails, write atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy_faces.anonymizer import Anonymizer, Journey, warnings_of
+from privacy_faces.photos.photo import Photo
+from privacy_faces.photos.read import photo_from_array, read_photo
+from privacy_faces.photos.write import write_atomic
+
+log = logging.getLogger(__name__)
+
+# What a folder is searched for. Formats that cannot be read are listed too, so that they fail by name instead of being passed over.
+PHOTO_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .dib .gif .heic .heif .avif .jxl .jp2 .psd .svg .dng .cr2 .cr3 .nef .arw .raf .orf .rw2".split()
+)
+SAMPLE = "astronaut.png"
+
+
+class InputError(ValueError):
+    """Inputs or an output folder that cannot work together; nothing was done."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo to do: where it comes from (None: the sample photo), its name for the user, and where results go."""
+
+    source: Path | None
+    name: str
+    target: Path
+    receipt: Path
+    masks: Path
+
+    def read(self) -> tuple[Photo, str]:
+        """The photo and the sha256 of its content."""
+        if self.source is None:
+            from skimage.data import astronaut
+
+            image = astronaut()
+            return photo_from_array(image), hashlib.sha256(image.tobytes()).hexdigest()
+        photo = read_photo(self.source)
+        return photo, self.digest()
+
+    def digest(self) -> str:
+        """The sha256 of the input, without decoding it."""
+        if self.source is None:
+            return self.read()[1]
+        with self.source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The photos of some inputs, and the files in the folders that are none."""
+
+    jobs: list[Job]
+    ignored: list[str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo: "done", "skipped" (already done with these options) or "failed" (with the reason)."""
+
+    job: Job
+    status: str
+    reason: str | None = None
+    receipt: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def described(self) -> dict[str, Any]:
+        """For run.json."""
+        return {"input": self.job.name, "output": str(self.job.target), "status": self.status, "reason": self.reason, "warnings": self.warnings}
+
+
+def collect(inputs: Sequence[Path], output: Path) -> Collection:
+    """The photos to do, in order of name; folders are searched to the bottom and keep their tree under `output`.
+
+    Raises:
+        InputError: when a result would overwrite an input, two inputs would share a result, or folders hold no photo.
+    """
+    if not inputs:
+        return Collection([_job(None, SAMPLE, Path(SAMPLE), output)], [])
+    found: list[tuple[Path, Path]] = []
+    ignored: list[str] = []
+    for given in inputs:
+        if not given.is_dir():
+            found.append((given, Path(given.name)))
+            continue
+        for path in _files(given, skip=output):
+            if path.suffix.lower() in PHOTO_SUFFIXES:
+                found.append((path, path.relative_to(given)))
+            else:
+                ignored.append(str(path))
+    if not found:
+        raise InputError(f"No photo found in {', '.join(map(str, inputs))}: expected files such as .jpg, .png, .webp, .tif or .bmp.")
+    # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the whole name.
+    stems = Counter(relative.with_suffix("") for _, relative in found)
+    jobs = [_job(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1) for path, relative in found]
+    taken: dict[Path, Job] = {}
+    for job in jobs:
+        if (other := taken.setdefault(job.target, job)) is not job:
+            raise InputError(f"{other.name} and {job.name} would both be written to {job.target}. Run them separately, with two --output folders.")
+        if job.source is not None and job.source.resolve() == job.target.resolve():
+            raise InputError(f"{job.name} would be overwritten by its own result. Choose another --output folder.")
+    return Collection(jobs, ignored)
+
+
+def run(
+    anonymizer: Callable[[], Anonymizer], collection: Collection, output: Path, overwrite: bool, fingerprint: str, progress: Callable[[list[Job]], Iterable[Job]]
+) -> Iterator[Outcome]:
+    """Do every photo that is not done yet; one photo's failure does not touch the others.
+
+    Args:
+        anonymizer: builds the anonymizer; called only when there is something to do.
+        collection: from `collect`.
+        output: the output folder.
+        overwrite: redo what is done.
+        fingerprint: of the plan; what was done with another is done again.
+        progress: wraps the list of photos that remain.
+    """
+    todo = []
+    for job in collection.jobs:
+        receipt = None if overwrite else finished(job, fingerprint)
+        if receipt is None:
+            todo.append(job)
+        else:
+            yield Outcome(job, "skipped", receipt=receipt)
+    if not todo:
+        return
+    ready = anonymizer()
+    for job in progress(todo):
+        try:
+            yield process(ready, job, overwrite=True)
+        except (ValueError, OSError) as error:
+            yield Outcome(job, "failed", str(error))
+        except Exception as error:  # a defect in one photo's journey must not lose the others
+            log.exception("unexpected error on %s", job.name)
+            yield Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
+
+
+def process(anonymizer: Anonymizer, job: Job, overwrite: bool) -> Outcome:
+    """Do one photo: write it, judge what was written, and put the receipt beside it, which marks it as done.
+
+    Raises:
+        ValueError or OSError: with the reason.
+    """
+    fingerprint = anonymizer.plan.fingerprint()
+    if not overwrite and (receipt := finished(job, fingerprint)) is not None:
+        return Outcome(job, "skipped", receipt=receipt)
+    photo, digest = job.read()
+
+    def write(data: bytes) -> bytes:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        # An older receipt must not vouch for the new photo, should the judge not be reached.
+        job.receipt.unlink(missing_ok=True)
+        write_atomic(job.target, data)
+        return job.target.read_bytes()
+
+    journey, written, verdicts = anonymizer.anonymize(photo, write)
+    receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target))
+    receipt |= {"plan_sha256": fingerprint, "input_sha256": digest, "output_sha256": hashlib.sha256(written).hexdigest()}
+    if anonymizer.plan.run.save_masks:
+        save_masks(journey, job)
+    write_json(job.receipt, receipt)
+    warnings = warnings_of(verdicts) or ([] if verdicts else ["no face found; copied without metadata"])
+    return Outcome(job, "done", receipt=receipt, warnings=warnings)
+
+
+def finished(job: Job, fingerprint: str) -> dict[str, Any] | None:
+    """The receipt of a photo that is already done: same plan, same input, and the file is the one that was judged."""
+    try:
+        receipt = json.loads(job.receipt.read_text(encoding="utf-8"))
+        same = (
+            receipt["plan_sha256"] == fingerprint
+            and receipt["input_sha256"] == job.digest()
+            and receipt["output_sha256"] == hashlib.sha256(job.target.read_bytes()).hexdigest()
+        )
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        return None
+    return dict(receipt) if same else None
+
+
+def write_run(path: Path, plan: dict[str, Any], outcomes: Sequence[Outcome], ignored: Sequence[str]) -> None:
+    """run.json: the resolved options, versions, weights, and what became of every photo."""
+    packages = ("torch", "numpy", "pillow", "opencv-python-headless", "dlib-bin")
+    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
+    photos = [outcome.described() for outcome in outcomes]
+    used = {record["id"]: record for outcome in outcomes for record in outcome.receipt.get("weights", ())}
+    write_json(
+        path,
+        {"schema": 1, **plan, "seed": plan["run"]["seed"], "versions": versions, "weights": list(used.values()), "photos": photos, "ignored": list(ignored)},
+    )
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Atomically written JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def save_masks(journey: Journey, job: Job) -> None:
+    """The mask, and the photo with the mask tinted on it, as PNG under OUTPUT/masks/."""
+    if journey.mask is None:
+        return
+    job.masks.mkdir(parents=True, exist_ok=True)
+    stem = job.receipt.name.removesuffix(".receipt.json")
+    write_atomic(job.masks / f"{stem}.mask.png", _png(journey.mask.astype(np.uint8) * 255))
+    write_atomic(job.masks / f"{stem}.overlay.png", _png(overlay(journey.photo, journey.mask)))
+
+
+def overlay(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The photo (H, W, 3), 8 bit, with the mask (H, W) in translucent magenta."""
+    rgb = photo.rgb if photo.rgb.dtype == np.uint8 else photo.rgb >> 8
+    tinted = rgb.astype(np.float32) * 0.45 + np.array([255, 0, 160], dtype=np.float32) * 0.55
+    return np.where(mask[:, :, None], tinted + 0.5, rgb).astype(np.uint8)
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    _, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    return bytes(data)
+
+
+def _files(folder: Path, skip: Path) -> Iterator[Path]:
+    """Files below `folder` in order of path, less the output folder if it lies inside, and hidden ones."""
+    outputs = skip.resolve()
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if outputs != folder.resolve() and outputs in path.resolve().parents:
+            continue
+        yield path
+
+
+def _job(source: Path | None, name: str, relative: Path, output: Path, whole_name: bool = False) -> Job:
+    target = output / relative
+    receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
+    return Job(source, name, target, receipt, output / "masks" / relative.parent)

