@@ -78,19 +78,29 @@ class Judge:
             copied: reads an unprotected copy back that was written in the same way: the clean baseline.
             surrogates: names of the recognisers that helped to make the change.
         """
-        before = self._embed(photo, faces)
+        frames, landmarks = frame_tensors(photo, faces, JUDGE_FRAME, self.device)
+        before = self.ensemble.embed(frames, landmarks)
         baseline, _ = self._similarity(before, copied(), faces)
         result = written()
         after, found = self._similarity(before, result, faces)
+        changed, _ = frame_tensors(result, faces, JUDGE_FRAME, self.device)
         helped = set(surrogates)
         return [
-            self._verdict(face, photo, result, again, index, {name: (baseline[name][index], after[name][index]) for name in after}, helped)
-            for index, (face, again) in enumerate(zip(faces, found, strict=True))
+            FaceVerdict(
+                {
+                    "index": index,
+                    "box": [round(float(value), 1) for value in face.box],
+                    "detection_score": round(face.score, 4),
+                    "detected_after": found[index] is not None,
+                    **self._matches({name: (baseline[name][index], after[name][index]) for name in after}, helped),
+                    "quality": quality(frames[index], changed[index]),
+                }
+            )
+            for index, face in enumerate(faces)
         ]
 
-    def _verdict(
-        self, face: Face, photo: Photo, result: Photo, again: Face | None, index: int, scores: dict[str, tuple[float, float]], helped: set[str]
-    ) -> FaceVerdict:
+    def _matches(self, scores: dict[str, tuple[float, float]], helped: set[str]) -> dict[str, Any]:
+        """What each recogniser says of (similarity before, similarity after), and what follows from all of them."""
         rows = {}
         for name, (clean, similarity) in scores.items():
             threshold = self.thresholds[name]
@@ -103,20 +113,12 @@ class Judge:
                 "matched": threshold.matched(similarity),
                 "role": "surrogate" if name in helped else "held-out",
             }
-        held_out = any(row["role"] == "held-out" for row in rows.values())
-        return FaceVerdict(
-            {
-                "index": index,
-                "box": [round(float(value), 1) for value in face.box],
-                "detection_score": round(face.score, 4),
-                "detected_after": again is not None,
-                "recognizers": rows,
-                "target": None,
-                "quality": quality(face.frame(photo.rgb, JUDGE_FRAME), face.frame(result.rgb, JUDGE_FRAME)),
-                "protected": not any(row["matched"] for row in rows.values()),
-                "evidence": "held-out" if held_out else "surrogate-only",
-            }
-        )
+        return {
+            "recognizers": rows,
+            "target": None,
+            "protected": not any(row["matched"] for row in rows.values()),
+            "evidence": "held-out" if any(row["role"] == "held-out" for row in rows.values()) else "surrogate-only",
+        }
 
     def _similarity(self, before: dict[str, Tensor], photo: Photo, faces: Sequence[Face]) -> tuple[dict[str, list[float]], list[Face | None]]:
         """Similarity of each face to itself in another version of the photo, and the face that the detector found there.
@@ -125,12 +127,9 @@ class Judge:
         """
         candidates = self.finder.find(photo.rgb)
         found = [same_face(face, candidates) for face in faces]
-        after = self._embed(photo, [again or face for again, face in zip(found, faces, strict=True)])
+        frames, landmarks = frame_tensors(photo, [again or face for again, face in zip(found, faces, strict=True)], JUDGE_FRAME, self.device)
+        after = self.ensemble.embed(frames, landmarks)
         return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}, found
-
-    def _embed(self, photo: Photo, faces: Sequence[Face]) -> dict[str, Tensor]:
-        frames, landmarks = frame_tensors(photo, faces, JUDGE_FRAME, self.device)
-        return self.ensemble.embed(frames, landmarks)
 
 
 def frame_tensors(photo: Photo, faces: Sequence[Face], size: int, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ class ClassicalOptions(Options):
     """Options of `classical`."""
 
     algorithm: Literal["telea", "navier-stokes", "biharmonic"] = Field("telea", description="biharmonic is the smoothest, and takes seconds a face")
-    radius: float = Field(0.02, gt=0, le=0.2, description="neighbourhood that telea and navier-stokes read, as a share of the frame's side")
+    radius: float = Field(0.06, gt=0, le=0.2, description="neighbourhood that telea and navier-stokes read, as a share of the frame's side")
 
 
 class StableDiffusionOptions(Options):

@@ -25,7 +25,7 @@ def saliency_map(recognizer: Recognizer, frames: Tensor, landmarks: Tensor, blur
         (N, 1, S, S) in [0, 1].
     """
     explainer = Saliency(lambda x: identity_score(recognizer.features(recognizer.template.chips(x, landmarks)), target))
-    gradient = explainer.attribute(frames).detach().amax(1, keepdim=True)
+    gradient = explainer.attribute(frames.detach().requires_grad_()).detach().amax(1, keepdim=True)
     kernel = 2 * round(blur * frames.shape[-1] / 512 / 2) + 1
     # OpenCV's rule for the standard deviation that belongs to a kernel width.
     sigma = 0.3 * ((kernel - 1) / 2 - 1) + 0.8

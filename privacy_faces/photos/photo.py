@@ -130,6 +130,11 @@ class Photo:
     def width(self) -> int:
         return int(self.rgb.shape[1])
 
+    @property
+    def lossy(self) -> bool:
+        """Whether writing the photo changes its pixels."""
+        return self.format == "JPEG" or not self.lossless
+
     def with_rgb(self, rgb: Samples) -> Photo:
         """The photo that shows `rgb`, (H, W, 3) of the same dtype; a pixel equal to its old rgb keeps its native samples bit for bit.
 

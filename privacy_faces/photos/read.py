@@ -40,8 +40,9 @@ MAX_BYTES = 2_000_000_000
 MIN_SIDE = 32  # no detector here finds a face in fewer pixels
 
 SUPPORTED = "a JPEG, PNG, WebP, TIFF or BMP photo"
+JPEG_END = b"\xff\xd9"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIGNATURES = {b"\xff\xd8\xff": "JPEG", PNG_SIGNATURE: "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF"}
+SIGNATURES = {b"\xff\xd8\xff": "JPEG", PNG_SIGNATURE: "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF"}
 BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
 RAW, HEIC, AVIF = "a camera raw file", "a HEIC (HEIF) photo", "an AVIF picture"
@@ -57,6 +58,7 @@ UNSUPPORTED_SIGNATURES = (  # (offset, bytes, name); the first match counts
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 photo"),
     (0, b"v/1\x01", "an OpenEXR picture"),
     (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"MM\0+", "a big-endian BigTIFF"),
     (8, b"CR\x02\0", RAW),
     (0, b"FUJIFILMCCD-RAW", RAW),
     (0, b"IIRO", RAW),
@@ -73,7 +75,7 @@ UNSUPPORTED_SIGNATURES = (  # (offset, bytes, name); the first match counts
 )
 UNSUPPORTED_SUFFIXES = {".heic": HEIC, ".heif": HEIC, ".avif": AVIF, ".svg": SVG, ".psd": PSD}
 # Raw files are mostly TIFFs with a small preview as their first picture: protecting the preview would not protect the photo.
-RAW_SUFFIXES = frozenset(".3fr .arw .cr2 .cr3 .crw .dng .iiq .nef .nrw .orf .pef .raf .rw2 .sr2 .srf .srw".split())
+RAW_SUFFIX = re.compile(r"\.(3fr|arw|cr2|cr3|crw|dng|iiq|nef|nrw|orf|pef|raf|rw2|sr2|srf|srw)")
 
 # What each Pillow mode becomes; a transparency key or table adds the alpha channel.
 MODE_OF_PILLOW_MODE = {
@@ -141,7 +143,7 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.ndim not in (2, 3) or channels not in MODE_OF_CHANNELS:
         raise PhotoError(f"expected an array of shape (H, W) or (H, W, C) with C from 1 to 4, got {image.shape}")
-    if image.dtype not in (np.uint8, np.uint16):
+    if image.dtype.kind != "u" or image.dtype.itemsize > 2:
         raise PhotoError(f"expected uint8 or uint16 samples, got {image.dtype}; scale to 0..255 and use .astype(numpy.uint8)")
     _check_size(image.shape[1], image.shape[0])
     native = image.astype(image.dtype.newbyteorder("="))  # a copy: the caller may go on changing the array
@@ -226,7 +228,7 @@ def _sniff(data: bytes, suffix: str) -> str:
             raise _unsupported(name)
     for signature, format in SIGNATURES.items():
         if data.startswith(signature):
-            if format == "TIFF" and suffix in RAW_SUFFIXES:
+            if format == "TIFF" and RAW_SUFFIX.fullmatch(suffix):
                 raise _unsupported(f"{RAW} ({suffix})")
             return format
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
@@ -236,8 +238,10 @@ def _sniff(data: bytes, suffix: str) -> str:
     start = data[:4096].removeprefix(b"\xef\xbb\xbf")
     if re.match(rb"\s*(?:<\?xml.*?)?<svg\b", start, re.DOTALL):
         raise _unsupported(SVG)
-    if suffix in RAW_SUFFIXES or suffix in UNSUPPORTED_SUFFIXES:
-        raise _unsupported(UNSUPPORTED_SUFFIXES.get(suffix, RAW))
+    if suffix in UNSUPPORTED_SUFFIXES:
+        raise _unsupported(UNSUPPORTED_SUFFIXES[suffix])
+    if RAW_SUFFIX.fullmatch(suffix):
+        raise _unsupported(f"{RAW} ({suffix})")
     # Text has no control bytes but whitespace. Other bytes are left open: they may be of any encoding, or a character cut at the end.
     if all(byte >= ord(" ") or byte in b"\t\n\r\f" for byte in start):
         raise PhotoError(f"expected {SUPPORTED}, found a text file; perhaps a web page or a link was saved in place of the photo")
@@ -251,7 +255,8 @@ def _check_size(width: int, height: int) -> None:
             " resize the photo, or discard the file if it is small (a decompression bomb)"
         )
     if min(width, height) < MIN_SIDE:
-        raise PhotoError(f"expected sides of at least {MIN_SIDE} pixels, found {width} x {height}, too small to hold a face; use a larger copy")
+        found = f"{width} x {height}, too small to hold a face"
+        raise PhotoError(f"expected sides of at least {MIN_SIDE} pixels, found {found}; use a larger copy")
 
 
 def _check_frames(frames: int, name: str) -> None:
@@ -260,8 +265,11 @@ def _check_frames(frames: int, name: str) -> None:
 
 
 def _read_jpeg(data: bytes) -> _Decoded:
-    image = JpegImageFile(io.BytesIO(data))  # of an MPO (a JPEG followed by others), the first and primary picture
+    file = io.BytesIO(data)
+    image = JpegImageFile(file)  # of an MPO (a JPEG followed by others), the first and primary picture
     _check_size(*image.size)
+    if data.find(JPEG_END, file.tell()) < 0:  # the header is read, so this looks past the thumbnail in it
+        raise _cut_short("JPEG", f"{len(data)} bytes, without the end marker")
     native, mode = _samples(image)
     if mode == "CMYK" and "adobe" not in image.info:
         native = np.invert(native)  # Pillow takes every CMYK JPEG for inverted, but only Adobe's are
@@ -382,10 +390,12 @@ def _tiff_directory(data: bytes) -> ImageFileDirectory_v2:
         page = ImageFileDirectory_v2(header)
         file.seek(offsets[-1])
         page.load(file)
+        if page.next == offsets[0]:  # Pillow did not get as far as the link to the next page, and left what the header said
+            raise _cut_short("TIFF", f"{len(data)} bytes, without its whole directory")
         pages.append(page)
         offsets.append(page.next)
     if not pages or Tag.ImageWidth not in pages[0] or Tag.ImageLength not in pages[0]:
-        raise _cut_short("TIFF", f"{len(data)} bytes, without the image directory")
+        raise _damaged("TIFF", "no width or height")
     _check_frames(1 + sum(not page.get(Tag.NewSubfileType, 0) & 1 for page in pages[1:]), "a TIFF")
     return pages[0]
 
@@ -486,10 +496,14 @@ _READERS: dict[str, Callable[[bytes], _Decoded]] = {
 
 def _opencv_16(data: bytes) -> Samples | None:
     """(H, W), or (H, W, C) with red first; None when OpenCV cannot decode 16-bit samples from `data`."""
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    loudness = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it would print to stderr what becomes a PhotoError here
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.utils.logging.setLogLevel(loudness)
     if decoded is None or decoded.dtype != np.uint16:
         return None
-    samples = decoded.astype(np.uint16, copy=False)
+    samples: Samples = decoded.astype(np.uint16, copy=False)
     return samples if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[2]]]
 
 
