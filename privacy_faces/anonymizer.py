@@ -137,7 +137,7 @@ class Anonymizer:
         frames, landmarks = frame_tensors(photo, faces, size, self.context.device)
         masks = [region_masks(places.double().cpu().numpy(), size) for places in landmarks]
         regions = {name: torch.from_numpy(np.stack([mask[name] for mask in masks]))[:, None].to(frames.device) for name in masks[0]}
-        pixels = hashlib.sha256(np.ascontiguousarray(photo.rgb)).hexdigest()
+        pixels = hashlib.sha256(photo.rgb.tobytes()).hexdigest()
         seeds = [
             int.from_bytes(hashlib.sha256(f"{self.plan.run.seed}:{pixels}:{index}".encode()).digest()[:7], "little") for index in range(len(faces))
         ]

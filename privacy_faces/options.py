@@ -51,14 +51,10 @@ def _choose(value: Any, handler: ModelWrapValidatorHandler[Choice], group: str) 
     from privacy_faces.registry import REGISTRIES
 
     registry = REGISTRIES[group]
-    if isinstance(value, Choice):
-        value = {"name": value.name} | value.options
-    if isinstance(value, str):
-        value = {"name": value}
-    if not isinstance(value, Mapping) or "name" not in value:
-        raise ValueError(f"expected the name of an {registry.kind}, or a mapping with 'name' and its options")
-    name = str(value["name"])
-    given = {key: item for key, item in value.items() if key != "name"}
+    given = spelled_out(value)
+    if given is None or "name" not in given:
+        raise ValueError(f"expected the {registry.kind}'s name, or a mapping with 'name' and its options")
+    name = str(given.pop("name"))
     options = registry.spec(name).option_model().validated(given, f"{registry.kind} {name}")
     return handler({"name": name, "options": options.model_dump(mode="json")})
 
@@ -72,9 +68,19 @@ def chosen_from(group: str) -> Any:
     return Annotated[Choice, WrapValidator(wrap), Slot(group)]
 
 
-def slot_of(metadata: list[Any]) -> Slot | None:
-    """The `Slot` among a pydantic field's metadata, if it has one."""
-    return next((item for item in metadata if isinstance(item, Slot)), None)
+def slots_of(model: type[Options]) -> dict[str, Slot]:
+    """The fields of `model` that choose a component."""
+    found = {name: next((item for item in field.metadata if isinstance(item, Slot)), None) for name, field in model.model_fields.items()}
+    return {name: slot for name, slot in found.items() if slot is not None}
+
+
+def spelled_out(value: Any) -> dict[str, Any] | None:
+    """A component chosen in any of the accepted ways, as {"name": NAME, option: value, ...}; None for what is no such thing."""
+    if isinstance(value, Choice):
+        return {"name": value.name} | value.options
+    if isinstance(value, str):
+        return {"name": value}
+    return dict(value) if isinstance(value, Mapping) else None
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,18 +88,29 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            earlier = merged.get(key)
-            if isinstance(value, Mapping) and "name" not in value and earlier is not None:
-                earlier = {"name": earlier} if isinstance(earlier, str) else dict(earlier)
-                merged[key] = merge(earlier, value)
-            else:
-                merged[key] = value
+            added = isinstance(value, Mapping) and "name" not in value
+            earlier = spelled_out(merged.get(key)) if added else None
+            merged[key] = value if earlier is None else merge(earlier, value)
     return merged
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as mappings, in whatever order they come.
+
+    >>> nested({"inpainter.radius": 0.1, "inpainter": "classical"})
+    {'inpainter': {'name': 'classical', 'radius': 0.1}}
+    """
+    result: dict[str, Any] = {}
+    # Names first: a component that is chosen after its options were given would drop them.
+    for key, value in sorted(values.items(), key=lambda item: "." in item[0] and not item[0].endswith(".name")):
+        head, _, rest = key.partition(".")
+        result = merge(result, {head: {rest: value} if rest else value})
+    return result
 
 
 def _clause(model: type[BaseModel], item: dict[str, Any], owner: str) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"unknown option {place!r} of {owner}: expected one of {', '.join(model.model_fields) or 'none (it has no options)'}"
-    message = item["msg"].removeprefix("Value error, ")
+    message = item["msg"].removeprefix("Value error, ").removesuffix(".")
     return f"option {place!r} of {owner}: {message}, got {item['input']!r}"

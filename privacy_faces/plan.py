@@ -13,11 +13,18 @@ import yaml
 from pydantic import Field
 
 from privacy_faces import __version__
-from privacy_faces.options import Choice, OptionError, Options, chosen_from, merge, slot_of
-from privacy_faces.registry import METHODS
+from privacy_faces.options import Choice, OptionError, Options, chosen_from, merge, nested, slots_of, spelled_out
+from privacy_faces.registry import METHODS, PluginError
 from privacy_faces.resources import resource
 
 PROFILES = ("embedded", "full")
+
+# Words of the command line and of the Python API: a method's option of this name could not be given.
+_RESERVED = {"assignments", "config", "help", "inputs", "json", "method", "output", "overwrite", "photo", "profile", "run", "set"}
+
+
+class NoMethodError(OptionError):
+    """Neither an argument nor the config file names a method."""
 
 
 class RunOptions(Options):
@@ -41,8 +48,8 @@ class ConfigFile(Options):
     """A YAML file: the method's name, the run's options, and options for any number of methods. Profiles are such files."""
 
     method: str | None = None
-    run: dict[str, Any] = {}
-    methods: dict[str, dict[str, Any]] = {}
+    run: dict[str, Any] = Field(default_factory=dict)
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,56 @@ class Plan:
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Layers:
+    """What lies below the flags: the profile, the config file and --set, laid over each other but not validated yet.
+
+    Attributes:
+        method: registered name.
+        profile: name of the profile.
+        model: the method's option model.
+        of_method: options of the method; every field that chooses a component is there.
+        of_run: options of the run.
+    """
+
+    method: str
+    profile: str
+    model: type[Options]
+    of_method: dict[str, Any]
+    of_run: dict[str, Any]
+
+    def plan(self, options: Mapping[str, Any], run: Mapping[str, Any]) -> Plan:
+        """The plan with `options` of the method and of the `run` on top.
+
+        Raises:
+            OptionError: for anything that does not validate.
+        """
+        of_method = self.model.validated(merge(self.of_method, options), f"method {self.method}")
+        return Plan(self.method, of_method, RunOptions.validated(merge(self.of_run, run), "the run"), self.profile)
+
+
+def read_layers(
+    method: str | None, *, profile: str = "embedded", config: Path | None = None, assignments: Mapping[str, Any] | None = None
+) -> Layers:
+    """The layers below the flags; arguments and errors as for `make_plan`."""
+    profile_file, config_file = load_profile(profile), load_config(config) if config else ConfigFile()
+    method = method or config_file.method
+    if not method:
+        raise NoMethodError(f"No method given. Add --method NAME; installed: {', '.join(METHODS.entries())}.")
+    model = METHODS.spec(method).option_model()
+    if taken := [name for name in model.model_fields if name in _RESERVED or name in RunOptions.model_fields]:
+        raise PluginError(f"The option {taken[0]!r} of method {method} has the name of an option of the run. Its authors must rename it.")
+    of_method, of_run = _split(assignments or {}, model, method)
+    for other in config_file.methods:
+        # A mistake in the options of another method is found today, not on the day that they are used.
+        if other != method and (other in METHODS.entries() or other not in METHODS.plugins):
+            other_model = METHODS.spec(other).option_model()
+            other_model.validated(_layered(other, other_model, profile_file, config_file), f"method {other}")
+    return Layers(
+        method, profile, model, merge(_layered(method, model, profile_file, config_file), of_method), merge(profile_file.run, config_file.run, of_run)
+    )
+
+
 def make_plan(
     method: str | None,
     *,
@@ -84,33 +141,18 @@ def make_plan(
 
     Args:
         method: registered name; None takes it from the config file.
+        profile: name of a shipped profile.
+        config: a YAML file, see `ConfigFile`.
         assignments: option names, of the method or of the run, to values; "inpainter.steps" reaches into a component.
         options: options of the method.
         run: options of the run.
 
     Raises:
         UnknownNameError: for an unknown method.
+        NoMethodError: for none.
         OptionError: for anything that does not validate.
     """
-    profile_file, config_file = load_profile(profile), load_config(config) if config else ConfigFile()
-    method = method or config_file.method
-    if not method:
-        raise OptionError(f"No method given. Add --method NAME; installed: {', '.join(METHODS.entries())}.")
-    model = METHODS.spec(method).option_model()
-    for name in (name for file in (profile_file, config_file) for name in file.methods):
-        if name not in METHODS.entries() and name not in METHODS.plugins:
-            METHODS.spec(name)  # raises, listing the installed ones
-    of_method, of_run = _split(assignments or {}, model, method)
-    # A component's options given without its name belong to the default component.
-    defaults = {name: field.default.name for name, field in model.model_fields.items() if slot_of(field.metadata)}
-    return Plan(
-        method,
-        model.validated(
-            merge(defaults, profile_file.methods.get(method, {}), config_file.methods.get(method, {}), of_method, options or {}), f"method {method}"
-        ),
-        RunOptions.validated(merge(profile_file.run, config_file.run, of_run, run or {}), "the run"),
-        profile,
-    )
+    return read_layers(method, profile=profile, config=config, assignments=assignments).plan(options or {}, run or {})
 
 
 def load_profile(name: str) -> ConfigFile:
@@ -141,18 +183,23 @@ def load_config(path: Path) -> ConfigFile:
     return ConfigFile.validated(content or {}, f"the config file {path.name}")
 
 
+def _layered(method: str, model: type[Options], *files: ConfigFile) -> dict[str, Any]:
+    """The options of a method in files, over the default components, to which options given without a component's name belong."""
+    chosen = {name: model.model_fields[name].default for name in slots_of(model)}
+    return merge({name: spelled_out(choice) for name, choice in chosen.items() if isinstance(choice, Choice)}, *(file.methods.get(method, {}) for file in files))
+
+
 def _split(assignments: Mapping[str, Any], model: type[Options], method: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Dotted assignments as nested options of the method and of the run."""
-    of_method: dict[str, Any] = {}
-    of_run: dict[str, Any] = {}
-    for key, value in assignments.items():
-        head, _, rest = key.partition(".")
-        if head in model.model_fields:
-            target = of_method
-        elif head in RunOptions.model_fields:
-            target = of_run
-        else:
+    """Dotted assignments as nested options of the method and of the run.
+
+    Raises:
+        OptionError: for a name that is an option of neither.
+    """
+    for key in assignments:
+        if key.partition(".")[0] not in {**model.model_fields, **RunOptions.model_fields}:
             known = ", ".join([*model.model_fields, *RunOptions.model_fields])
-            raise OptionError(f"Unknown option {head!r} of method {method}: expected one of {known}")
-        target.update(merge(target, {head: {rest: value} if rest else value}))
-    return of_method, of_run
+            raise OptionError(f"Unknown option {key!r} of method {method}: expected one of {known}.")
+    values = nested(assignments)
+    return {key: value for key, value in values.items() if key in model.model_fields}, {
+        key: value for key, value in values.items() if key in RunOptions.model_fields
+    }

@@ -28,6 +28,10 @@ class DuplicateNameError(ValueError):
     """Two distributions claim one name; the message names both."""
 
 
+class PluginError(ValueError):
+    """An entry point, option model or factory that cannot be imported, or that is not what it promises to be."""
+
+
 class NotInstalledError(UnknownNameError):
     """A known method or recogniser whose plugin is not installed; the message carries the install command."""
 
@@ -51,7 +55,11 @@ class Spec:
     seeded: bool = False
 
     def option_model(self) -> type[Options]:
-        """The option model, imported now; importing it must not import torch."""
+        """The option model, imported now; importing it must not import torch.
+
+        Raises:
+            PluginError: when it cannot be imported.
+        """
         model: type[Options] = _imported(self.options)
         return model
 
@@ -66,9 +74,17 @@ class Entry:
     point: EntryPoint
 
     def spec(self) -> Spec:
-        spec = self.point.load()
+        """The card that the entry point names, imported now.
+
+        Raises:
+            PluginError: when it cannot be imported, or is no `Spec`.
+        """
+        try:
+            spec = self.point.load()
+        except (ImportError, AttributeError) as error:
+            raise PluginError(f"Cannot load entry point {self.name!r} of {self.distribution} from {self.point.value!r}: {error}.") from error
         if not isinstance(spec, Spec):
-            raise TypeError(
+            raise PluginError(
                 f"Entry point {self.name!r} of {self.distribution} must point to a privacy_faces.registry.Spec. "
                 f"Got: {type(spec).__name__} at {self.point.value!r}."
             )
@@ -112,6 +128,7 @@ class Registry:
         Raises:
             NotInstalledError: a known name whose plugin is missing.
             UnknownNameError: any other unregistered name.
+            DuplicateNameError, PluginError: see `entries` and `Entry.spec`.
         """
         entries = self.entries()
         if name in entries:
@@ -121,6 +138,7 @@ class Registry:
         raise UnknownNameError(f"Unknown {self.kind} {name!r}. Installed: {', '.join(entries) or 'none'}.")
 
     def install_command(self, name: str) -> str:
+        """How to get the plugin that provides `name`, which must be in `plugins`."""
         distribution, folder = self.plugins[name]
         return f"pip install {distribution}  (from a source checkout: pip install ./{folder})"
 
@@ -135,7 +153,10 @@ class Registry:
 
 def _imported(place: str) -> Any:
     module, _, attribute = place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"Cannot import {place!r}: {error}.") from error
 
 
 @cache

@@ -10,51 +10,47 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 import yaml
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
-from privacy_faces.options import Choice, Options, slot_of
+from privacy_faces.options import Options, nested, slots_of, spelled_out
 from privacy_faces.registry import REGISTRIES
 
 
-class NameList(click.ParamType):
+class NameList(click.ParamType):  # type: ignore[type-arg]  # generic only in recent click
     """Names separated by commas."""
 
     name = "a,b,..."
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """The names as a list."""
         return value if isinstance(value, list) else [item.strip() for item in str(value).split(",") if item.strip()]
 
 
-def flags_of(model: type[Options], chosen: Mapping[str, str] | None = None) -> Iterator[click.Option]:
+def flags_of(model: type[Options], values: Mapping[str, Any] | None = None) -> Iterator[click.Option]:
     """One click option per field, without a default of its own, so that only what the user typed overrides profile and config.
 
     Args:
         model: the option model.
-        chosen: field -> name of the component it will hold; that component's options follow as --FIELD-OPTION.
+        values: what the fields will hold if nothing is typed, shown as their defaults. The options of a component that is chosen there follow
+            as --FIELD-OPTION.
     """
+    values = values or {}
+    slots = slots_of(model)
     for name, field in model.model_fields.items():
-        slot = slot_of(field.metadata)
-        yield _flag(name, f"--{name}", field)
-        if slot and chosen and name in chosen:
-            component = REGISTRIES[slot.group].spec(chosen[name]).option_model()
+        value = values.get(name, field.get_default(call_default_factory=True))
+        yield _flag(name, field, value)
+        chosen = spelled_out(value) if name in slots else None
+        if chosen and "name" in chosen:
+            component = REGISTRIES[slots[name].group].spec(str(chosen["name"])).option_model()
             for inner, inner_field in component.model_fields.items():
-                yield _flag(f"{name}__{inner}", f"--{name}-{inner}", inner_field, of=chosen[name])
+                inner_value = chosen.get(inner, inner_field.get_default(call_default_factory=True))
+                yield _flag(f"{name}__{inner}", inner_field, inner_value, of=str(chosen["name"]))
 
 
 def values_of(model: type[Options], params: Mapping[str, Any]) -> dict[str, Any]:
     """What the user typed for the fields of `model`, nested where a flag belongs to a component."""
-    values: dict[str, Any] = {}
-    for key, value in params.items():
-        field, _, inner = key.partition("__")
-        if field not in model.model_fields or value is None:
-            continue
-        if not inner:
-            # The component's own flags may already be here.
-            values[field] = {"name": value} | values[field] if isinstance(values.get(field), dict) else value
-        elif isinstance(values.get(field), str):
-            values[field] = {"name": values[field], inner: value}
-        else:
-            values.setdefault(field, {})[inner] = value
-    return values
+    typed = {key.replace("__", "."): value for key, value in params.items() if value is not None}
+    return nested({key: value for key, value in typed.items() if key.partition(".")[0] in model.model_fields})
 
 
 def assignments_of(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -75,22 +71,26 @@ def assignments_of(pairs: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-def _flag(name: str, flag: str, field: FieldInfo, of: str = "") -> click.Option:
-    default = field.default.name if isinstance(field.default, Choice) else field.default
-    if isinstance(default, list):
-        default = ",".join(item.name if isinstance(item, Choice) else str(item) for item in default)
-    text = (field.description or "") + (f"  [{of}]" if of else "")
-    shown = "" if default in (None, "", False) else f"  [default: {default}]"
-    flag = flag.replace("_", "-")
+def _flag(name: str, field: FieldInfo, value: Any, of: str = "") -> click.Option:
+    flag = name.replace("__", "-").replace("_", "-")
+    text = f"{of}: {field.description}" if of else field.description or ""
     if field.annotation is bool:
-        return click.Option([name, f"{flag}/--no-{flag[2:]}"], default=None, help=text)
-    return click.Option([name, flag], type=_click_type(field), default=None, help=text + shown)
+        return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=f"{text}  [default: {flag if value else f'no-{flag}'}]")
+    shown = "  [required]" if value is PydanticUndefined else f"  [default: {_shown(value)}]" if value not in (None, "") else ""
+    return click.Option([name, f"--{flag}"], type=_click_type(field), default=None, help=text + shown)
 
 
-def _click_type(field: FieldInfo) -> click.ParamType | Any:
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_shown, value))
+    return str(value if (chosen := spelled_out(value)) is None else chosen.get("name"))
+
+
+def _click_type(field: FieldInfo) -> Any:
     annotation = field.annotation
     if get_origin(annotation) in (Union, types.UnionType):
-        (annotation,) = (item for item in get_args(annotation) if item is not type(None))
+        kinds = [item for item in get_args(annotation) if item is not type(None)]
+        annotation = kinds[0] if len(kinds) == 1 else str
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
     if get_origin(annotation) is list:

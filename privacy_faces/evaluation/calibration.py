@@ -95,4 +95,4 @@ def _resampled_thresholds(similarity: Scores, random: np.random.Generator, level
     pairs = np.triu_indices(len(drawn), k=1)
     left, right = drawn[pairs[0]], drawn[pairs[1]]
     scores = similarity[left, right][left != right]
-    return np.quantile(scores, [1 - far for far in levels], method="inverted_cdf")
+    return np.asarray(np.quantile(scores, [1 - far for far in levels], method="inverted_cdf"), dtype=np.float64)

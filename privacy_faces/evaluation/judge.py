@@ -75,12 +75,14 @@ class Judge:
             photo: the original.
             faces: its faces.
             written: reads the protected photo back.
-            copied: reads an unprotected copy back that was written in the same way: the clean baseline.
+            copied: reads an unprotected copy back that was written in the same way: the clean baseline. The original itself where writing loses nothing.
             surrogates: names of the recognisers that helped to make the change.
         """
         frames, landmarks = frame_tensors(photo, faces, JUDGE_FRAME, self.device)
         before = self.ensemble.embed(frames, landmarks)
-        baseline, _ = self._similarity(before, copied(), faces)
+        copy = copied()
+        # Equal pixels give equal faces: no need to look for them again.
+        baseline = self._scores(before, before) if copy is photo else self._similarity(before, copy, faces)[0]
         result = written()
         after, found = self._similarity(before, result, faces)
         changed, _ = frame_tensors(result, faces, JUDGE_FRAME, self.device)
@@ -128,8 +130,10 @@ class Judge:
         candidates = self.finder.find(photo.rgb)
         found = [same_face(face, candidates) for face in faces]
         frames, landmarks = frame_tensors(photo, [again or face for again, face in zip(found, faces, strict=True)], JUDGE_FRAME, self.device)
-        after = self.ensemble.embed(frames, landmarks)
-        return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}, found
+        return self._scores(before, self.ensemble.embed(frames, landmarks)), found
+
+    def _scores(self, before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, list[float]]:
+        return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}
 
 
 def frame_tensors(photo: Photo, faces: Sequence[Face], size: int, device: torch.device) -> tuple[Tensor, Tensor]:

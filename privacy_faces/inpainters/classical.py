@@ -13,6 +13,7 @@ from torch import Tensor
 
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.options import ClassicalOptions
+from privacy_faces.photos.frames import to_unit
 
 _OPENCV = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
 
@@ -34,4 +35,4 @@ class Classical(Inpainter):
         # OpenCV takes three channels only in 8 bits.
         pixels = (image * 255 + 0.5).astype(np.uint8)
         radius = self.options.radius * len(image)
-        return cv2.inpaint(pixels, mask.astype(np.uint8), radius, _OPENCV[self.options.algorithm]).astype(np.float32) / 255
+        return to_unit(np.asarray(cv2.inpaint(pixels, mask.astype(np.uint8), radius, _OPENCV[self.options.algorithm]), dtype=np.uint8))

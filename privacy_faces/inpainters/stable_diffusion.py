@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_max_pool2d, interpolate
 
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.options import StableDiffusionOptions
 from privacy_faces.weights.manifest import weight
-from privacy_faces.weights.store import MissingWeightError, hub_snapshot, missing, sha256_of
+from privacy_faces.weights.store import CorruptWeightError, MissingWeightError, hub_snapshot, missing, sha256_of
 
 if TYPE_CHECKING:
     from privacy_faces.methods.context import Context
@@ -34,14 +35,21 @@ class StableDiffusion(Inpainter):
         from diffusers import AutoPipelineForInpainting
 
         dtype = {"auto": "float16" if context.device.type == "cuda" else "float32"}.get(options.dtype, options.dtype)
-        # The safety checker answers with black pictures when it misjudges a face.
-        without = {"safety_checker": None} if "safety_checker" in json.loads((folder / "model_index.json").read_text(encoding="utf-8")) else {}
-        self.pipeline = AutoPipelineForInpainting.from_pretrained(
-            folder, torch_dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **without
-        ).to(context.device)
-        self.weight_records = [
-            {"id": f"{options.model}/{path.relative_to(folder)}", "sha256": sha256_of(path)} for path in sorted(folder.glob("*/*.safetensors"))
-        ]
+        try:
+            index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+            # The safety checker answers with black pictures when it misjudges a face.
+            without = {"safety_checker": None} if "safety_checker" in index else {}
+            pipeline = AutoPipelineForInpainting.from_pretrained(folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **without)
+        except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            raise CorruptWeightError(
+                f"The pipeline {options.model!r} at {folder} is incomplete or damaged; every model in it needs its .safetensors file. "
+                f"Get it again: {_command(options)}  ({error})"
+            ) from error
+        self.pipeline = pipeline.to(context.device)
+        loaded = [name for name, component in pipeline.components.items() if component is not None]
+        # diffusion_pytorch_model.fp16.safetensors and the like are variants, which are not loaded.
+        files = sorted(path for name in loaded for path in (folder / name).glob("*.safetensors") if "." not in path.stem)
+        self.weight_records = [{"id": f"{options.model}/{path.relative_to(folder)}", "sha256": sha256_of(path)} for path in files]
 
     def fill(self, frames: Tensor, masks: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """Frames painted by the pipeline at its own resolution, all faces in one batch."""
@@ -49,7 +57,8 @@ class StableDiffusion(Inpainter):
         painted: Tensor = self.pipeline(
             prompt=[self.options.prompt] * len(frames),
             image=interpolate(frames, size, mode="bilinear", antialias=True),
-            mask_image=interpolate(masks.float(), size, mode="nearest-exact"),
+            # A pixel of the pipeline's grid is hidden when any part of it is: where that grid is the coarser one, no speck of the mask gets lost.
+            mask_image=adaptive_max_pool2d(masks.float(), size),
             height=self.options.size,
             width=self.options.size,
             num_inference_steps=self.options.steps,
@@ -70,9 +79,20 @@ def _folder(options: StableDiffusionOptions) -> Path:
         return folder
     if snapshot := hub_snapshot(options.model, options.revision):
         return snapshot
-    if options.model == weight(_WEIGHT_ID).origin:
+    if _is_listed(options):
         raise MissingWeightError(missing(weight(_WEIGHT_ID)))
     raise MissingWeightError(
-        f"The model {options.model!r} (revision {options.revision}) is neither a folder nor in the hub's cache on this machine. "
-        f"Get it: hf download {options.model} --revision {options.revision}"
+        f"The model {options.model!r} (revision {options.revision}) is neither a folder nor in the hub's cache on this machine. Get it: {_command(options)}"
     )
+
+
+def _is_listed(options: StableDiffusionOptions) -> bool:
+    """Whether the manifest lists the model; `weights pull` gets its main revision and no other."""
+    return (options.model, options.revision) == (weight(_WEIGHT_ID).origin, "main")
+
+
+def _command(options: StableDiffusionOptions) -> str:
+    """The command that gets the model."""
+    if Path(options.model).is_dir():
+        return "pipeline.save_pretrained(FOLDER), in Python"
+    return weight(_WEIGHT_ID).command if _is_listed(options) else f"hf download {options.model} --revision {options.revision}"

@@ -26,5 +26,5 @@ def gradcam_map(recognizer: Recognizer, frames: Tensor, landmarks: Tensor, targe
     chips = recognizer.template.chips(frames, landmarks)
     explainer = LayerGradCam(lambda x: identity_score(recognizer.features(x), target), recognizer.cam_layer)
     coarse = explainer.attribute(chips, relu_attributions=True).detach()
-    fine = interpolate(coarse, chips.shape[-2:], mode="bicubic", align_corners=False).clamp(min=0)
+    fine = interpolate(coarse, chips.shape[-2:], mode="bilinear", align_corners=False)
     return unit_range(recognizer.template.to_frame(fine, landmarks, frames.shape[-1]))

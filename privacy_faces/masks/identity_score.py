@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -13,4 +14,6 @@ def identity_score(features: Tensor, target: Tensor | None = None) -> Tensor:
     the direction in which the evidence for this person grows.
     """
     target = features.detach() if target is None else target
-    return (features * target).sum(1) / (features.detach().norm(dim=1) * target.norm(dim=1))
+    scale = torch.linalg.vector_norm(features.detach(), dim=1) * torch.linalg.vector_norm(target, dim=1)
+    score: Tensor = (features * target).sum(1) / scale
+    return score

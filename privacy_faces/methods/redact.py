@@ -33,7 +33,8 @@ class Blur(Redaction):
         """Frames convolved with a Gaussian of standard deviation `sigma` times the frame's side."""
         sigma = self.options.sigma * batch.frames.shape[-1]
         kernel = 2 * round(3 * sigma) + 1
-        return gaussian_blur2d(batch.frames, (kernel, kernel), (sigma, sigma), border_type="replicate")
+        blurred: Tensor = gaussian_blur2d(batch.frames, (kernel, kernel), (sigma, sigma), border_type="replicate")
+        return blurred
 
 
 class Pixelate(Redaction):

@@ -49,6 +49,8 @@ class DlibDetector:
     weights = ("dlib-landmarks-68",)
     _WINDOW = 80
     _MOST_PIXELS = 4_000_000
+    # Patterns in clothes and walls score up to 0.15, faces from 0.3 up.
+    _LEAST_SCORE = 0.2
 
     def __init__(self, min_face: int = 0) -> None:
         self.min_face = min_face or self._WINDOW // 2
@@ -61,7 +63,7 @@ class DlibDetector:
         upsample = 0
         while self._WINDOW / 2**upsample > self.min_face and rgb.shape[0] * rgb.shape[1] * 4 ** (upsample + 1) <= self._MOST_PIXELS:
             upsample += 1
-        boxes, scores, _ = self._detector.run(rgb, upsample, 0.0)
+        boxes, scores, _ = self._detector.run(rgb, upsample, self._LEAST_SCORE)
         return [
             Detection(np.array([box.left(), box.top(), box.right() + 1, box.bottom() + 1], dtype=float), five_points(_points(self._model(rgb, box))), score)
             for box, score in zip(boxes, scores, strict=True)

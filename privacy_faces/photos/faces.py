@@ -33,8 +33,11 @@ class Detection:
 class Detector(Protocol):
     """Finds faces in an RGB photo (H, W, 3)."""
 
-    name: str
-    weights: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def weights(self) -> tuple[str, ...]: ...
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]: ...
 
@@ -42,7 +45,8 @@ class Detector(Protocol):
 class LandmarkModel(Protocol):
     """Places 68 iBUG landmarks (68, 2) on the face in an upright frame (S, S, 3), uint8."""
 
-    weights: tuple[str, ...]
+    @property
+    def weights(self) -> tuple[str, ...]: ...
 
     def place(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]: ...
 

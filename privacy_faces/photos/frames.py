@@ -87,4 +87,4 @@ def cut_frame(rgb: NDArray[np.uint8] | NDArray[np.uint16], affine: Array, size: 
     linear = affine[:, :2] * step
     offset = affine[:, :2] @ (step / 2 - 0.5 + [x0, y0]) + affine[:, 2]
     frame = cv2.warpAffine(small, np.column_stack([linear, offset]), (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.clip(frame, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(frame, 0, 1), dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -37,12 +38,17 @@ class MtcnnDetector:
 
     def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
         """Faces in an RGB photo (H, W, 3), uint8."""
-        self._network.min_face_size = self.min_face or max(SMALLEST_FACE, round(max(rgb.shape[:2]) * SMALLEST_SHARE))
-        boxes, probabilities, points = self._network.detect(np.ascontiguousarray(rgb), landmarks=True)
+        # MTCNN's smallest window is its own default: shrinking the photo until the smallest face sought has that size costs no face, and spares the
+        # network, which resamples the whole photo at each scale. The landmark model works at full resolution again.
+        shrink = max(1.0, (self.min_face or max(rgb.shape[:2]) * SMALLEST_SHARE) / SMALLEST_FACE)
+        small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else np.ascontiguousarray(rgb)
+        self._network.min_face_size = min(self.min_face, SMALLEST_FACE) or SMALLEST_FACE
+        boxes, probabilities, points = self._network.detect(small, landmarks=True)
         if boxes is None:
             return []
+        scale = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
         return [
-            Detection(box.astype(float), five.astype(float), float(probability))
+            Detection(box.astype(float) * np.tile(scale, 2), five.astype(float) * scale, float(probability))
             for box, probability, five in zip(boxes, probabilities, points, strict=True)
             if probability >= LEAST_PROBABILITY
         ]

@@ -79,4 +79,4 @@ def _soft_edge(inside: NDArray[np.bool_], width: float) -> Frame:
     if width < 1:
         return inside.astype(np.float32)
     distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.clip(distance / (width + 1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(distance / (width + 1), 0, 1), dtype=np.float32)

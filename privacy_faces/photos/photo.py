@@ -36,8 +36,8 @@ KEPT_EXIF_TAGS = (
     Tag.ImageDescription, Tag.Make, Tag.Model, Tag.XResolution, Tag.YResolution, Tag.ResolutionUnit, Tag.Software, Tag.DateTime,
     Tag.Artist, Tag.HostComputer, Tag.Rating, Tag.Copyright, Tag.XPTitle, Tag.XPComment, Tag.XPAuthor, Tag.XPKeywords, Tag.XPSubject,
 )  # fmt: skip
-# JPEG and PNG pictures embedded in XMP, which has to write them in base64.
-XMP_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo)(?:[A-Za-z0-9+/=\s]|&#x[aAdD];)*")
+# JPEG, PNG, GIF and WebP pictures embedded in XMP, which has to write them in base64.
+XMP_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)(?:[A-Za-z0-9+/=\s]|&#x[aAdD];)*")
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
 
 # Out-of-gamut colours are clipped, all others keep their hue; black point compensation keeps shadows apart in print profiles.
@@ -59,7 +59,9 @@ class Metadata:
     @classmethod
     def safe(cls, exif: Image.Exif, xmp: object, width: int, height: int) -> Metadata:
         """The safe part of a file's EXIF and XMP (bytes, or something else where it has none), for the upright photo of this size."""
-        upright = XMP_ORIENTATION.sub(rb"\g<1>1", XMP_PICTURE.sub(b"", xmp)) if isinstance(xmp, bytes) else b""
+        upright = b""
+        if isinstance(xmp, bytes) and b"\0" not in xmp:  # not UTF-16 or UTF-32, which the patterns cannot search
+            upright = XMP_ORIENTATION.sub(rb"\g<1>1", XMP_PICTURE.sub(b"", xmp))
         try:
             return cls(_safe_exif(exif, width, height), upright)
         except Exception as error:  # as wide as what Pillow raises on damaged EXIF
@@ -124,10 +126,12 @@ class Photo:
 
     @property
     def height(self) -> int:
+        """In pixels, upright."""
         return int(self.rgb.shape[0])
 
     @property
     def width(self) -> int:
+        """In pixels, upright."""
         return int(self.rgb.shape[1])
 
     @property
@@ -182,7 +186,7 @@ def _convert(samples: Samples, source: str, target: str, icc_profile: bytes | No
     image = Image.frombytes(source, (flat.shape[1], 1), flat.tobytes())
     transforms = _cmyk_transforms(icc_profile)
     converted = image.convert(target) if transforms is None else ImageCms.applyTransform(image, transforms[target])
-    return np.asarray(converted).reshape(*samples.shape[:-1], -1)
+    return np.array(converted).reshape(*samples.shape[:-1], -1)
 
 
 def _cmyk_transforms(icc_profile: bytes | None) -> dict[str, ImageCms.ImageCmsTransform] | None:

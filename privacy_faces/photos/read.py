@@ -23,7 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tifffile
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -114,9 +114,7 @@ class _Decoded:
     def photo(self, format: str) -> Photo:
         native = _upright(self.native, self.orientation)
         metadata = Metadata.safe(self.exif, self.xmp, width=native.shape[1], height=native.shape[0])
-        return Photo.from_native(
-            native, self.mode, format, icc_profile=self.icc_profile or None, metadata=metadata, lossless=self.lossless
-        )
+        return Photo.from_native(native, self.mode, format, icc_profile=self.icc_profile or None, metadata=metadata, lossless=self.lossless)
 
 
 def read_photo(source: Path | bytes) -> Photo:
@@ -185,12 +183,13 @@ def _read_bytes(path: Path) -> bytes:
 def _decoding(format: str) -> Iterator[None]:
     """Turns whatever a decoder raises into PhotoError: on hostile bytes Pillow's may raise almost anything.
 
-    Pillow's own size limit is lifted, since `_check_size` measures the header first. That limit and the warning filters belong to
-    the whole process, hence the lock.
+    Pillow's own size limit is lifted, since `_check_size` measures the header first; its tolerance of cut files, which a library may
+    have switched on, is off. These settings and the warning filters belong to the whole process, hence the lock.
     """
     with _PILLOW_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        tolerant, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
         try:
             yield
         except PhotoError:
@@ -203,6 +202,7 @@ def _decoding(format: str) -> Iterator[None]:
             raise _damaged(format, f"{type(error).__name__}: {error}") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+            ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
 def _cut_short(format: str, found: str) -> PhotoError:
@@ -251,7 +251,7 @@ def _sniff(data: bytes, suffix: str) -> str:
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PhotoError(
-            f"expected at most {MAX_PIXELS:,} pixels, found a header that declares {width:,} x {height:,};"
+            f"expected at most {MAX_PIXELS:,} pixels, found a declared size of {width:,} x {height:,};"
             " resize the photo, or discard the file if it is small (a decompression bomb)"
         )
     if min(width, height) < MIN_SIDE:
@@ -270,10 +270,7 @@ def _read_jpeg(data: bytes) -> _Decoded:
     _check_size(*image.size)
     if data.find(JPEG_END, file.tell()) < 0:  # the header is read, so this looks past the thumbnail in it
         raise _cut_short("JPEG", f"{len(data)} bytes, without the end marker")
-    native, mode = _samples(image)
-    if mode == "CMYK" and "adobe" not in image.info:
-        native = np.invert(native)  # Pillow takes every CMYK JPEG for inverted, but only Adobe's are
-    return _decoded(image, native, mode)
+    return _decoded(image, *_samples(image))
 
 
 def _read_png(data: bytes) -> _Decoded:
@@ -385,19 +382,21 @@ def _read_tiff(data: bytes) -> _Decoded:
 def _tiff_directory(data: bytes) -> ImageFileDirectory_v2:
     """The tags of the only page. A later page that is a reduced copy of it (a thumbnail) does not count."""
     header, file = data[:16] if data[2] == BIGTIFF else data[:8], io.BytesIO(data)
-    pages, offsets = [], [ImageFileDirectory_v2(header).next]
-    while offsets[-1] and offsets[-1] not in offsets[:-1]:
+    first = offset = ImageFileDirectory_v2(header).next
+    pages: dict[int, ImageFileDirectory_v2] = {}
+    while offset and offset not in pages:
         page = ImageFileDirectory_v2(header)
-        file.seek(offsets[-1])
+        file.seek(offset)
         page.load(file)
-        if page.next == offsets[0]:  # Pillow did not get as far as the link to the next page, and left what the header said
+        if page.next == first:  # Pillow did not get as far as the link to the next page, and left what the header said
             raise _cut_short("TIFF", f"{len(data)} bytes, without its whole directory")
-        pages.append(page)
-        offsets.append(page.next)
-    if not pages or Tag.ImageWidth not in pages[0] or Tag.ImageLength not in pages[0]:
+        pages[offset] = page
+        offset = page.next
+    tags, *others = pages.values() or [ImageFileDirectory_v2(header)]
+    if Tag.ImageWidth not in tags or Tag.ImageLength not in tags:
         raise _damaged("TIFF", "no width or height")
-    _check_frames(1 + sum(not page.get(Tag.NewSubfileType, 0) & 1 for page in pages[1:]), "a TIFF")
-    return pages[0]
+    _check_frames(1 + sum(not page.get(Tag.NewSubfileType, 0) & 1 for page in others), "a TIFF")
+    return tags
 
 
 def _tiff_exif(data: bytes) -> Image.Exif:
@@ -516,7 +515,10 @@ def _samples(image: Image.Image) -> tuple[Samples, str]:
         raise PhotoError(f"expected gray, RGB, palette or CMYK samples of 8 or 16 bits, found mode {image.mode}; convert it to RGB first")
     mode = WITH_ALPHA.get(image.mode) if "transparency" in image.info else None
     mode = mode or MODE_OF_PILLOW_MODE[image.mode]
-    return np.array(image if image.mode == mode else image.convert(mode)), mode
+    samples = np.array(image if image.mode == mode else image.convert(mode))
+    if mode == "CMYK" and image.format in ("JPEG", "MPO") and "adobe" not in image.info:
+        np.invert(samples, out=samples)  # Pillow takes every CMYK JPEG for inverted, but only Adobe's are
+    return samples, mode
 
 
 def _decoded(image: Image.Image, native: Samples, mode: str) -> _Decoded:

@@ -21,7 +21,8 @@ from PIL.TiffTags import LONG
 from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, NO_METADATA, Metadata, Photo, PhotoError
 
 QUALITY = 95  # of JPEG and lossy WebP
-DEFLATE_LEVEL = 6
+DEFLATE_LEVEL = 4  # twice as fast as zlib's usual 6, and photos come out as small
+PNG_ROWS = 256  # filtered at a time, to need little memory
 TIFF_STRIP_BYTES = 1 << 18  # small strips let viewers show part of a large photo
 BMP_PLAIN_HEADER, BMP_V5_HEADER = 40, 124
 
@@ -103,12 +104,15 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
         return _save(photo, pnginfo=text, exif=metadata.exif, compress_level=DEFLATE_LEVEL)
     # Pillow cannot write 16-bit colour, so the few chunks are written here (PNG specification, sections 5 and 9).
     colour_type = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[photo.mode]
-    rows = np.ascontiguousarray(photo.native, ">u2").reshape(photo.height, -1).view(np.uint8)
-    step = rows.shape[1] // photo.width
-    filtered = np.empty((photo.height, 1 + rows.shape[1]), np.uint8)
-    filtered[:, 0] = 1  # filter "Sub": each byte minus that of the pixel before, modulo 256
-    filtered[:, 1 : 1 + step] = rows[:, :step]
-    np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, 1 + step :])
+    step = photo.native[0, 0].nbytes
+    deflate, deflated = zlib.compressobj(DEFLATE_LEVEL), []
+    for top in range(0, photo.height, PNG_ROWS):
+        rows = photo.native[top : top + PNG_ROWS]
+        raw = np.ascontiguousarray(rows, ">u2").reshape(len(rows), -1).view(np.uint8)
+        # Filter "Sub": each byte minus that of the pixel before, modulo 256.
+        filtered = np.concatenate([np.full((len(rows), 1), 1, np.uint8), raw[:, :step], raw[:, step:] - raw[:, :-step]], axis=1)
+        deflated.append(deflate.compress(filtered.tobytes()))
+    deflated.append(deflate.flush())
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", photo.width, photo.height, 16, colour_type, 0, 0, 0))]
     if photo.icc_profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc_profile)))
@@ -116,7 +120,7 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
         chunks.append((b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
     if metadata.xmp:
         chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    chunks += [(b"IDAT", zlib.compress(filtered.tobytes(), DEFLATE_LEVEL)), (b"IEND", b"")]
+    chunks += [(b"IDAT", b"".join(deflated)), (b"IEND", b"")]
     packed = (struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 

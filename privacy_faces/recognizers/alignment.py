@@ -54,11 +54,13 @@ class Template:
             frames = F.interpolate(frames, (reduced, reduced), mode="bilinear", antialias=True, align_corners=False)
             landmarks = (landmarks + 0.5) * (reduced / size) - 0.5
         matrices = self.affines(landmarks).to(frames)
-        return warp_affine(frames, matrices, (self.size, self.size), mode="bilinear", padding_mode="border", align_corners=True)
+        chips: Tensor = warp_affine(frames, matrices, (self.size, self.size), mode="bilinear", padding_mode="border", align_corners=True)
+        return chips
 
     def to_frame(self, maps: Tensor, landmarks: Tensor, size: int) -> Tensor:
         """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not reach."""
         matrices = self.affines(landmarks).to(maps)
         linear = matrices[:, :, :2].inverse()
         offset = -linear @ matrices[:, :, 2:]
-        return warp_affine(maps, torch.cat([linear, offset], 2), (size, size), mode="bilinear", padding_mode="zeros", align_corners=True)
+        carried: Tensor = warp_affine(maps, torch.cat([linear, offset], 2), (size, size), mode="bilinear", padding_mode="zeros", align_corners=True)
+        return carried

@@ -125,8 +125,7 @@ def load_dat(path: Path) -> Network:
     """
     network = Network()
     tensors = _tensors(path.read_bytes(), _shapes(network))
-    convolutions = [network.stem, *(layer for block in network.blocks for layer in (block.first, block.second))]
-    for layer, convolution, affine in zip(convolutions, tensors[0:-1:2], tensors[1:-1:2], strict=True):
+    for layer, convolution, affine in zip(_convolutions(network), tensors[0:-1:2], tensors[1:-1:2], strict=True):
         out = layer.out_channels
         filters, biases = convolution[:-out].view(layer.weight.shape), convolution[-out:]
         gamma, beta = affine[:out], affine[out:]
@@ -138,11 +137,13 @@ def load_dat(path: Path) -> Network:
 
 def _shapes(network: Network) -> list[int]:
     """Number of values of each of the 59 tensors, in the order of the file."""
-    sizes: list[int] = []
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            sizes += [layer.weight.numel() + layer.out_channels, 2 * layer.out_channels]
-    return [*sizes, 256 * 128]
+    sizes = [size for layer in _convolutions(network) for size in (layer.weight.numel() + layer.out_channels, 2 * layer.out_channels)]
+    return [*sizes, network.head.weight.numel()]
+
+
+def _convolutions(network: Network) -> list[nn.Conv2d]:
+    """The 29 convolutions, input side first: the order in which they were registered."""
+    return [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
 
 
 def _tensors(data: bytes, sizes: list[int]) -> list[Tensor]:
@@ -156,7 +157,7 @@ def _tensors(data: bytes, sizes: list[int]) -> list[Tensor]:
     for size in sizes:
         while (place := data.find(b"\x01\x02", position)) >= 0:
             dims, start = _header(data, place)
-            if dims is not None and int(np.prod(dims)) == size:
+            if dims is not None and int(np.prod(dims)) == size and start + 4 * size <= len(data):
                 break
             position = place + 1
         else:

@@ -36,7 +36,13 @@ class FaceNet(Recognizer):
         self.weight_records = records(weights)
         # The classification layer over the training identities is of no use for embeddings.
         state = {name: tensor for name, tensor in read_state_dict(path).items() if not name.startswith("logits.")}
-        self.network.load_state_dict(state)
+        try:
+            self.network.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f"The file added as {weights!r} is not Inception-ResNet v1 of facenet-pytorch: {str(error).splitlines()[1].strip()[:200]} "
+                f"Add the right one: privacy-faces weights add {weights} FILE"
+            ) from error
         self.freeze()
         self.to(context.device)
 
@@ -62,8 +68,6 @@ def inception_resnet_v1() -> nn.Module:
     try:
         from facenet_pytorch import InceptionResnetV1
     except ImportError as error:
-        raise ValueError(
-            "The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install --no-deps facenet-pytorch"
-        ) from error
+        raise ValueError("The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install --no-deps facenet-pytorch") from error
     network: nn.Module = InceptionResnetV1(pretrained=None, classify=False)
     return network

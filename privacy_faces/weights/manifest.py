@@ -40,6 +40,7 @@ class Weight:
 
     @property
     def bytes(self) -> int:
+        """Size of all files."""
         return sum(file.bytes for file in self.files)
 
     @property

@@ -9,8 +9,12 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privacy_faces.weights.manifest import Weight, WeightFile, weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MissingWeightError(ValueError):
@@ -52,16 +56,12 @@ def verified(weight_id: str) -> tuple[Path, ...]:
     Raises:
         MissingWeightError, CorruptWeightError.
     """
-    return _verified(weight_id, _folder(weight(weight_id)))
-
-
-@cache
-def _verified(weight_id: str, folder: Path | None) -> tuple[Path, ...]:
     item = weight(weight_id)
+    folder = _folder(item)
     if folder is None or not all((folder / file.path).is_file() for file in item.files):
         raise MissingWeightError(missing(item))
     for file in item.files:
-        expected, found = _expected_sha256(item, folder, file), sha256_of(folder / file.path)
+        expected, found = _expected_sha256(item, folder, file), _digest(folder / file.path)
         if found != expected:
             raise CorruptWeightError(
                 f"The weights {item.id!r} at {folder / file.path} are not the expected ones: sha256 {expected} expected, {found} found. "
@@ -83,10 +83,7 @@ def records(weight_id: str) -> list[dict[str, str]]:
     item = weight(weight_id)
     paths = verified(weight_id)
     names = [item.id] if len(paths) == 1 else [f"{item.id}/{path.name}" for path in paths]
-    return [
-        {"id": name, "sha256": _expected_sha256(item, _folder(item), file)}
-        for name, file in zip(names, item.files, strict=True)
-    ]
+    return [{"id": name, "sha256": _expected_sha256(item, _folder(item), file)} for name, file in zip(names, item.files, strict=True)]
 
 
 def add(weight_id: str, source: Path) -> Path:
@@ -112,12 +109,13 @@ def add(weight_id: str, source: Path) -> Path:
         from safetensors.torch import save_file
 
         converted = Path(scratch) / target.name
-        save_file(tensors, converted)
+        # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither.
+        save_file({name: tensor.clone() for name, tensor in tensors.items()}, converted)
         record = {"source_sha256": sha256_of(source), "sha256": sha256_of(converted)}
         (Path(scratch) / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
-        os.replace(converted, target)
+        # In this order, so that whatever interrupts it leaves no file that its record does not vouch for.
         os.replace(Path(scratch) / _RECORD, folder / _RECORD)
-    _verified.cache_clear()
+        os.replace(converted, target)
     return target
 
 
@@ -134,7 +132,8 @@ def pull(weight_id: str) -> None:
         if item.store == "hub":
             from huggingface_hub import snapshot_download
 
-            snapshot_download(item.origin, allow_patterns=["*.json", "*.txt", "*.safetensors"])
+            # Neither the second, half-precision copy of every file, nor the safety checker, which is never loaded, nor single-file checkpoints.
+            snapshot_download(item.origin, allow_patterns=["*.json", "*.txt", "*/*.safetensors"], ignore_patterns=["*.fp16.safetensors", "safety_checker/*"])
         else:
             import pooch
 
@@ -144,24 +143,34 @@ def pull(weight_id: str) -> None:
         raise ValueError(f"Could not download the weights {item.id!r} from {item.origin}: {error}") from error
 
 
-def read_state_dict(path: Path) -> dict[str, object]:
+def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Name -> tensor of a safetensors file or of a PyTorch checkpoint without code.
 
     Raises:
         ValueError: when the file is neither.
     """
-    import pickle
-
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except (SafetensorError, OSError) as error:
         raise ValueError(f"Expected safetensors or a PyTorch state dict at {path}, could not read it: {error}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ValueError(f"Expected a state dict (names and tensors) in {path}, found {type(state).__name__}.")
+    except Exception as error:  # on bytes that are no checkpoint, torch's unpickler stumbles in a dozen ways; its message advises to run their code
+        raise ValueError(
+            f"Expected safetensors or a PyTorch state dict at {path}: the file is damaged, or holds objects other than tensors, which are never loaded "
+            f"because they can run code ({type(error).__name__}). Where the model is at hand, write its tensors alone: torch.save(model.state_dict(), FILE)"
+        ) from error
+    if not isinstance(state, dict) or not state:
+        found = "an empty one" if state == {} else type(state).__name__
+        raise ValueError(f"Expected a state dict (names and tensors) in {path}, found {found}.")
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise ValueError(
+                f"Expected a state dict (names and tensors) in {path}, found {type(value).__name__} under {name!r}. "
+                "A checkpoint that holds more than the model: write the inner dict of tensors alone, with torch.save."
+            )
     return {name: value.contiguous() for name, value in state.items()}
 
 
@@ -176,6 +185,17 @@ def hub_snapshot(repository: str, revision: str = "main") -> Path | None:
 
     index = try_to_load_from_cache(repository, "model_index.json", revision=revision)
     return Path(index).parent if isinstance(index, str) else None
+
+
+def _digest(path: Path) -> str:
+    """`sha256_of`, computed anew only when the file is another one, or was written to, since the last time."""
+    status = path.stat()
+    return _remembered_digest(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+@cache
+def _remembered_digest(path: Path, stamp: tuple[int, ...]) -> str:
+    return sha256_of(path)
 
 
 def _folder(item: Weight) -> Path | None:

@@ -1,0 +1,146 @@
+"""One contract for every registered method and every registered recogniser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.methods.context import Context
+from privacy_faces.photos.faces import FaceFinder
+from privacy_faces.plan import make_plan
+from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.registry import METHODS, RECOGNIZERS
+from privacy_faces.weights import store
+from tests.conftest import batch_of
+
+SIZE = 128
+SEEDS = [11, 22, 33]
+
+
+@pytest.fixture(scope="module")
+def full_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    """A context in which every recogniser can be built: weights that cannot be shipped are replaced by random ones of the same architecture."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRIVACY_FACES_CACHE", str(tmp_path_factory.mktemp("cache")))
+        if pytest.importorskip("facenet_pytorch", reason="the recogniser facenet needs facenet-pytorch"):
+            from privacy_faces.recognizers.facenet import inception_resnet_v1
+
+            torch.manual_seed(0)
+            file = tmp_path_factory.mktemp("weights") / "facenet.safetensors"
+            save_file(inception_resnet_v1().state_dict(), file)
+            store.add("facenet-vggface2", Path(file))
+        yield Context("cpu")
+
+
+@pytest.fixture(scope="module")
+def batch(sample: np.ndarray, finder: FaceFinder) -> FrameBatch:
+    """Three different faces' worth of pixels: the sample photo, its mirror image, and a darker, smaller one."""
+    photos = [sample, np.ascontiguousarray(sample[:, ::-1]), (sample[::2, ::2] * 0.6).astype(np.uint8)]
+    return batch_of(photos, [finder.find(photo)[0] for photo in photos], SIZE, SEEDS)
+
+
+@pytest.fixture(params=sorted(METHODS.entries()))
+def method(request: pytest.FixtureRequest, full_context: Context) -> Method:
+    plan = make_plan(request.param, assignments={"frame_size": SIZE})
+    built: Method = METHODS.build(plan.method, plan.options, full_context)
+    built.seeded = METHODS.spec(request.param).seeded  # type: ignore[attr-defined]
+    return built
+
+
+@pytest.fixture(params=sorted(RECOGNIZERS.entries()))
+def recognizer(request: pytest.FixtureRequest, full_context: Context) -> Recognizer:
+    return full_context.recognizer(request.param)
+
+
+def test_method_returns_protected_frames(method: Method, batch: FrameBatch) -> None:
+    result = method(batch)
+    assert isinstance(result, Protection)
+    assert result.frames.shape == batch.frames.shape
+    assert result.mask.shape == (3, 1, SIZE, SIZE)
+    assert result.mask.dtype == torch.bool
+    assert result.frames.min() >= 0
+    assert result.frames.max() <= 1
+    assert torch.equal(result.frames.masked_select(~result.mask), batch.frames.masked_select(~result.mask))
+    changed = (result.frames - batch.frames).abs().amax((1, 2, 3))
+    assert (changed > 0.02).all(), "every face changes visibly"
+
+
+def test_method_does_not_depend_on_the_batch(method: Method, batch: FrameBatch) -> None:
+    together = method(batch)
+    for index in range(3):
+        alone = method(batch[index])
+        # Sums in another order may turn over a pixel at the very edge of a mask; nothing else may differ.
+        assert (alone.mask[0] != together.mask[index]).float().mean() < 1e-3
+        agree = alone.mask[0] == together.mask[index]
+        assert ((alone.frames[0] - together.frames[index]).abs() * agree).amax(0).flatten().sort().values[: int(0.99 * SIZE**2)].max() < 2 / 255
+
+
+def test_method_depends_on_the_seed_and_on_nothing_else(method: Method, batch: FrameBatch) -> None:
+    first, again = method(batch), method(batch)
+    assert torch.equal(first.frames, again.frames)
+    other = method(FrameBatch(batch.frames, batch.landmarks, batch.regions, [seed + 1 for seed in SEEDS]))
+    differs = [not torch.equal(first.frames[index], other.frames[index]) for index in range(3)]
+    assert differs == [method.seeded] * 3  # type: ignore[attr-defined]
+
+
+def test_method_leaves_its_input_alone(method: Method, batch: FrameBatch) -> None:
+    before = batch.frames.clone()
+    method(batch)
+    assert torch.equal(batch.frames, before)
+
+
+def test_method_refuses_malformed_batches(method: Method, batch: FrameBatch) -> None:
+    with pytest.raises(ValueError, match=r"Invalid frames shape, we expect \(N, 3, S, S\). Got: \(3, 1, 128, 128\)"):
+        method(FrameBatch(batch.frames[:, :1], batch.landmarks, batch.regions, SEEDS))
+    with pytest.raises(ValueError, match=r"Invalid landmarks shape, we expect \(3, 68, 2\). Got: \(3, 5, 2\)"):
+        method(FrameBatch(batch.frames, batch.landmarks[:, :5], batch.regions, SEEDS))
+
+
+def test_method_that_changes_nothing_is_refused(batch: FrameBatch, context: Context) -> None:
+    class Idle(Method):
+        def protect(self, batch: FrameBatch) -> Protection:
+            return Protection(batch.frames, batch.regions["face"], "replace")
+
+    from privacy_faces.methods.options import MethodOptions
+
+    with pytest.raises(ValueError, match="Idle left face 1 unchanged"):
+        Idle(MethodOptions(), context)(batch)
+
+
+def test_recognizer_embeds_to_unit_length(recognizer: Recognizer, batch: FrameBatch) -> None:
+    embeddings = recognizer.embed(batch.frames, batch.landmarks)
+    assert embeddings.shape == (3, recognizer.embedding_size)
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(3), atol=1e-5, rtol=0)
+    assert all(record["sha256"] and record["id"] for record in recognizer.weight_records)
+
+
+def test_recognizer_does_not_depend_on_the_batch(recognizer: Recognizer, batch: FrameBatch) -> None:
+    together = recognizer.embed(batch.frames, batch.landmarks)
+    alone = torch.cat([recognizer.embed(batch.frames[i : i + 1], batch.landmarks[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(alone, together, atol=1e-5, rtol=0)
+
+
+def test_recognizer_passes_gradients_through_its_alignment(recognizer: Recognizer, batch: FrameBatch) -> None:
+    frames = batch.frames.clone().requires_grad_()
+    recognizer.embed(frames, batch.landmarks)[:, 0].sum().backward()
+    assert frames.grad is not None
+    inside, corner = frames.grad.abs()[:, :, SIZE // 2, SIZE // 2], frames.grad.abs()[:, :, 0, 0]
+    assert (inside.amax(1) > 0).all()
+    assert (corner == 0).all(), "the frame's corner lies outside every template"
+    assert all(parameter.grad is None for parameter in recognizer.parameters())
+
+
+def test_similarity_is_larger_for_more_alike(recognizer: Recognizer, batch: FrameBatch) -> None:
+    embeddings = recognizer.embed(batch.frames, batch.landmarks)
+    noisy = recognizer.embed((batch.frames + 0.02 * torch.randn(batch.frames.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1), batch.landmarks)
+    gray = recognizer.embed(torch.full_like(batch.frames, 0.5), batch.landmarks)
+    itself = recognizer.similarity(embeddings, embeddings)
+    torch.testing.assert_close(itself, torch.ones(3), atol=1e-5, rtol=0)
+    assert (itself > recognizer.similarity(embeddings, noisy)).all()
+    assert (recognizer.similarity(embeddings, noisy) > recognizer.similarity(embeddings, gray)).all()
