@@ -12,11 +12,11 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from privacy_faces.anonymizer import Anonymizer, warnings_of
+from privacy_faces.anonymizer import Anonymizer
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import photo_from_array, read_photo
 from privacy_faces.plan import make_plan
-from privacy_faces.runner import collect, process
+from privacy_faces.runner import InputError, collect, finished, process, told
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,19 @@ def anonymize(
     """
     plan = make_plan(method, profile=profile, config=Path(config) if config else None, options=options, run=run)
     if output is not None:
-        if not isinstance(photo, (str, Path)):
-            raise ValueError(f"With output=..., photo must be the path of one file. Got: {type(photo).__name__}.")
+        if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
+            got = photo if isinstance(photo, (str, Path)) else type(photo).__name__
+            raise InputError(f"With output=..., photo must be the path of one file. Got: {got}.")
         (job,) = collect([Path(photo)], Path(output)).jobs
-        outcome = process(Anonymizer(plan), job, overwrite)
-        return Result(_decoded(job.target.read_bytes()), outcome.receipt, outcome.warnings, job.target)
+        receipt = None if overwrite else finished(job, plan.fingerprint())
+        receipt = receipt or process(Anonymizer(plan), job).receipt
+        return Result(_decoded(job.target.read_bytes()), receipt, receipt["warnings"], job.target)
     original: Photo = read_photo(Path(photo)) if isinstance(photo, (str, Path)) else photo_from_array(photo)
     anonymizer = Anonymizer(plan)
     journey, written, verdicts = anonymizer.anonymize(original, lambda data: data)
     receipt = anonymizer.receipt(journey, verdicts, str(photo) if isinstance(photo, (str, Path)) else "image in memory", None)
-    return Result(_decoded(written), receipt, warnings_of(verdicts), None)
+    receipt |= {"warnings": told(plan, verdicts)}
+    return Result(_decoded(written), receipt, receipt["warnings"], None)
 
 
 def _decoded(data: bytes) -> PIL.Image.Image:

@@ -53,9 +53,12 @@ def _choose(value: Any, handler: ModelWrapValidatorHandler[Choice], group: str) 
     registry = REGISTRIES[group]
     given = spelled_out(value)
     if given is None or "name" not in given:
-        raise ValueError(f"expected the {registry.kind}'s name, or a mapping with 'name' and its options")
+        raise OptionError(f"expected the {registry.kind}'s name, or a mapping with 'name' and its options, got {value!r}")
     name = str(given.pop("name"))
-    options = registry.spec(name).option_model().validated(given, f"{registry.kind} {name}")
+    try:
+        options = registry.spec(name).option_model().validated(given, f"{registry.kind} {name}")
+    except ValueError as error:  # an unknown component, or options that do not fit it
+        raise OptionError(str(error)) from None
     return handler({"name": name, "options": options.model_dump(mode="json")})
 
 
@@ -111,6 +114,8 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 def _clause(model: type[BaseModel], item: dict[str, Any], owner: str) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"unknown option {place!r} of {owner}: expected one of {', '.join(model.model_fields) or 'none (it has no options)'}"
-    message = item["msg"].removeprefix("Value error, ").removesuffix(".")
-    return f"option {place!r} of {owner}: {message}, got {item['input']!r}"
+        expected = f"expected one of {', '.join(model.model_fields)}" if model.model_fields else "it has no options"
+        return f"unknown option {place!r} of {owner}: {expected}"
+    if isinstance(error := item.get("ctx", {}).get("error"), OptionError):  # from a component, complete in itself
+        return f"option {place!r} of {owner}: {error}"
+    return f"option {place!r} of {owner}: {item['msg'].removeprefix('Value error, ')}, got {item['input']!r}"

@@ -106,9 +106,7 @@ class Layers:
         return Plan(self.method, of_method, RunOptions.validated(merge(self.of_run, run), "the run"), self.profile)
 
 
-def read_layers(
-    method: str | None, *, profile: str = "embedded", config: Path | None = None, assignments: Mapping[str, Any] | None = None
-) -> Layers:
+def read_layers(method: str | None, *, profile: str = "embedded", config: Path | None = None, assignments: Mapping[str, Any] | None = None) -> Layers:
     """The layers below the flags; arguments and errors as for `make_plan`."""
     profile_file, config_file = load_profile(profile), load_config(config) if config else ConfigFile()
     method = method or config_file.method
@@ -186,7 +184,9 @@ def load_config(path: Path) -> ConfigFile:
 def _layered(method: str, model: type[Options], *files: ConfigFile) -> dict[str, Any]:
     """The options of a method in files, over the default components, to which options given without a component's name belong."""
     chosen = {name: model.model_fields[name].default for name in slots_of(model)}
-    return merge({name: spelled_out(choice) for name, choice in chosen.items() if isinstance(choice, Choice)}, *(file.methods.get(method, {}) for file in files))
+    return merge(
+        {name: spelled_out(choice) for name, choice in chosen.items() if isinstance(choice, Choice)}, *(file.methods.get(method, {}) for file in files)
+    )
 
 
 def _split(assignments: Mapping[str, Any], model: type[Options], method: str) -> tuple[dict[str, Any], dict[str, Any]]:

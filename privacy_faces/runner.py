@@ -5,28 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.anonymizer import Anonymizer, Journey, warnings_of
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import photo_from_array, read_photo
 from privacy_faces.photos.write import write_atomic
+
+if TYPE_CHECKING:
+    from privacy_faces.anonymizer import Anonymizer, Journey
+    from privacy_faces.evaluation.judge import FaceVerdict
+    from privacy_faces.plan import Plan
 
 log = logging.getLogger(__name__)
 
 # What a folder is searched for. Formats that cannot be read are listed too, so that they fail by name instead of being passed over.
 PHOTO_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .webp .tif .tiff .bmp .dib .gif .heic .heif .avif .jxl .jp2 .psd .svg .dng .cr2 .cr3 .nef .arw .raf .orf .rw2".split()
+    f".{name}"
+    for names in (
+        ("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "tif", "tiff", "bmp", "dib", "gif"),
+        ("heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"),
+    )
+    for name in names
 )
 SAMPLE = "astronaut.png"
 
@@ -79,19 +89,25 @@ class Outcome:
     status: str
     reason: str | None = None
     receipt: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user must be told, also about a photo that was done by an earlier run."""
+        return list(self.receipt.get("warnings", ()))
 
     def described(self) -> dict[str, Any]:
         """For run.json."""
-        return {"input": self.job.name, "output": str(self.job.target), "status": self.status, "reason": self.reason, "warnings": self.warnings}
+        output = None if self.status == "failed" else str(self.job.target)
+        return {"input": self.job.name, "output": output, "status": self.status, "reason": self.reason, "warnings": self.warnings}
 
 
 def collect(inputs: Sequence[Path], output: Path) -> Collection:
     """The photos to do, in order of name; folders are searched to the bottom and keep their tree under `output`.
 
     Raises:
-        InputError: when a result would overwrite an input, two inputs would share a result, or folders hold no photo.
+        InputError: when a result would overwrite an input, two inputs would share a result, folders hold no photo, or the output is no place to write to.
     """
+    _check_writable(output)
     if not inputs:
         return Collection([_job(None, SAMPLE, Path(SAMPLE), output)], [])
     found: list[tuple[Path, Path]] = []
@@ -110,27 +126,33 @@ def collect(inputs: Sequence[Path], output: Path) -> Collection:
     # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the whole name.
     stems = Counter(relative.with_suffix("") for _, relative in found)
     jobs = [_job(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1) for path, relative in found]
+    sources = {path.resolve(): path for path, _ in found}
     taken: dict[Path, Job] = {}
     for job in jobs:
-        if (other := taken.setdefault(job.target, job)) is not job:
-            raise InputError(f"{other.name} and {job.name} would both be written to {job.target}. Run them separately, with two --output folders.")
-        if job.source is not None and job.source.resolve() == job.target.resolve():
-            raise InputError(f"{job.name} would be overwritten by its own result. Choose another --output folder.")
+        for place in (job.target, job.receipt):
+            if (other := taken.setdefault(place, job)) is not job:
+                raise InputError(f"{other.name} and {job.name} would both be written to {place}. Run them separately, with two --output folders.")
+        if (source := sources.get(job.target.resolve())) is not None:
+            raise InputError(f"{source} would be overwritten by the result of {job.name}. Choose another --output folder.")
     return Collection(jobs, ignored)
 
 
 def run(
-    anonymizer: Callable[[], Anonymizer], collection: Collection, output: Path, overwrite: bool, fingerprint: str, progress: Callable[[list[Job]], Iterable[Job]]
+    anonymizer: Callable[[], Anonymizer],
+    collection: Collection,
+    fingerprint: str,
+    progress: Callable[[list[Job]], Iterable[Job]],
+    *,
+    overwrite: bool = False,
 ) -> Iterator[Outcome]:
     """Do every photo that is not done yet; one photo's failure does not touch the others.
 
     Args:
         anonymizer: builds the anonymizer; called only when there is something to do.
         collection: from `collect`.
-        output: the output folder.
-        overwrite: redo what is done.
         fingerprint: of the plan; what was done with another is done again.
         progress: wraps the list of photos that remain.
+        overwrite: redo what is done.
     """
     todo = []
     for job in collection.jobs:
@@ -144,7 +166,7 @@ def run(
     ready = anonymizer()
     for job in progress(todo):
         try:
-            yield process(ready, job, overwrite=True)
+            yield process(ready, job)
         except (ValueError, OSError) as error:
             yield Outcome(job, "failed", str(error))
         except Exception as error:  # a defect in one photo's journey must not lose the others
@@ -152,15 +174,12 @@ def run(
             yield Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
-def process(anonymizer: Anonymizer, job: Job, overwrite: bool) -> Outcome:
+def process(anonymizer: Anonymizer, job: Job) -> Outcome:
     """Do one photo: write it, judge what was written, and put the receipt beside it, which marks it as done.
 
     Raises:
         ValueError or OSError: with the reason.
     """
-    fingerprint = anonymizer.plan.fingerprint()
-    if not overwrite and (receipt := finished(job, fingerprint)) is not None:
-        return Outcome(job, "skipped", receipt=receipt)
     photo, digest = job.read()
 
     def write(data: bytes) -> bytes:
@@ -171,13 +190,25 @@ def process(anonymizer: Anonymizer, job: Job, overwrite: bool) -> Outcome:
         return job.target.read_bytes()
 
     journey, written, verdicts = anonymizer.anonymize(photo, write)
-    receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target))
-    receipt |= {"plan_sha256": fingerprint, "input_sha256": digest, "output_sha256": hashlib.sha256(written).hexdigest()}
+    receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target)) | {
+        "warnings": told(anonymizer.plan, verdicts),
+        "plan_sha256": anonymizer.plan.fingerprint(),
+        "input_sha256": digest,
+        "output_sha256": hashlib.sha256(written).hexdigest(),
+    }
     if anonymizer.plan.run.save_masks:
         save_masks(journey, job)
     write_json(job.receipt, receipt)
-    warnings = warnings_of(verdicts) or ([] if verdicts else ["no face found; copied without metadata"])
-    return Outcome(job, "done", receipt=receipt, warnings=warnings)
+    return Outcome(job, "done", receipt=receipt)
+
+
+def told(plan: Plan, verdicts: list[FaceVerdict]) -> list[str]:
+    """What a user must be told about a photo."""
+    from privacy_faces.anonymizer import warnings_of
+
+    if verdicts:
+        return warnings_of(verdicts)
+    return [f"no face found; copied {'with' if plan.run.keep_metadata else 'without'} metadata"]
 
 
 def finished(job: Job, fingerprint: str) -> dict[str, Any] | None:
@@ -232,6 +263,14 @@ def overlay(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _png(pixels: NDArray[np.uint8]) -> bytes:
     _, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     return bytes(data)
+
+
+def _check_writable(output: Path) -> None:
+    """Refuse a place where nothing can be written before hours of work are lost there."""
+    place = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        problem = "is not writable" if place.is_dir() else "is not a folder"
+        raise InputError(f"Cannot write to the output folder {output}: {place} {problem}. Choose another with --output.")
 
 
 def _files(folder: Path, skip: Path) -> Iterator[Path]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,75 +15,102 @@ import click
 
 from privacy_faces.cli.options import assignments_of, flags_of, values_of
 from privacy_faces.cli.table import table
-from privacy_faces.options import slot_of
-from privacy_faces.plan import PROFILES, Plan, RunOptions, load_config, load_profile, make_plan
-from privacy_faces.registry import METHODS, UnknownNameError
+from privacy_faces.options import Options, merge, slots_of
+from privacy_faces.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
+from privacy_faces.registry import METHODS, REGISTRIES
 
 if TYPE_CHECKING:
-    from privacy_faces.runner import Job, Outcome
+    from privacy_faces.anonymizer import Anonymizer
+    from privacy_faces.runner import Collection, Job, Outcome
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the arguments tell before they are parsed: the layers below the flags (None: no method is named), and the flags."""
+
+    layers: Layers | None
+    of_run: Sequence[click.Option]
+    of_method: Sequence[click.Option]
 
 
 class _Anonymize(click.Command):
-    """The flags of `anonymize` depend on the method, and on the components that it was given: they are read first."""
+    """Its flags depend on the method, and on the components that the method is given: these are read first."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        early = _Early(args)
+        """Find the flags, then parse."""
+        missing = None
         try:
-            ctx.meta["method_options"] = early.flags()
+            ctx.meta[__name__] = self._known(args)
+        except NoMethodError as error:
+            missing = error
+            ctx.meta[__name__] = _Known(None, list(flags_of(RunOptions)), [])
         except ValueError as error:
             raise click.UsageError(str(error), ctx) from None
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)  # ends here for --help
         except click.NoSuchOption as error:
-            owners = [name for name in METHODS.entries() if _has_flag(name, error.option_name)] if early.method else []
-            if owners:
-                raise click.UsageError(f"{error.option_name} is an option of {', '.join(owners)}, not of {early.method}.", ctx) from None
+            if hint := _whose(error.option_name, ctx.meta[__name__].layers):
+                raise click.UsageError(hint, ctx) from None
             raise
+        if missing and not ctx.resilient_parsing:
+            raise click.UsageError(str(missing), ctx)
+        return rest
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        return [*super().get_params(ctx), *ctx.meta.get("method_options", [])]
+        """Those of every run, then those of the method."""
+        known = ctx.meta.get(__name__, _Known(None, [], []))
+        return [*super().get_params(ctx), *known.of_run, *known.of_method]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The method's options come first, in a section of their own."""
+        known: _Known = ctx.meta[__name__]
+        of_method = known.of_method
+        others = [param for param in self.get_params(ctx) if isinstance(param, click.Option) and param not in of_method]
+        for title, options in ((f"Options of {known.layers.method}" if known.layers else "", of_method), ("Options", others)):
+            if options:
+                with formatter.section(title):
+                    formatter.write_dl([record for option in options if (record := option.get_help_record(ctx))])
+
+    def _known(self, args: list[str]) -> _Known:
+        found = _peek(args, [param for param in self.params if param.name in ("method", "profile", "config", "assignments")])
+        layers = read_layers(
+            found["method"], profile=found["profile"] or PROFILES[0], config=found["config"], assignments=assignments_of(found["assignments"] or ())
+        )
+        typed = _peek(args, [click.Option([name, f"--{name.replace('_', '-')}"]) for name in slots_of(layers.model)])
+        chosen = merge(layers.of_method, {name: value for name, value in typed.items() if value})
+        return _Known(layers, list(flags_of(RunOptions, layers.of_run)), list(flags_of(layers.model, chosen)))
 
 
-class _Early:
-    """What decides the set of flags, found in the arguments before they are parsed."""
+def _peek(args: list[str], options: Sequence[click.Parameter]) -> dict[str, Any]:
+    """The values of some options; whatever else stands among the arguments is passed over, mistakes included."""
+    command = click.Command("peek", params=list(options), add_help_option=False)
+    return command.make_context("peek", list(args), resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True).params
 
-    def __init__(self, args: list[str]) -> None:
-        self.args = args
-        config_file = self._value("--config")
-        self.config = load_config(Path(config_file)) if config_file and Path(config_file).is_file() else None
-        self.method = self._value("--method") or (self.config.method if self.config else None)
 
-    def flags(self) -> list[click.Option]:
-        """The method's flags; none when no method is named yet."""
-        if not self.method:
-            return []
-        model = METHODS.spec(self.method).option_model()
-        slots = [name for name, field in model.model_fields.items() if slot_of(field.metadata)]
-        return list(flags_of(model, {name: self._component(name, model.model_fields[name].default.name) for name in slots}))
-
-    def _component(self, field: str, default: str) -> str:
-        """The component that a field will hold: typed, set, configured, or the default."""
-        if typed := self._value(f"--{field}"):
-            return typed
-        for index, item in enumerate(self.args):
-            pair = self.args[index + 1] if item == "--set" and index + 1 < len(self.args) else item.removeprefix("--set=")
-            for key in (f"{field}=", f"{field}.name="):
-                if pair.startswith(key):
-                    return pair.removeprefix(key)
-        profile = self._value("--profile") or "embedded"
-        for file in (self.config, load_profile(profile) if profile in PROFILES else None):
-            value = file.methods.get(self.method or "", {}).get(field) if file else None
-            if value:
-                return str(value["name"] if isinstance(value, dict) else value)
-        return default
-
-    def _value(self, flag: str) -> str | None:
-        for index, item in enumerate(self.args):
-            if item == flag and index + 1 < len(self.args):
-                return self.args[index + 1]
-            if item.startswith(f"{flag}="):
-                return item.partition("=")[2]
+def _whose(flag: str, layers: Layers | None) -> str | None:
+    """What to tell about a flag that is unknown here, if another component or method has it."""
+    for field, component in _components(layers.model) if layers else ():
+        if layers and _has_flag(layers.model, flag, {field: component}):
+            return f"{flag} is an option of {field} {component}. Add --{field} {component}."
+    owners = []
+    for name in METHODS.entries():
+        try:
+            model = METHODS.spec(name).option_model()
+        except ValueError:  # a broken plugin is reported when it is used
+            continue
+        if any(_has_flag(model, flag, {field: component}) for field, component in [*_components(model), ("", "")]):
+            owners.append(name)
+    if not owners:
         return None
+    return f"{flag} is an option of {', '.join(owners)}" + (f", not of {layers.method}." if layers else ". Add --method NAME.")
+
+
+def _components(model: type[Options]) -> list[tuple[str, str]]:
+    return [(field, name) for field, slot in slots_of(model).items() for name in REGISTRIES[slot.group].entries()]
+
+
+def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
+    return any(flag in (*option.opts, *option.secondary_opts) for option in flags_of(model, values))
 
 
 @click.command(
@@ -92,69 +120,66 @@ class _Early:
         click.Argument(["inputs"], nargs=-1, type=click.Path(path_type=Path)),
         click.Option(["--method"], metavar="NAME", help="what changes the faces; `privacy-faces methods` lists them"),
         click.Option(["--output"], type=click.Path(path_type=Path, file_okay=False), help="output folder  [default: outputs/NAME]"),
-        click.Option(["--profile"], type=click.Choice(PROFILES), default="embedded", show_default=True, help="embedded: any machine; full: GPU and model hub"),
-        click.Option(["--config"], type=click.Path(path_type=Path, dir_okay=False, exists=True), help="YAML file with options"),
+        click.Option(["--profile"], type=click.Choice(PROFILES), default=PROFILES[0], show_default=True, help="embedded: any machine; full: GPU and model hub"),
+        click.Option(["--config"], type=click.Path(path_type=Path), metavar="FILE", help="YAML file with options"),
         click.Option(["assignments", "--set"], multiple=True, metavar="KEY=VALUE", help="set one option, for instance inpainter.steps=20"),
         click.Option(["--overwrite"], is_flag=True, help="redo photos that are done already"),
         click.Option(["as_json", "--json"], is_flag=True, help="print one JSON object"),
-        *flags_of(RunOptions),
     ],
 )
 @click.pass_context
-def command(
-    ctx: click.Context,
-    inputs: tuple[Path, ...],
-    method: str | None,
-    output: Path | None,
-    profile: str,
-    config: Path | None,
-    assignments: tuple[str, ...],
-    overwrite: bool,
-    as_json: bool,
-    **flags: Any,
-) -> None:
+def command(ctx: click.Context, /, *, inputs: tuple[Path, ...], output: Path | None, overwrite: bool, as_json: bool, **flags: Any) -> None:
     """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given).
 
     The options of a method are shown by: privacy-faces anonymize --method NAME --help
     """
+    layers: Layers = ctx.meta[__name__].layers
     try:
-        plan = make_plan(
-            method,
-            profile=profile,
-            config=config,
-            assignments=assignments_of(assignments),
-            options=values_of(METHODS.spec(method).option_model(), flags) if method else _config_flags(config, flags),
-            run=values_of(RunOptions, flags),
-        )
-    except ValueError as error:
+        plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
+        output = output or Path("outputs") / plan.method
+        collection, outcomes = _do(plan, inputs, output, overwrite)
+    except ValueError as error:  # raised before the first photo: options or inputs that do not fit, or something that is missing
         raise click.UsageError(str(error), ctx) from None
-    sys.exit(_run(ctx, plan, inputs, output or Path("outputs") / plan.method, overwrite, as_json))
-
-
-def _run(ctx: click.Context, plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, as_json: bool) -> int:
-    """Do the plan, print the result; the exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    with _stages() as stages:
-        stages.say("loading")
-        from privacy_faces.anonymizer import Anonymizer
-        from privacy_faces.runner import InputError, collect, run, write_run
-
-        try:
-            collection = collect(inputs, output)
-        except InputError as error:
-            raise click.UsageError(str(error), ctx) from None
-        outcomes = []
-        try:
-            for outcome in run(lambda: Anonymizer(plan, stages.say), collection, output, overwrite, plan.fingerprint(), stages.photos):
-                outcomes.append(outcome)
-                stages.outcome(outcome)
-        except ValueError as error:  # raised while loading: no photo can be done without what is missing
-            raise click.UsageError(str(error), ctx) from None
-    if collection.ignored:
-        click.echo(f"ignored {len(collection.ignored)} files that are not photos: {', '.join(collection.ignored[:5])}", err=True)
-    write_run(output / "run.json", plan.described(), outcomes, collection.ignored)
+    written = _write_run(plan, collection, outcomes, output)
     click.echo(json.dumps(_as_json(plan, output, outcomes), indent=2) if as_json else _as_table(outcomes, output))
-    return 1 if any(outcome.status == "failed" for outcome in outcomes) else 0
+    sys.exit(0 if written and all(outcome.status != "failed" for outcome in outcomes) else 1)
+
+
+def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> tuple[Collection, list[Outcome]]:
+    """Do every photo, telling failures and warnings as they come."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    from privacy_faces.runner import collect, run
+
+    collection = collect(inputs, output)
+    outcomes = []
+    with _stages() as stages:
+
+        def anonymizer() -> Anonymizer:
+            stages.say("loading")
+            # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait.
+            from privacy_faces.anonymizer import Anonymizer
+
+            return Anonymizer(plan, stages.say)
+
+        for outcome in run(anonymizer, collection, plan.fingerprint(), stages.photos, overwrite=overwrite):
+            outcomes.append(outcome)
+            stages.outcome(outcome)
+    return collection, outcomes
+
+
+def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:
+    """Write run.json and name the files that were passed over; false when it cannot be written."""
+    from privacy_faces.runner import write_run
+
+    if ignored := collection.ignored:
+        more = f" and {len(ignored) - 5} more, see {output / 'run.json'}" if len(ignored) > 5 else ""
+        click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
+    try:
+        write_run(output / "run.json", plan.described(), outcomes, ignored)
+    except (ValueError, OSError) as error:
+        click.echo(f"run.json: FAILED: {error}", err=True)
+        return False
+    return True
 
 
 class _Stages:
@@ -221,17 +246,4 @@ def _as_table(outcomes: list[Outcome], output: Path) -> str:
             rows.append([name, "", "", "", "", "", "copied: no face found"])
     skipped = sum(outcome.status == "skipped" for outcome in outcomes)
     text = table(["photo", "face", "recognizer", "before", "after", "threshold", "result"], rows)
-    return f"{text}\n\nwritten to {output}" + (f" ({skipped} were done already)" if skipped else "")
-
-
-def _config_flags(config: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
-    """The method's flags when its name stands in the config file."""
-    name = load_config(config).method if config else None
-    return values_of(METHODS.spec(name).option_model(), flags) if name else {}
-
-
-def _has_flag(method: str, flag: str) -> bool:
-    try:
-        return any(flag in option.opts for option in flags_of(METHODS.spec(method).option_model()))
-    except UnknownNameError:
-        return False
+    return f"{text}\n\nwritten to {output}" + (f" ({skipped} {'was' if skipped == 1 else 'were'} done already)" if skipped else "")

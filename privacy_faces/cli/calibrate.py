@@ -21,7 +21,7 @@ from privacy_faces.cli.table import table
 @click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/thresholds.json"), show_default=True, help="threshold file to write or extend")
 @click.option("--limit", type=int, default=0, help="use only the first N photos; 0 means all")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-def command(data: Path, data_name: str | None, recognizers: list[str], output: Path, limit: int, device: str) -> None:
+def command(*, data: Path, data_name: str | None, recognizers: list[str], output: Path, limit: int, device: str) -> None:
     """Measure the thresholds of recognizers at FAR 0.1, 0.01 and 0.001 on the people of a folder."""
     from tqdm import tqdm
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -38,7 +38,7 @@ def flags_of(model: type[Options], values: Mapping[str, Any] | None = None) -> I
     slots = slots_of(model)
     for name, field in model.model_fields.items():
         value = values.get(name, field.get_default(call_default_factory=True))
-        yield _flag(name, field, value)
+        yield _flag(name, field, value, names=list(REGISTRIES[slots[name].group].entries()) if name in slots else ())
         chosen = spelled_out(value) if name in slots else None
         if chosen and "name" in chosen:
             component = REGISTRIES[slots[name].group].spec(str(chosen["name"])).option_model()
@@ -71,13 +71,13 @@ def assignments_of(pairs: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-def _flag(name: str, field: FieldInfo, value: Any, of: str = "") -> click.Option:
+def _flag(name: str, field: FieldInfo, value: Any, *, of: str = "", names: Sequence[str] = ()) -> click.Option:
     flag = name.replace("__", "-").replace("_", "-")
     text = f"{of}: {field.description}" if of else field.description or ""
     if field.annotation is bool:
         return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=f"{text}  [default: {flag if value else f'no-{flag}'}]")
     shown = "  [required]" if value is PydanticUndefined else f"  [default: {_shown(value)}]" if value not in (None, "") else ""
-    return click.Option([name, f"--{flag}"], type=_click_type(field), default=None, help=text + shown)
+    return click.Option([name, f"--{flag}"], type=_click_type(field), default=None, metavar=f"[{'|'.join(names)}]" if names else None, help=text + shown)
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,7 @@ import click
 
 from privacy_faces.cli.table import table
 from privacy_faces.weights import store
-from privacy_faces.weights.manifest import manifest
+from privacy_faces.weights.manifest import UnknownWeightError, manifest
 
 
 @click.group(name="weights")
@@ -22,10 +22,7 @@ def command() -> None:
 @click.option("as_json", "--json", is_flag=True, help="print one JSON object")
 def list_weights(as_json: bool) -> None:
     """Every known set of weights: licence, size, and whether it is on this machine."""
-    items = [
-        {**asdict(item), "bytes": item.bytes, "present": store.is_present(item.id), "command": item.command}
-        for item in manifest().values()
-    ]
+    items = [{**asdict(item), "bytes": item.bytes, "present": store.is_present(item.id), "command": item.command} for item in manifest().values()]
     if as_json:
         click.echo(json.dumps({"schema": 1, "cache": str(store.cache_folder()), "weights": items}, indent=2))
         return
@@ -42,6 +39,8 @@ def pull(weight_id: str) -> None:
     """Download weights from their origin."""
     try:
         store.pull(weight_id)
+    except UnknownWeightError as error:
+        raise click.UsageError(str(error)) from None
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{weight_id}: here")
@@ -55,5 +54,5 @@ def add(weight_id: str, file: Path) -> None:
     try:
         target = store.add(weight_id, file)
     except ValueError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.UsageError(str(error)) from None
     click.echo(f"{weight_id}: {target}")

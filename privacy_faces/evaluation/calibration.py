@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,7 +59,7 @@ def operating_points(embeddings: Scores, identities: Sequence[str], levels: Sequ
         points.append(
             Point(
                 far=far,
-                threshold=round(threshold, 6),
+                threshold=math.ceil(threshold * 1e6) / 1e6,  # rounded upwards, so that the rate stays at most `far`
                 interval=(round(float(low[index]), 6), round(float(high[index]), 6)),
                 far_interval=(round(float(interval.low), 6), round(float(interval.high), 6)),
                 tar=round(float((genuine > threshold).mean()), 4) if len(genuine) else None,

@@ -10,23 +10,20 @@ import struct
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, PngImagePlugin
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from PIL.TiffTags import LONG
+from PIL import Image, PngImagePlugin
 
 from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, NO_METADATA, Metadata, Photo, PhotoError
+from privacy_faces.photos.tiff import encode_tiff
 
 QUALITY = 95  # of JPEG and lossy WebP
 DEFLATE_LEVEL = 4  # twice as fast as zlib's usual 6, and photos come out as small
 PNG_ROWS = 256  # filtered at a time, to need little memory
-TIFF_STRIP_BYTES = 1 << 18  # small strips let viewers show part of a large photo
 BMP_PLAIN_HEADER, BMP_V5_HEADER = 40, 124
-
-Tag = ExifTags.Base
 
 
 def encode_photo(photo: Photo, keep_metadata: bool = False) -> bytes:
@@ -125,42 +122,6 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
-def _tiff(photo: Photo, metadata: Metadata) -> bytes:
-    """Little-endian TIFF 6.0 with deflated strips; written here because Pillow has no 16-bit colour and tifffile no EXIF."""
-    samples = photo.native.reshape(photo.height, photo.width, -1).astype(photo.native.dtype.newbyteorder("<"), copy=False)
-    channels = samples.shape[2]
-    rows = max(1, TIFF_STRIP_BYTES // (photo.width * channels * samples.itemsize))
-    strips = []
-    for top in range(0, photo.height, rows):
-        strip = samples[top : top + rows]
-        differences = np.concatenate([strip[:, :1], np.diff(strip, axis=1)], axis=1)  # predictor 2, modulo 2**bits (section 14)
-        strips.append(zlib.compress(differences.tobytes(), DEFLATE_LEVEL))
-    ifd = ImageFileDirectory_v2()
-    if metadata.exif:
-        exif = Image.Exif()
-        exif.load(metadata.exif)
-        for tag in exif:
-            directory = tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-            ifd[tag] = exif.get_ifd(tag) if directory else exif[tag]
-    if metadata.xmp:
-        ifd[700] = metadata.xmp
-    if photo.icc_profile:
-        ifd[Tag.InterColorProfile] = photo.icc_profile
-    ifd[Tag.ImageWidth], ifd[Tag.ImageLength], ifd[Tag.SamplesPerPixel] = photo.width, photo.height, channels
-    ifd[Tag.BitsPerSample] = (8 * samples.itemsize,) * channels
-    ifd[Tag.Compression], ifd[Tag.Predictor] = 8, 2
-    ifd[Tag.PhotometricInterpretation] = {"L": 1, "LA": 1, "RGB": 2, "RGBA": 2, "CMYK": 5}[photo.mode]
-    if photo.mode in ("LA", "RGBA"):
-        ifd[338] = 2  # ExtraSamples: alpha, not multiplied into the colours
-    ifd[Tag.RowsPerStrip] = rows
-    for tag in (Tag.StripOffsets, Tag.StripByteCounts):
-        ifd.tagtype[tag] = LONG
-    ifd[Tag.StripByteCounts] = tuple(map(len, strips))
-    # Relative to the end of the directory: `tobytes` adds where that will be.
-    ifd[Tag.StripOffsets] = tuple(int(offset) for offset in np.cumsum([0, *map(len, strips[:-1])]))
-    return b"II*\0\x08\0\0\0" + ifd.tobytes(8) + b"".join(strips)
-
-
 def _bmp(photo: Photo, _metadata: Metadata) -> bytes:
     """BMP carries no EXIF or XMP; alpha and a colour profile need its version 5 header, which Pillow does not write."""
     samples = photo.native.reshape(photo.height, photo.width, -1)
@@ -183,4 +144,10 @@ def _bmp(photo: Photo, _metadata: Metadata) -> bytes:
     return struct.pack("<2sIHHI", b"BM", 14 + len(body), 0, 0, offset) + body
 
 
-_ENCODERS: dict[str, Callable[[Photo, Metadata], bytes]] = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "TIFF": _tiff, "BMP": _bmp}
+_ENCODERS: dict[str, Callable[[Photo, Metadata], bytes]] = {
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "WEBP": _webp,
+    "TIFF": partial(encode_tiff, deflate_level=DEFLATE_LEVEL),
+    "BMP": _bmp,
+}

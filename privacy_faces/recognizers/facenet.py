@@ -49,8 +49,7 @@ class FaceNet(Recognizer):
     @property
     def cam_layer(self) -> nn.Module:
         """`block8.branch1`, the layer that PrivacyPreservingDiffusion reads."""
-        layer: nn.Module = self.network.block8.branch1
-        return layer
+        return self.network.get_submodule("block8.branch1")
 
     def features(self, chips: Tensor) -> Tensor:
         """Embeddings (N, 512), already of unit length, of chips (N, 3, 160, 160) in [0, 1]."""

@@ -139,7 +139,9 @@ def pull(weight_id: str) -> None:
 
             with tempfile.TemporaryDirectory() as scratch:
                 add(weight_id, Path(pooch.retrieve(item.origin, known_hash=item.files[0].sha256, path=scratch, progressbar=True)))
-    except OSError as error:
+    except ValueError:
+        raise
+    except Exception as error:  # OSError, or what the hub's client lets through of the HTTP library that its version happens to use
         raise ValueError(f"Could not download the weights {item.id!r} from {item.origin}: {error}") from error
 
 
@@ -207,7 +209,8 @@ def _folder(item: Weight) -> Path | None:
 
 
 def _expected_sha256(item: Weight, folder: Path | None, file: WeightFile) -> str:
-    if file.sha256 is not None:
+    # The manifest pins what is published; in the cache lies its conversion to safetensors, whose digest the record holds.
+    if file.sha256 is not None and item.store == "package":
         return file.sha256
     record = (folder or cache_folder()) / _RECORD
     if not record.is_file():

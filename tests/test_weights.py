@@ -1,0 +1,449 @@
+"""Weights: a complete manifest, one door through which files are read, and no file that can change unseen or run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from privacy_faces.weights import manifest as manifest_module
+from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, weight
+from privacy_faces.weights.store import (
+    CorruptWeightError,
+    MissingWeightError,
+    add,
+    cache_folder,
+    hub_snapshot,
+    is_present,
+    pull,
+    read_state_dict,
+    records,
+    verified,
+)
+
+PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn")
+CACHED = "facenet-vggface2"
+STATE = {"conv.weight": torch.arange(12.0).view(3, 4), "bn.num_batches_tracked": torch.tensor(7)}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of this test alone."""
+    monkeypatch.setenv("PRIVACY_FACES_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A state dict as torch writes it."""
+    torch.save(STATE, tmp_path / "facenet.pt")
+    return tmp_path / "facenet.pt"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder without a log."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(handler: Callable[..., SimpleHTTPRequestHandler]) -> Iterator[str]:
+    """Address of a web server on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a server of the files in the test's folder."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(partial(Quiet, directory=str(tmp_path))) as address:
+        yield address
+
+
+def list_one(monkeypatch: pytest.MonkeyPatch, origin: str, sha256: str | None = None) -> None:
+    """Make the manifest list one set of cached weights, "tiny"."""
+    tiny = Weight("tiny", "two tensors", "CC0-1.0", origin, "cache", (WeightFile("model.safetensors", 100, sha256),))
+    monkeypatch.setattr(manifest_module, "manifest", lambda: {"tiny": tiny})
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("weight_id", manifest())
+def test_entry_is_complete(weight_id: str) -> None:
+    item = weight(weight_id)
+    assert item.id == weight_id
+    assert item.summary
+    assert item.licence
+    assert item.origin
+    assert item.files
+    assert item.bytes > 0
+    if item.store == "package":
+        assert item.command.startswith("pip install ")
+        assert item.package
+        assert all(len(bytes.fromhex(file.sha256 or "")) == 32 for file in item.files)
+    else:
+        assert item.command == f"privacy-faces weights pull {weight_id}"
+    if item.store == "cache":
+        assert item.origin.startswith("https://")
+        assert len(item.files) == 1  # `add` and `pull` handle one file
+
+
+def test_packaged_ids() -> None:
+    assert tuple(item.id for item in manifest().values() if item.store == "package") == PACKAGED
+
+
+@pytest.mark.parametrize("weight_id", PACKAGED)
+def test_packaged_file_is_the_pinned_one(weight_id: str) -> None:
+    item = weight(weight_id)
+    spec = find_spec(item.package)
+    if spec is None:
+        pytest.skip(f"{item.package} is not installed")
+    assert spec.origin is not None
+    for file in item.files:
+        path = Path(spec.origin).parent / file.path
+        assert path.stat().st_size == file.bytes
+        assert digest(path) == file.sha256
+    assert is_present(weight_id)
+    assert len(verified(weight_id)) == len(item.files)
+
+
+def test_records_of_one_file_and_of_several() -> None:
+    assert [record["id"] for record in records("dlib-resnet")] == ["dlib-resnet"]
+    # The digest that davisking/dlib-models' file has had since 2017.
+    assert records("dlib-landmarks-68")[0]["sha256"] == "fbdc2cb80eb9aa7a758672cbfdda32ba6300efe9b6e6c7a299ff7e736b11b92f"
+    if find_spec("facenet_pytorch"):
+        assert [record["id"] for record in records("mtcnn")] == ["mtcnn/pnet.pt", "mtcnn/rnet.pt", "mtcnn/onet.pt"]
+        assert [record["sha256"] for record in records("mtcnn")] == [file.sha256 for file in weight("mtcnn").files]
+
+
+def test_missing_weights_say_what_where_and_how() -> None:
+    with pytest.raises(MissingWeightError) as error:
+        verified(CACHED)
+    text = str(error.value)
+    assert "'facenet-vggface2' (112 MB, MIT (code); VGGFace2 is for research) are not on this machine" in text
+    assert "Get them: privacy-faces weights pull facenet-vggface2" in text
+    assert f"with the file from {weight(CACHED).origin}: privacy-faces weights add facenet-vggface2 FILE" in text
+    assert not is_present(CACHED)
+
+
+def test_packaged_weights_of_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Weight("gone", "", "MIT", "https://example.org", "package", (WeightFile("a.pt", 10**6, "00"),), "no_such_package_here", "pip install it")
+    monkeypatch.setattr(manifest_module, "manifest", lambda: {"gone": gone})
+    assert not is_present("gone")
+    with pytest.raises(MissingWeightError, match=r"'gone' \(1 MB, MIT\) are not on this machine. Get them: pip install it$"):
+        verified("gone")
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", "-legacy.pth"])
+def test_add_converts_and_records(tmp_path: Path, cache: Path, suffix: str) -> None:
+    given = tmp_path / f"given{suffix}"
+    if suffix == ".safetensors":
+        save_file(STATE, given)
+    else:
+        torch.save(STATE, given, _use_new_zipfile_serialization="legacy" not in suffix)
+    target = add(CACHED, given)
+    assert target == cache / CACHED / "model.safetensors"
+    held = load_file(target)
+    assert held.keys() == STATE.keys()
+    assert all(torch.equal(held[name], STATE[name]) and held[name].dtype == STATE[name].dtype for name in STATE)
+    assert json.loads((cache / CACHED / "record.json").read_text()) == {"source_sha256": digest(given), "sha256": digest(target)}
+    assert is_present(CACHED)
+    assert verified(CACHED) == (target,)
+    assert records(CACHED) == [{"id": CACHED, "sha256": digest(target)}]
+    assert len(files(cache)) == 2  # no scratch file stays
+
+
+def test_add_takes_tensors_that_share_memory(tmp_path: Path) -> None:
+    # Tied weights, views of one storage, and a transposed tensor: safetensors itself refuses all three.
+    whole = torch.arange(6.0).view(2, 3)
+    torch.save({"a": whole, "tied": whole, "row": whole[1], "turned": whole.T}, tmp_path / "shared.pt")
+    held = load_file(add(CACHED, tmp_path / "shared.pt"))
+    assert held["tied"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert held["row"].tolist() == [3, 4, 5]
+    assert held["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_add_twice_in_one_process(tmp_path: Path, source: Path) -> None:
+    add(CACHED, source)
+    first = records(CACHED)
+    torch.save({name: tensor + 1 for name, tensor in STATE.items()}, tmp_path / "newer.pt")
+    target = add(CACHED, tmp_path / "newer.pt")
+    assert records(CACHED) == [{"id": CACHED, "sha256": digest(target)}]
+    assert records(CACHED) != first
+    assert read_state_dict(target)["bn.num_batches_tracked"] == 8
+
+
+def test_two_caches_in_one_process(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = add(CACHED, source)
+    monkeypatch.setenv("PRIVACY_FACES_CACHE", str(tmp_path / "other"))
+    assert cache_folder() == tmp_path / "other"
+    with pytest.raises(MissingWeightError):
+        verified(CACHED)
+    monkeypatch.delenv("PRIVACY_FACES_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert cache_folder() == tmp_path / "home" / "privacy-faces"
+    monkeypatch.setenv("PRIVACY_FACES_CACHE", str(tmp_path / "cache"))
+    assert verified(CACHED) == (first,)
+
+
+def test_change_after_the_first_check_is_seen(source: Path) -> None:
+    target = add(CACHED, source)
+    verified(CACHED)
+    good = target.read_bytes()
+    times = target.stat()
+    time.sleep(0.05)  # longer than the clock that stamps files ticks
+    target.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))  # same size, same date of change: only the bytes tell
+    with pytest.raises(CorruptWeightError) as error:
+        verified(CACHED)
+    for part in ("'facenet-vggface2'", str(target), hashlib.sha256(good).hexdigest(), digest(target), "privacy-faces weights pull facenet-vggface2"):
+        assert part in str(error.value)
+    with pytest.raises(CorruptWeightError):
+        records(CACHED)
+    target.write_bytes(good)
+    assert verified(CACHED) == (target,)
+    target.unlink()
+    with pytest.raises(MissingWeightError):
+        verified(CACHED)
+
+
+def test_file_without_its_record_is_not_trusted(source: Path, cache: Path) -> None:
+    add(CACHED, source)
+    (cache / CACHED / "record.json").unlink()
+    with pytest.raises(MissingWeightError, match="privacy-faces weights add facenet-vggface2"):
+        verified(CACHED)
+
+
+class Payload:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("form", ["pickle", "torch", "torch-legacy"])
+def test_pickle_with_code_is_refused_and_does_not_run(tmp_path: Path, cache: Path, form: str) -> None:
+    trace, evil = tmp_path / "it-ran", tmp_path / "evil.pt"
+    state = STATE | {"extra": Payload(trace)}
+    if form == "pickle":
+        evil.write_bytes(pickle.dumps(state["extra"], protocol=2))
+        pickle.loads(evil.read_bytes())
+    else:
+        torch.save(state, evil, _use_new_zipfile_serialization=form == "torch")
+        torch.load(evil, weights_only=False)
+    trace.rmdir()  # it was there: the payload works where nobody stops it
+    with pytest.raises(ValueError, match="objects other than tensors, which are never loaded because they can run code") as error:
+        add(CACHED, evil)
+    assert str(evil) in str(error.value)
+    assert "weights_only" not in str(error.value)  # torch's own message advises to switch the protection off
+    assert not trace.exists()
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (["a", "list"], "found list"),
+        ({}, "found an empty one"),
+        ({"state_dict": STATE}, "found dict under 'state_dict'.*write the inner dict of tensors alone"),
+        (STATE | {"epoch": 3}, "found int under 'epoch'"),
+        ({0: torch.zeros(1)}, "found Tensor under 0"),
+    ],
+)
+def test_what_is_no_state_dict_is_refused(tmp_path: Path, cache: Path, content: object, message: str) -> None:
+    torch.save(content, tmp_path / "odd.pt")
+    with pytest.raises(ValueError, match=rf"Expected a state dict \(names and tensors\) in .*odd\.pt, {message}"):
+        add(CACHED, tmp_path / "odd.pt")
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("page.pt", b"<html>not found</html>"),
+        ("text.pth", b"hello world\n"),
+        ("empty.pt", b""),
+        ("cut.pt", None),
+        ("page.safetensors", b"<html>not found</html>"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path: Path, source: Path, cache: Path, name: str, data: bytes | None) -> None:
+    path = tmp_path / name
+    path.write_bytes(source.read_bytes()[:-200] if data is None else data)
+    with pytest.raises(ValueError, match="Expected safetensors or a PyTorch state dict at ") as error:
+        add(CACHED, path)
+    assert str(path) in str(error.value)
+    assert not cache.exists()
+
+
+def test_add_refuses_other_ids_and_missing_files(tmp_path: Path, source: Path) -> None:
+    with pytest.raises(ValueError, match=r"'dlib-resnet' are not kept in this cache\. Get them: pip install face-recognition-models"):
+        add("dlib-resnet", source)
+    with pytest.raises(ValueError, match=r"'stable-diffusion-inpainting' are not kept in this cache\. Get them: privacy-faces weights pull stable"):
+        add("stable-diffusion-inpainting", source)
+    with pytest.raises(UnknownWeightError, match=r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, facenet-vggface2, "):
+        add("facenet", source)
+    with pytest.raises(ValueError, match=r"Expected a file of weights, found none at .*nowhere\.pt"):
+        add(CACHED, tmp_path / "nowhere.pt")
+
+
+def test_pull_of_packaged_and_unknown_weights() -> None:
+    with pytest.raises(ValueError, match=r"'mtcnn' come inside a package\. Get them: pip install --no-deps facenet-pytorch"):
+        pull("mtcnn")
+    with pytest.raises(UnknownWeightError, match="Unknown weights 'nothing'"):
+        pull("nothing")
+
+
+def test_pull_from_a_closed_port(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    list_one(monkeypatch, "http://127.0.0.1:9/tiny.pt")  # the discard service, which no machine runs any more
+    with pytest.raises(ValueError, match=r"Could not download the weights 'tiny' from http://127\.0\.0\.1:9/tiny\.pt: ."):
+        pull("tiny")
+    assert not cache.exists()
+    target = add("tiny", source)
+    with pytest.raises(ValueError, match="Could not download"):
+        pull("tiny")
+    assert verified("tiny") == (target,)
+    assert len(files(cache)) == 2
+
+
+class Hub(Quiet):
+    """As much of the model hub's interface as a download of a public repository takes; refuses to be a proxy."""
+
+    commit = "a" * 40
+    content: ClassVar = {
+        "model_index.json": b"{}",
+        "tokenizer/merges.txt": b"#version: 0.2",
+        "unet/config.json": b"{}",
+        "unet/diffusion_pytorch_model.safetensors": b"full",
+        "unet/diffusion_pytorch_model.fp16.safetensors": b"half",
+        "unet/diffusion_pytorch_model.bin": b"pickle",
+        "safety_checker/config.json": b"{}",
+        "safety_checker/model.safetensors": b"checker",
+        "v1-5-inpainting.safetensors": b"single file",
+    }
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if "/resolve/" in path:
+            body = self.content[path.partition(f"{self.commit}/")[2]]
+        elif "/tree/" in path:
+            entries = [{"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()} for name, data in self.content.items()]
+            body = json.dumps(entries).encode()
+        else:
+            body = json.dumps({"id": "any/thing", "sha": self.commit, "siblings": []}).encode()
+        self.send_response(200)
+        for name, value in {"Content-Length": len(body), "ETag": f'"{hashlib.sha1(body).hexdigest()}"', "X-Repo-Commit": self.commit}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def do_CONNECT(self) -> None:
+        self.send_error(503)
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    """Address of a hub on this machine."""
+    with serving(Hub) as address:
+        yield address
+
+
+def pull_from_hub(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`weights pull` in its own process: the hub's client reads its environment when it is imported."""
+    command = [Path(sys.executable).with_name("privacy-faces"), "weights", "pull", "stable-diffusion-inpainting"]
+    own = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_CACHE": str(tmp_path / "hub"), "NO_PROXY": "", "HF_HUB_OFFLINE": "0"}
+    return subprocess.run(command, env=os.environ | own | environment, capture_output=True, text=True, check=False)
+
+
+def test_pull_from_the_hub_takes_what_is_loaded_and_no_more(tmp_path: Path, hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    done = pull_from_hub(tmp_path, HF_ENDPOINT=hub, NO_PROXY="127.0.0.1")
+    assert (done.returncode, done.stdout) == (0, "stable-diffusion-inpainting: here\n")
+    snapshot = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-inpainting" / "snapshots" / Hub.commit
+    assert [str(path.relative_to(snapshot)) for path in files(snapshot)] == [
+        "model_index.json",
+        "tokenizer/merges.txt",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+    ]
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert is_present("stable-diffusion-inpainting")
+    assert hub_snapshot("stable-diffusion-v1-5/stable-diffusion-inpainting") == snapshot
+    assert hub_snapshot("stable-diffusion-v1-5/stable-diffusion-inpainting", "v2") is None
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_pull_from_a_hub_out_of_reach(tmp_path: Path, hub: str, monkeypatch: pytest.MonkeyPatch, proxy: bool) -> None:
+    from huggingface_hub import constants
+
+    done = pull_from_hub(tmp_path, HF_ENDPOINT="https://127.0.0.1:9", **({"HTTPS_PROXY": hub} if proxy else {"NO_PROXY": "127.0.0.1"}))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Error: Could not download the weights 'stable-diffusion-inpainting' from stable-diffusion-v1-5/stable-diffusion-inpainting: " in done.stderr
+    assert ("503" in done.stderr) is proxy
+    assert "Traceback" not in done.stderr
+    assert files(tmp_path / "hub") == []
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert not is_present("stable-diffusion-inpainting")
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_pull_converts_and_records(source: Path, server: str, monkeypatch: pytest.MonkeyPatch, pinned: bool) -> None:
+    list_one(monkeypatch, f"{server}/facenet.pt", digest(source) if pinned else None)
+    pull("tiny")
+    (target,) = verified("tiny")
+    assert torch.equal(load_file(target)["conv.weight"], STATE["conv.weight"])
+    assert records("tiny") == [{"id": "tiny", "sha256": digest(target)}]
+
+
+@pytest.mark.parametrize(
+    ("published", "message"),
+    [
+        (("facenet.pt", "0" * 64), "does not match the known hash"),
+        (("nowhere.pt", None), "Could not download the weights 'tiny' from .*404"),
+        (("page.pt", None), "Expected safetensors or a PyTorch state dict"),
+    ],
+)
+def test_pull_of_something_else_leaves_nothing(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch, published: tuple[str, str | None], message: str
+) -> None:
+    torch.save(STATE, tmp_path / "facenet.pt")
+    (tmp_path / "page.pt").write_text("<html>Sign in to download</html>")
+    name, sha256 = published
+    list_one(monkeypatch, f"{server}/{name}", sha256)
+    with pytest.raises(ValueError, match=message):
+        pull("tiny")
+    assert not cache_folder().exists()
