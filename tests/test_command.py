@@ -500,9 +500,9 @@ class TestBadPhotos:
             assert f"{path}: FAILED: {failed[path]}" in result.stderr
         assert [photo["input"] for photo in run["photos"] if photo["status"] == "done"] == [str(path) for path in good]
 
-        last_column = {line.split()[0]: line for line in result.stdout.splitlines()}
-        assert all(last_column[path].endswith(f"FAILED: {reason}") for path, reason in failed.items())
-        assert all(last_column[str(path)].endswith(("no longer matched", "NOT PROTECTED")) for path in good)
+        rows = {line.split()[0]: line for line in result.stdout.splitlines() if line}
+        assert all(rows[path].endswith(f"FAILED: {reason}") for path, reason in failed.items())
+        assert all(rows[str(path)].endswith(("no longer matched", "NOT PROTECTED")) for path in good)
 
 
 class TestKilled:
