@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Threads that spin while they wait make small networks many times slower where another process wants the same core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from pathlib import Path
 
 import numpy as np
