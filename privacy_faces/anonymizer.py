@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from privacy_faces.context import Context
 from privacy_faces.evaluation.judge import FaceVerdict, Judge, frame_tensors
 from privacy_faces.evaluation.thresholds import load_thresholds
 from privacy_faces.methods.base import FrameBatch, Method, Protection
-from privacy_faces.methods.context import Context
 from privacy_faces.photos.faces import Face, NoFaceError
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.photos.paste import paste_frame
@@ -138,9 +138,7 @@ class Anonymizer:
         masks = [region_masks(places.double().cpu().numpy(), size) for places in landmarks]
         regions = {name: torch.from_numpy(np.stack([mask[name] for mask in masks]))[:, None].to(frames.device) for name in masks[0]}
         pixels = hashlib.sha256(photo.rgb.tobytes()).hexdigest()
-        seeds = [
-            int.from_bytes(hashlib.sha256(f"{self.plan.run.seed}:{pixels}:{index}".encode()).digest()[:7], "little") for index in range(len(faces))
-        ]
+        seeds = [int.from_bytes(hashlib.sha256(f"{self.plan.run.seed}:{pixels}:{index}".encode()).digest()[:7], "little") for index in range(len(faces))]
         return FrameBatch(frames, landmarks, regions, seeds)
 
     def receipt(self, journey: Journey, verdicts: list[FaceVerdict], source: str, output: str | None) -> dict[str, Any]:
@@ -173,9 +171,7 @@ def paste(photo: Photo, faces: list[Face], batch: FrameBatch, protection: Protec
     original, protected = (frames.permute(0, 2, 3, 1).cpu().numpy() for frames in (batch.frames, protection.frames))
     masks = protection.mask[:, 0].cpu().numpy()
     for index in reversed(range(len(faces))):
-        paste_frame(
-            rgb, changed, faces[index].affine(size), original[index], protected[index], masks[index], protection.paste, protection.feather
-        )
+        paste_frame(rgb, changed, faces[index].affine(size), original[index], protected[index], masks[index], protection.paste, protection.feather)
     return photo.with_rgb(rgb), changed
 
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 from skimage.data import astronaut
 
+from privacy_faces.context import Context
 from privacy_faces.methods.base import FrameBatch
-from privacy_faces.methods.context import Context
 from privacy_faces.photos.faces import Face, FaceFinder
 from privacy_faces.photos.finder import make_finder
 

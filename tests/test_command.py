@@ -133,7 +133,7 @@ class TestUsage:
             (["--method", "blurr"], "Unknown method 'blurr'. Installed: blur, fill, "),
             (["--method", "blur", "--cells", "3"], "--cells is an option of pixelate, not of blur."),
             (["--method", "blur", "--inpainter-radius=0.1"], "--inpainter-radius is an option of inpaint-gradcam, inpaint-random, inpaint-saliency"),
-            (["--method=inpaint-random", "--inpainter-steps", "3"], "--inpainter-steps is an option of inpainter stable-diffusion. Add --inpainter stable-"),
+            (["--method=inpaint-random", "--inpainter-revision", "x"], "--inpainter-revision goes with --inpainter stable-diffusion.\n"),
             (["--cells", "3"], "--cells is an option of pixelate. Add --method NAME."),
             (["--method", "blur", "--nonsense"], "No such option"),
             (["--method", "blur", "--sigma", "3"], "option 'sigma' of method blur: Input should be less than or equal to 0.3, got 3.0"),
@@ -353,7 +353,9 @@ class TestDefaults:
 
     def test_options_come_from_the_config_file_the_assignments_and_the_flags(self, tmp_path: Path, face: np.ndarray) -> None:
         config = tmp_path / "mine.yaml"
-        config.write_text("method: inpaint-random\nrun: {seed: 1}\nmethods: {inpaint-random: {frame_size: 128, ratio: 0.5, inpainter: {radius: 0.03}}}")
+        config.write_text(
+            "method: inpaint-random\nrun: {seed: 1}\nmethods: {inpaint-random: {frame_size: 128, ratio: 0.5, inpainter: {name: classical, radius: 0.03}}}"
+        )
         layers = ["--config", config, "--set", "seed=2", "--set", "ratio=0.6", "--set", "inpainter.algorithm=navier-stokes"]
         call(put(tmp_path / "a.png", face), *layers, "--ratio", "0.7", "--inpainter-radius", "0.04", "--output", tmp_path / "out")
         run = read_json(tmp_path / "out/run.json")
@@ -567,7 +569,7 @@ class TestPython:
         assert version(result.output) != before
 
     def test_options_of_the_method_and_of_the_run(self, face: np.ndarray) -> None:
-        result = privacy_faces.anonymize(face, "inpaint-random", run={"seed": 3}, ratio=0.5, inpainter={"radius": 0.03})
+        result = privacy_faces.anonymize(face, "inpaint-random", run={"seed": 3}, ratio=0.5, inpainter={"name": "classical", "radius": 0.03})
         assert (result.receipt["seed"], result.receipt["options"]["ratio"]) == (3, 0.5)
         assert result.receipt["options"]["inpainter"]["options"]["radius"] == 0.03
 

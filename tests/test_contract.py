@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from privacy_faces.context import Context
 from privacy_faces.methods.base import FrameBatch, Method, Protection
-from privacy_faces.methods.context import Context
 from privacy_faces.photos.faces import FaceFinder
 from privacy_faces.plan import make_plan
 from privacy_faces.recognizers.base import Recognizer

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from privacy_faces.methods.context import Context
+from privacy_faces.context import Context
 from privacy_faces.photos.faces import FaceFinder
 from privacy_faces.recognizers.base import Recognizer
 from privacy_faces.recognizers.dlib_resnet import DlibResNet, load_dat
@@ -33,7 +33,9 @@ def chips_of(photos: list[np.ndarray], finder: FaceFinder) -> list[np.ndarray]:
     chips = []
     for photo in photos:
         face = finder.find(photo)[0]
-        shape = dlib.full_object_detection(dlib.rectangle(*(round(v) for v in face.box)), dlib.points([dlib.point(*place) for place in face.landmarks.round().astype(int)]))
+        shape = dlib.full_object_detection(
+            dlib.rectangle(*(round(v) for v in face.box)), dlib.points([dlib.point(*place) for place in face.landmarks.round().astype(int)])
+        )
         chips.append(np.array(dlib.get_face_chip(photo, shape, 150, 0.25)))
     return chips
 
@@ -49,7 +51,7 @@ def assert_same_and_faster(chips: list[np.ndarray], original: dlib.face_recognit
         started = time.perf_counter()
         recognizer.features(tensor[:16])
         ours = (time.perf_counter() - started) / 16
-    print(f"dlib {theirs * 1000:.1f} ms a face, ours {ours * 1000:.1f} ms a face, {theirs / ours:.1f} times faster")
+    print(f"dlib {theirs * 1000:.1f} ms a face, ours {ours * 1000:.1f} ms a face, {theirs / ours:.1f} times faster")  # noqa: T201 - the figures belong in the log
     assert theirs > 5 * ours
 
 

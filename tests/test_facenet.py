@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from privacy_faces.cli import main
+from privacy_faces.context import Context
 from privacy_faces.methods.base import FrameBatch
-from privacy_faces.methods.context import Context
 from privacy_faces.recognizers.facenet import FaceNet, inception_resnet_v1
 from privacy_faces.weights.store import MissingWeightError, add
 from tests.conftest import batch_of

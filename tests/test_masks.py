@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from privacy_faces.context import Context
 from privacy_faces.masks.gradcam import gradcam_map
 from privacy_faces.masks.identity_score import identity_score
 from privacy_faces.masks.random_patches import random_patches
 from privacy_faces.masks.saliency import saliency_map
 from privacy_faces.masks.selection import top_fraction, unit_range
-from privacy_faces.methods.context import Context
 from privacy_faces.photos.faces import Face
 from privacy_faces.recognizers.alignment import Template
 from privacy_faces.recognizers.base import Recognizer

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 from pydantic import ValidationError
 
@@ -17,7 +18,7 @@ from privacy_faces.methods.options import BlurOptions, FillOptions, InpaintGradc
 from privacy_faces.options import Choice, OptionError, Options, merge, nested
 from privacy_faces.plan import PROFILES, NoMethodError, RunOptions, load_config, load_profile, make_plan
 from privacy_faces.recognizers.options import NoOptions
-from privacy_faces.registry import METHODS, UnknownNameError
+from privacy_faces.registry import INPAINTERS, METHODS, UnknownNameError
 
 INSTALLED = sorted(METHODS.entries())
 
@@ -74,7 +75,8 @@ class TestComponents:
         assert options.model_dump()["inpainter"] == {"name": "classical", "options": {"algorithm": "telea", "radius": 0.06}}
 
     def test_the_default_component_shows_all_its_options_too(self) -> None:
-        assert InpaintRandomOptions().inpainter == Choice(name="classical", options={"algorithm": "telea", "radius": 0.06})
+        default = InpaintRandomOptions().inpainter
+        assert set(default.options) == set(INPAINTERS.spec(default.name).option_model().model_fields)
 
     def test_options_inside_the_mapping_belong_to_the_component(self) -> None:
         given = {"inpainter": {"name": "stable-diffusion", "steps": 3}}
@@ -192,8 +194,10 @@ class TestLayers:
         assert inpainter(config=config, assignments=assignments, options={"inpainter": {"steps": 30}}) == ("stable-diffusion", 30, 4.0, "a face")
 
     def test_options_without_a_component_belong_to_the_default_one(self) -> None:
-        plan = make_plan("inpaint-random", assignments={"inpainter.algorithm": "navier-stokes"})
-        assert plan.options.inpainter == Choice(name="classical", options={"algorithm": "navier-stokes", "radius": 0.06})
+        default = make_plan("inpaint-random").options.inpainter
+        value = default.options["radius"] / 2
+        plan = make_plan("inpaint-random", assignments={"inpainter.radius": value})
+        assert plan.options.inpainter == Choice(name=default.name, options=default.options | {"radius": value})
 
     def test_the_config_file_may_name_the_method(self, tmp_path: Path) -> None:
         config = config_file(tmp_path, "method: blur\nmethods: {blur: {sigma: 0.1}, fill: {color: black}}")
@@ -212,9 +216,11 @@ class TestLayers:
     )
     def test_shipped_profiles_validate(self, profile: str, method: str) -> None:
         plan = make_plan(method, profile=profile)
+        values = {name: value.name if isinstance(value, Choice) else value for name, value in plan.options}
         written = load_profile(profile).methods[method]
         assert plan.profile == profile
-        assert {name: getattr(plan.options, name) for name in written if name == "frame_size"} == {"frame_size": {"embedded": 256, "full": 512}[profile]}
+        assert written
+        assert {name: values[name] for name in written} == {name: value["name"] if isinstance(value, dict) else value for name, value in written.items()}
 
     def test_shipped_profiles_name_no_unknown_method(self) -> None:
         named = {method for profile in PROFILES for method in load_profile(profile).methods}
@@ -303,7 +309,7 @@ class TestMessages:
 class TestFingerprint:
     """What was done with one fingerprint is not done again, so all that decides the result must be in it, and nothing else."""
 
-    BASE = make_plan("inpaint-random").fingerprint()
+    LAYERS: ClassVar = {"method": "inpaint-random", "assignments": {"inpainter": "classical"}}
 
     @pytest.mark.parametrize(
         "change",
@@ -311,6 +317,7 @@ class TestFingerprint:
             {"method": "inpaint-gradcam"},
             {"options": {"ratio": 0.7}},
             {"options": {"inpainter": {"radius": 0.07}}},
+            {"options": {"inpainter": "stable-diffusion"}},
             {"run": {"seed": 1}},
             {"run": {"far": 0.01}},
             {"run": {"keep_metadata": True}},
@@ -318,11 +325,11 @@ class TestFingerprint:
         ],
     )
     def test_changes_with_what_decides_the_result(self, change: dict[str, Any]) -> None:
-        assert make_plan(**({"method": "inpaint-random"} | change)).fingerprint() != self.BASE
+        assert make_plan(**(self.LAYERS | change)).fingerprint() != make_plan(**self.LAYERS).fingerprint()
 
-    @pytest.mark.parametrize("change", [{}, {"run": {"device": "cpu"}}, {"options": {"ratio": 0.75}}, {"assignments": {"inpainter": "classical"}}])
+    @pytest.mark.parametrize("change", [{}, {"run": {"device": "cpu"}}, {"options": {"ratio": 0.75}}, {"options": {"inpainter": {"radius": 0.06}}}])
     def test_stays_with_the_device_and_with_defaults_spelled_out(self, change: dict[str, Any]) -> None:
-        assert make_plan("inpaint-random", **change).fingerprint() == self.BASE
+        assert make_plan(**(self.LAYERS | change)).fingerprint() == make_plan(**self.LAYERS).fingerprint()
 
 
 def help_of(*args: str) -> str:
@@ -376,7 +383,7 @@ class TestFlags:
         classical = [f"--inpainter-{name}" for name in ClassicalOptions.model_fields]
         shown = section(help_of("--method", "inpaint-random", "--inpainter", "classical"), "Options of inpaint-random")
         assert set(classical) <= set(shown)
-        assert "--inpainter-steps" not in shown
+        assert "--inpainter-prompt" not in shown
         assert shown["--inpainter-radius"].endswith(
             "classical: neighbourhood that telea and navier-stokes read, as a share of the frame's side  [default: 0.06]"
         )
@@ -396,7 +403,7 @@ class TestFlags:
         shown = section(help_of("--method", "inpaint-random", *chosen), "Options of inpaint-random")
         assert "[default: stable-diffusion]" in shown["--inpainter"]
         assert shown["--inpainter-steps"].endswith("stable-diffusion: denoising steps  [default: 50]")
-        assert "--inpainter-radius" not in shown
+        assert "--inpainter-algorithm" not in shown
 
     def test_help_shows_what_profile_and_config_file_will_give(self, tmp_path: Path) -> None:
         config = config_file(tmp_path, "method: inpaint-random\nrun: {far: 0.01}\nmethods: {inpaint-random: {inpainter: {steps: 7}}}")
@@ -408,10 +415,16 @@ class TestFlags:
         assert section(text, "Options")["--far"].endswith("[default: 0.01]")
 
     def test_only_what_was_typed_becomes_a_value(self) -> None:
-        args = ["--method", "inpaint-random", "--seed", "4", "--save-masks", "--recognizers", "dlib-resnet, facenet", "--inpainter-radius", "0.1"]
-        params = command.make_context("anonymize", args).params
+        args = ["--method", "inpaint-random", "--seed", "4", "--save-masks", "--recognizers", "dlib-resnet, facenet"]
+        params = command.make_context("anonymize", [*args, "--set", "inpainter=classical", "--inpainter-radius", "0.1"]).params
         assert values_of(RunOptions, params) == {"seed": 4, "save_masks": True, "recognizers": ["dlib-resnet", "facenet"]}
         assert values_of(InpaintRandomOptions, params) == {"inpainter": {"radius": 0.1}}
+
+    def test_a_flag_of_another_component_says_what_to_choose(self) -> None:
+        for chosen, flag, home in (("classical", "--inpainter-prompt", "stable-diffusion"), ("stable-diffusion", "--inpainter-algorithm", "classical")):
+            with pytest.raises(UsageError) as error:
+                command.make_context("anonymize", ["--method", "inpaint-random", "--inpainter", chosen, flag, "x"])
+            assert error.value.message == f"{flag} goes with --inpainter {home}."
 
     def test_a_component_may_be_typed_before_or_after_its_options(self) -> None:
         flags = [["--inpainter", "stable-diffusion"], ["--inpainter-steps", "3"]]

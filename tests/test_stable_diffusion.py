@@ -21,8 +21,9 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import privacy_faces
+from privacy_faces.context import Context
 from privacy_faces.inpainters.stable_diffusion import StableDiffusion
-from privacy_faces.methods.context import Context
+from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.faces import Face
 from privacy_faces.registry import INPAINTERS
 from privacy_faces.weights.manifest import weight
@@ -125,8 +126,9 @@ def masks() -> Tensor:
     return masks
 
 
-def seeded(*seeds: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(seed) for seed in seeds]
+def faces(frames: Tensor, *seeds: int) -> FrameBatch:
+    """A batch of frames; this inpainter reads neither landmarks nor regions."""
+    return FrameBatch(frames, torch.zeros(len(frames), 68, 2), {}, seeds)
 
 
 def digest(path: Path) -> str:
@@ -134,7 +136,7 @@ def digest(path: Path) -> str:
 
 
 def test_only_the_hole_changes(inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
-    filled = inpainter(frames, masks, seeded(1, 2))
+    filled = inpainter(faces(frames, 1, 2), masks)
     assert filled.shape == frames.shape
     assert filled.dtype == torch.float32
     assert 0 <= float(filled.min()) <= float(filled.max()) <= 1
@@ -146,26 +148,26 @@ def test_only_the_hole_changes(inpainter: StableDiffusion, frames: Tensor, masks
 
 
 def test_same_seed_same_picture(inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
-    first = inpainter(frames, masks, seeded(1, 2))
-    assert torch.equal(inpainter(frames, masks, seeded(1, 2)), first)
-    other = inpainter(frames, masks, seeded(1, 3))
+    first = inpainter(faces(frames, 1, 2), masks)
+    assert torch.equal(inpainter(faces(frames, 1, 2), masks), first)
+    other = inpainter(faces(frames, 1, 3), masks)
     assert float((other - first)[0].abs().max()) <= 2 / 255
     assert float((other - first)[1][masks[1].expand(3, -1, -1)].abs().mean()) > 0.02
 
 
 def test_alone_and_in_a_batch(inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
-    both = inpainter(frames, masks, seeded(1, 2))
+    both = inpainter(faces(frames, 1, 2), masks)
     for index, seed in enumerate((1, 2)):
-        alone = inpainter(frames[index : index + 1], masks[index : index + 1], seeded(seed))
+        alone = inpainter(faces(frames[index : index + 1], seed), masks[index : index + 1])
         assert float((alone[0] - both[index]).abs().max()) <= 2 / 255
 
 
 def test_strength_one_forgets_what_was_there(model: Path, inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
     blank = frames.masked_fill(masks, 0.5)
     holes = masks.expand_as(frames)
-    assert torch.equal(inpainter(blank, masks, seeded(1, 2))[holes], inpainter(frames, masks, seeded(1, 2))[holes])
+    assert torch.equal(inpainter(faces(blank, 1, 2), masks)[holes], inpainter(faces(frames, 1, 2), masks)[holes])
     weaker = build(model, strength=0.5)
-    assert not torch.equal(weaker(blank, masks, seeded(1, 2))[holes], weaker(frames, masks, seeded(1, 2))[holes])
+    assert not torch.equal(weaker(faces(blank, 1, 2), masks)[holes], weaker(faces(frames, 1, 2), masks)[holes])
 
 
 def test_specks_of_the_mask_are_hidden_on_a_coarser_grid(inpainter: StableDiffusion, frames: Tensor) -> None:
@@ -177,19 +179,19 @@ def test_specks_of_the_mask_are_hidden_on_a_coarser_grid(inpainter: StableDiffus
         for column in range(4):
             blocks[..., 80 + row : 180 : 8, 64 + column : 190 : 8] = True
     assert int(blocks.sum()) == 16 * int(specks.sum())
-    assert torch.equal(inpainter.fill(large, specks, seeded(1)), inpainter.fill(large, blocks, seeded(1)))
+    assert torch.equal(inpainter.fill(faces(large, 1), specks), inpainter.fill(faces(large, 1), blocks))
 
 
 def test_options_reach_the_pipeline(model: Path, inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
-    base = inpainter(frames, masks, seeded(1, 2))
+    base = inpainter(faces(frames, 1, 2), masks)
     # Guidance compares the prompt with the empty one: it tells only where there is a prompt.
-    prompted = build(model, prompt="face")(frames, masks, seeded(1, 2))
+    prompted = build(model, prompt="face")(faces(frames, 1, 2), masks)
     for option, other in (({"steps": 3}, base), ({"size": 128}, base), ({"prompt": "face"}, base), ({"prompt": "face", "guidance": 1.0}, prompted)):
-        assert float((build(model, **option)(frames, masks, seeded(1, 2)) - other).abs().max()) > 1e-3, option
+        assert float((build(model, **option)(faces(frames, 1, 2), masks) - other).abs().max()) > 1e-3, option
     halved = build(model, dtype="bfloat16")
     assert halved.pipeline.unet.dtype == halved.pipeline.vae.dtype == halved.pipeline.text_encoder.dtype == torch.bfloat16
     assert inpainter.pipeline.unet.dtype == torch.float32
-    filled = halved(frames, masks, seeded(1, 2))
+    filled = halved(faces(frames, 1, 2), masks)
     assert filled.dtype == torch.float32
     assert torch.equal(filled[~masks.expand_as(frames)], frames[~masks.expand_as(frames)])
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
 from privacy_faces import __version__
 
+# Read when torch is imported, later: threads that spin while they wait make small networks many times slower where another program wants the same core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 _VERBS = {
     "anonymize": "Change the faces in photos so that face recognition no longer finds the people.",
     "calibrate": "Measure the thresholds at which recognizers declare a match.",
+    "models": "Train the models that ship.",
     "methods": "List the methods.",
     "recognizers": "List the recognizers.",
     "weights": "List, download or add model weights.",

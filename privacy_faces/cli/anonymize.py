@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.options import assignments_of, flags_of, values_of
+from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
 from privacy_faces.options import Options, merge, slots_of
 from privacy_faces.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
@@ -89,24 +90,29 @@ def _peek(args: list[str], options: Sequence[click.Parameter]) -> dict[str, Any]
 
 def _whose(flag: str, layers: Layers | None) -> str | None:
     """What to tell about a flag that is unknown here, if another component or method has it."""
-    for field, component in _components(layers.model) if layers else ():
-        if layers and _has_flag(layers.model, flag, {field: component}):
-            return f"{flag} is an option of {field} {component}. Add --{field} {component}."
+    if layers and (choices := _components_with(layers.model, flag)):
+        return f"{flag} goes with {' or '.join(choices)}."
     owners = []
     for name in METHODS.entries():
         try:
             model = METHODS.spec(name).option_model()
+            if _components_with(model, flag) or _has_flag(model, flag, {}):
+                owners.append(name)
         except ValueError:  # a broken plugin is reported when it is used
             continue
-        if any(_has_flag(model, flag, {field: component}) for field, component in [*_components(model), ("", "")]):
-            owners.append(name)
     if not owners:
         return None
     return f"{flag} is an option of {', '.join(owners)}" + (f", not of {layers.method}." if layers else ". Add --method NAME.")
 
 
-def _components(model: type[Options]) -> list[tuple[str, str]]:
-    return [(field, name) for field, slot in slots_of(model).items() for name in REGISTRIES[slot.group].entries()]
+def _components_with(model: type[Options], flag: str) -> list[str]:
+    """The choices of a component that bring `flag`, such as "--inpainter classical"."""
+    found = []
+    for field, slot in slots_of(model).items():
+        chooses = f"--{field.replace('_', '-')}"
+        if flag.startswith(f"{chooses}-"):
+            found += [f"{chooses} {name}" for name in REGISTRIES[slot.group].entries() if _has_flag(model, flag, {field: name})]
+    return found
 
 
 def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
@@ -197,9 +203,7 @@ class _Stages:
 
     def photos(self, jobs: list[Job]) -> Iterable[Job]:
         """The jobs, behind a bar."""
-        from tqdm import tqdm
-
-        self._bar = tqdm(jobs, unit="photo", file=sys.stderr, disable=False)
+        self._bar = bar(jobs)
         return self._bar  # type: ignore[no-any-return]
 
     def outcome(self, outcome: Outcome) -> None:

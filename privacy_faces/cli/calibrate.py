@@ -11,6 +11,7 @@ import click
 
 from privacy_faces import __version__
 from privacy_faces.cli.options import NameList
+from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
 
 
@@ -23,13 +24,11 @@ from privacy_faces.cli.table import table
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def command(*, data: Path, data_name: str | None, recognizers: list[str], output: Path, limit: int, device: str) -> None:
     """Measure the thresholds of recognizers at FAR 0.1, 0.01 and 0.001 on the people of a folder."""
-    from tqdm import tqdm
-
+    from privacy_faces.context import Context
     from privacy_faces.datasets.folder import content_hash, identity_folders
     from privacy_faces.evaluation.calibration import operating_points
     from privacy_faces.evaluation.embedding import embed_photos
     from privacy_faces.evaluation.thresholds import Calibration, ThresholdFile, load_thresholds
-    from privacy_faces.methods.context import Context
     from privacy_faces.photos.finder import make_finder
     from privacy_faces.photos.write import write_atomic
     from privacy_faces.recognizers.ensemble import Ensemble
@@ -41,7 +40,7 @@ def command(*, data: Path, data_name: str | None, recognizers: list[str], output
         finder = make_finder(device=context.device)
         ensemble = Ensemble([context.recognizer(name) for name in recognizers])
         identity = {photo.path: photo.identity for photo in photos}
-        kept, embeddings = embed_photos(tqdm(list(identity), unit="photo", file=sys.stderr), finder, ensemble, context.device)
+        kept, embeddings = embed_photos(bar(list(identity)), finder, ensemble, context.device)
         names = [identity[path] for path in kept]
         results = {name: operating_points(embeddings[name], names) for name in recognizers}
         file = load_thresholds(output) if output.exists() else ThresholdFile()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from privacy_faces.evaluation.judge import JUDGE_FRAME, frame_tensors
 from privacy_faces.photos.faces import FaceFinder
@@ -28,8 +29,18 @@ def embed_photos(paths: Iterable[Path], finder: FaceFinder, ensemble: Ensemble, 
     Returns:
         The photos in which a face was found (the others are logged), and name -> embeddings (N, D), unit length.
     """
-    kept: list[Path] = []
-    frames, landmarks = [], []
+    kept, frames, landmarks = zip(*largest_faces(paths, finder, JUDGE_FRAME, device), strict=True)
+    batches = [ensemble.embed(torch.cat(frames[start : start + _BATCH]), torch.cat(landmarks[start : start + _BATCH])) for start in range(0, len(kept), _BATCH)]
+    return list(kept), {name: torch.cat([batch[name] for batch in batches]).double().cpu().numpy() for name in ensemble.names}
+
+
+def largest_faces(paths: Iterable[Path], finder: FaceFinder, size: int, device: torch.device) -> list[tuple[Path, Tensor, Tensor]]:
+    """Path, frame (1, 3, size, size) and landmarks (1, 68, 2) of the largest face of each photo; photos without a face are logged and left out.
+
+    Raises:
+        ValueError: when no photo has a face.
+    """
+    found = []
     for path in paths:
         try:
             photo = read_photo(path)
@@ -37,16 +48,10 @@ def embed_photos(paths: Iterable[Path], finder: FaceFinder, ensemble: Ensemble, 
             log.warning("left out %s: %s", path, error)
             continue
         faces = finder.find(photo.rgb)
-        if not faces:
+        if faces:
+            found.append((path, *frame_tensors(photo, faces[:1], size, device)))
+        else:
             log.warning("left out %s: no face found", path)
-            continue
-        frame, places = frame_tensors(photo, faces[:1], JUDGE_FRAME, device)
-        kept.append(path)
-        frames.append(frame)
-        landmarks.append(places)
-    if not kept:
+    if not found:
         raise ValueError("Expected at least one photo with a face, found none.")
-    batches = [
-        ensemble.embed(torch.cat(frames[start : start + _BATCH]), torch.cat(landmarks[start : start + _BATCH])) for start in range(0, len(kept), _BATCH)
-    ]
-    return kept, {name: torch.cat([batch[name] for batch in batches]).double().cpu().numpy() for name in ensemble.names}
+    return found

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from privacy_faces.options import Options
+from privacy_faces.photos.batch import FrameBatch
 
 if TYPE_CHECKING:
-    from privacy_faces.methods.context import Context
+    from privacy_faces.context import Context
 
 
 class Inpainter(ABC):
     """Fills holes in frames. A subclass writes `fill`; calling the object checks shapes and keeps the visible pixels exactly as they were."""
 
+    #: How a fill goes into the photo: "replace" the pixels, or add the "difference", which keeps the photo's own fine detail.
+    paste: ClassVar[Literal["replace", "difference"]] = "replace"
+    #: Names of the recognisers that help to choose the fill.
+    surrogates: tuple[str, ...] = ()
     #: [{"id", "sha256"}, ...] of the loaded weights.
     weight_records: list[dict[str, str]]
 
@@ -27,23 +31,20 @@ class Inpainter(ABC):
         self.weight_records = []
 
     @abstractmethod
-    def fill(self, frames: Tensor, masks: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Frames (N, 3, S, S) in [0, 1] whose masked pixels are new; the others are ignored."""
+    def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        """Frames (N, 3, S, S) in [0, 1] whose masked pixels are new; the others are ignored. Randomness comes from `batch.generators()` alone."""
 
-    def __call__(self, frames: Tensor, masks: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def __call__(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Filled frames (N, 3, S, S).
 
         Args:
-            frames: (N, 3, S, S) in [0, 1].
+            batch: N frames, in [0, 1].
             masks: boolean (N, 1, S, S), true in the hole.
-            generators: N CPU generators, the only source of randomness.
 
         Raises:
-            ValueError: for shapes that do not fit together.
+            ValueError: for masks that do not fit the frames.
         """
-        if masks.shape != (len(frames), 1, *frames.shape[2:]) or masks.dtype != torch.bool or len(generators) != len(frames):
-            raise ValueError(
-                f"Invalid masks, we expect boolean {(len(frames), 1, *frames.shape[2:])} and {len(frames)} generators. "
-                f"Got: {masks.dtype} {tuple(masks.shape)} and {len(generators)}."
-            )
-        return torch.where(masks, self.fill(frames, masks, generators).to(frames).clamp(0, 1), frames)
+        expected = (len(batch.frames), 1, *batch.frames.shape[2:])
+        if masks.shape != expected or masks.dtype != torch.bool:
+            raise ValueError(f"Invalid masks, we expect boolean {expected}. Got: {masks.dtype} {tuple(masks.shape)}.")
+        return torch.where(masks, self.fill(batch, masks).to(batch.frames).clamp(0, 1), batch.frames)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.options import ClassicalOptions
+from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.frames import to_unit
 
 _OPENCV = {"telea": cv2.INPAINT_TELEA, "navier-stokes": cv2.INPAINT_NS}
@@ -23,9 +22,9 @@ class Classical(Inpainter):
 
     options: ClassicalOptions
 
-    def fill(self, frames: Tensor, masks: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Each frame filled from the pixels around its hole; draws no random number."""
-        images = frames.permute(0, 2, 3, 1).cpu().numpy()
+        images = batch.frames.permute(0, 2, 3, 1).cpu().numpy()
         filled = [self._fill_one(image, mask[0].cpu().numpy()) for image, mask in zip(images, masks, strict=True)]
         return torch.from_numpy(np.stack(filled)).permute(0, 3, 1, 2)
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from privacy_faces.registry import Spec
 
-CLASSICAL = Spec("OpenCV or biharmonic inpainting; no model", "privacy_faces.inpainters.options:ClassicalOptions", "privacy_faces.inpainters.classical:Classical")
+CLASSICAL = Spec(
+    "OpenCV or biharmonic inpainting; no model", "privacy_faces.inpainters.options:ClassicalOptions", "privacy_faces.inpainters.classical:Classical"
+)
+FACE_PRIOR = Spec(
+    "another face from a shipped linear model, in the photo's own light and detail",
+    "privacy_faces.inpainters.options:FacePriorOptions",
+    "privacy_faces.inpainters.face_prior:FacePrior",
+    weights=("face-prior",),
+    seeded=True,
+)
 STABLE_DIFFUSION = Spec(
     "Stable Diffusion inpainting through diffusers",
     "privacy_faces.inpainters.options:StableDiffusionOptions",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ from torch.nn.functional import adaptive_max_pool2d, interpolate
 
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.options import StableDiffusionOptions
+from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import CorruptWeightError, MissingWeightError, hub_snapshot, missing, sha256_of
 
 if TYPE_CHECKING:
-    from privacy_faces.methods.context import Context
+    from privacy_faces.context import Context
 
 _WEIGHT_ID = "stable-diffusion-inpainting"
 
@@ -51,12 +51,12 @@ class StableDiffusion(Inpainter):
         files = sorted(path for name in loaded for path in (folder / name).glob("*.safetensors") if "." not in path.stem)
         self.weight_records = [{"id": f"{options.model}/{path.relative_to(folder)}", "sha256": sha256_of(path)} for path in files]
 
-    def fill(self, frames: Tensor, masks: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames painted by the pipeline at its own resolution, all faces in one batch."""
         size = (self.options.size, self.options.size)
         painted: Tensor = self.pipeline(
-            prompt=[self.options.prompt] * len(frames),
-            image=interpolate(frames, size, mode="bilinear", antialias=True),
+            prompt=[self.options.prompt] * len(batch.frames),
+            image=interpolate(batch.frames, size, mode="bilinear", antialias=True),
             # A pixel of the pipeline's grid is hidden when any part of it is: where that grid is the coarser one, no speck of the mask gets lost.
             mask_image=adaptive_max_pool2d(masks.float(), size),
             height=self.options.size,
@@ -64,10 +64,10 @@ class StableDiffusion(Inpainter):
             num_inference_steps=self.options.steps,
             guidance_scale=self.options.guidance,
             strength=self.options.strength,
-            generator=list(generators),
+            generator=batch.generators(),
             output_type="pt",
         ).images
-        return interpolate(painted.float(), frames.shape[-2:], mode="bilinear", antialias=True)
+        return interpolate(painted.float(), batch.frames.shape[-2:], mode="bilinear", antialias=True)
 
 
 def _folder(options: StableDiffusionOptions) -> Path:

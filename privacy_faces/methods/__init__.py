@@ -1,0 +1,1 @@
+"""What changes a face: the contract, and one file per family."""

@@ -11,39 +11,18 @@ import torch
 from torch import Tensor
 
 from privacy_faces.options import Options
+from privacy_faces.photos.batch import FrameBatch
 
 if TYPE_CHECKING:
-    from privacy_faces.methods.context import Context
+    from privacy_faces.context import Context
+
+
+# The whole contract of a method in one import.
+__all__ = ["FrameBatch", "Method", "MethodError", "Protection"]
 
 
 class MethodError(ValueError):
     """A method that returned something other than protected frames."""
-
-
-@dataclass(frozen=True)
-class FrameBatch:
-    """What a method sees.
-
-    Attributes:
-        frames: (N, 3, S, S) in [0, 1].
-        landmarks: (N, 68, 2) in frame pixels, (x, y).
-        regions: name -> (N, 1, S, S) boolean masks; names in `photos.regions.REGIONS`.
-        seeds: N integers, one per frame; randomness drawn from them does not depend on the batch.
-    """
-
-    frames: Tensor
-    landmarks: Tensor
-    regions: dict[str, Tensor]
-    seeds: Sequence[int]
-
-    def generators(self) -> list[torch.Generator]:
-        """One CPU generator per frame, freshly seeded."""
-        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
-
-    def __getitem__(self, index: int) -> FrameBatch:
-        """The batch that holds only frame `index`."""
-        one = slice(index, index + 1)
-        return FrameBatch(self.frames[one], self.landmarks[one], {name: mask[one] for name, mask in self.regions.items()}, self.seeds[one])
 
 
 @dataclass(frozen=True)

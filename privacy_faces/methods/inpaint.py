@@ -7,13 +7,13 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from privacy_faces.context import Context
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.masks.gradcam import gradcam_map
 from privacy_faces.masks.random_patches import random_patches
 from privacy_faces.masks.saliency import saliency_map
 from privacy_faces.masks.selection import top_fraction
 from privacy_faces.methods.base import FrameBatch, Method, Protection
-from privacy_faces.methods.context import Context
 from privacy_faces.methods.options import InpaintGradcamOptions, InpaintOptions, InpaintRandomOptions, InpaintSaliencyOptions
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.registry import INPAINTERS
@@ -27,6 +27,7 @@ class Inpaint(Method):
     def __init__(self, options: InpaintOptions, context: Context) -> None:
         super().__init__(options, context)
         self.inpainter: Inpainter = INPAINTERS.build(options.inpainter.name, options.inpainter.options, context)
+        self.surrogates = self.inpainter.surrogates
 
     @abstractmethod
     def mask(self, batch: FrameBatch) -> Tensor:
@@ -35,9 +36,9 @@ class Inpaint(Method):
     def protect(self, batch: FrameBatch) -> Protection:
         """Frames with the masked pixels inpainted."""
         mask = self.mask(batch)
-        frames = self.inpainter(batch.frames, mask, batch.generators())
+        frames = self.inpainter(batch, mask)
         details = [{"mask_fraction": round(share, 4)} for share in mask.float().mean((1, 2, 3)).tolist()]
-        return Protection(frames, mask, "replace", feather=self.options.feather, details=details)
+        return Protection(frames, mask, self.inpainter.paste, feather=self.options.feather, details=details)
 
     def weight_records(self) -> list[dict[str, str]]:
         """The inpainter's weights."""
@@ -63,7 +64,7 @@ class _InpaintRanked(Inpaint):
 
     def __init__(self, options: InpaintGradcamOptions | InpaintSaliencyOptions, context: Context) -> None:
         super().__init__(options, context)
-        self.surrogates = tuple(options.surrogates)
+        self.surrogates = tuple(dict.fromkeys([*options.surrogates, *self.inpainter.surrogates]))
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
 
     @abstractmethod

@@ -36,7 +36,7 @@ class FillOptions(MethodOptions):
 class InpaintOptions(MethodOptions):
     """Options that the mask + inpaint methods share."""
 
-    inpainter: chosen_from("privacy_faces.inpainters") = Field(Choice(name="classical"), description="what fills the mask")  # type: ignore[valid-type]
+    inpainter: chosen_from("privacy_faces.inpainters") = Field(Choice(name="face-prior"), description="what fills the mask")  # type: ignore[valid-type]
     feather: float = Field(0.012, ge=0, le=0.1, description="width of the soft edge inside the mask, as a share of the frame's side")
 
 

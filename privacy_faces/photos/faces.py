@@ -34,21 +34,26 @@ class Detector(Protocol):
     """Finds faces in an RGB photo (H, W, 3)."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """For receipts."""
 
     @property
-    def weights(self) -> tuple[str, ...]: ...
+    def weights(self) -> tuple[str, ...]:
+        """Ids in the weight manifest."""
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]: ...
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
+        """The faces, in any order."""
 
 
 class LandmarkModel(Protocol):
     """Places 68 iBUG landmarks (68, 2) on the face in an upright frame (S, S, 3), uint8."""
 
     @property
-    def weights(self) -> tuple[str, ...]: ...
+    def weights(self) -> tuple[str, ...]:
+        """Ids in the weight manifest."""
 
-    def place(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]: ...
+    def place(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Landmarks (68, 2) in frame pixels."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from privacy_faces.recognizers.base import Recognizer
 from privacy_faces.weights.store import records, verified
 
 if TYPE_CHECKING:
-    from privacy_faces.methods.context import Context
+    from privacy_faces.context import Context
     from privacy_faces.recognizers.options import NoOptions
 
 _CHIP, _PADDING = 150, 0.25
@@ -65,7 +65,8 @@ class DlibResNet(Recognizer):
 
     @property
     def cam_layer(self) -> nn.Module:
-        # The last blocks of width 128: 8 x 8 positions. After them 4 x 4 and 2 x 2 are left, too coarse for a map.
+        """The last block of width 128."""
+        # It has 8 x 8 positions. After it 4 x 4 and 2 x 2 are left, too coarse for a map.
         return self.network.blocks[_BLOCKS.index((128, True)) + 2]
 
     def features(self, chips: Tensor) -> Tensor:
@@ -106,6 +107,7 @@ class Block(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Feature maps (N, width, H, W), H and W halved where the block samples down."""
         y = self.second(F.relu(self.first(x)))
         skip = F.avg_pool2d(x, 2) if self.down else x
         shape = [max(a, b) for a, b in zip(y.shape[1:], skip.shape[1:], strict=True)]

@@ -11,7 +11,7 @@ from privacy_faces.recognizers.base import Recognizer
 from privacy_faces.weights.store import read_state_dict, records, verified
 
 if TYPE_CHECKING:
-    from privacy_faces.methods.context import Context
+    from privacy_faces.context import Context
     from privacy_faces.recognizers.options import FaceNetOptions
 
 _LEFT_EYE, _RIGHT_EYE, _MOUTH = tuple(range(36, 42)), tuple(range(42, 48)), (48, 54)

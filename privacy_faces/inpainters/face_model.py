@@ -1,0 +1,91 @@
+"""A linear Gaussian model of aligned faces: probabilistic PCA (Tipping and Bishop, J. R. Statist. Soc. B, 1999).
+
+A frame x with D values is mean + W z + noise, z ~ N(0, I) with K coefficients, noise ~ N(0, sigma^2 I). Given the visible values of a frame, the
+posterior of z, and with it of the hidden values, is Gaussian in closed form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """The fitted model.
+
+    Attributes:
+        mean: (D,), D = 3 * S * S, frames in [0, 1] flattened channel by channel.
+        components: W, (D, K), orthogonal columns scaled to sqrt(eigenvalue - sigma^2).
+        variance: sigma^2, the mean of the eigenvalues left out.
+        size: side S of the frames.
+    """
+
+    mean: Tensor
+    components: Tensor
+    variance: float
+    size: int
+
+    def frames(self, coefficients: Tensor) -> Tensor:
+        """Frames (N, 3, S, S) of coefficients z (N, K)."""
+        return (self.mean + coefficients @ self.components.T).view(-1, 3, self.size, self.size)
+
+    def posterior(self, frame: Tensor, visible: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """Mean (K,) and factor L (K, K) of z given the visible pixels: z = mean + L u, u ~ N(0, I).
+
+        With M = W_v^T W_v + t sigma^2 I, mean = M^-1 W_v^T (x_v - mean_v) and L L^T = t sigma^2 M^-1.
+
+        Args:
+            frame: (3, S, S).
+            visible: boolean (S, S).
+            temperature: t. The model takes the noise of neighbouring pixels for independent, though one patch of odd colour moves hundreds of them
+                together; t > 1 counts them as fewer.
+        """
+        rows = visible.expand(3, -1, -1).flatten()
+        components = self.components[rows]
+        noise = temperature * self.variance
+        precision = components.T @ components + noise * torch.eye(components.shape[1], dtype=frame.dtype, device=frame.device)
+        lower = torch.linalg.cholesky(precision)
+        mean = torch.cholesky_solve((components.T @ (frame.flatten()[rows] - self.mean[rows]))[:, None], lower)[:, 0]
+        # precision = C C^T, so precision^-1 = C^-T C^-1.
+        factor = torch.linalg.solve_triangular(lower.T, torch.eye(len(lower), dtype=frame.dtype, device=frame.device), upper=True)
+        return mean, noise**0.5 * factor
+
+
+def fit(frames: Tensor, components: int) -> FaceModel:
+    """The maximum-likelihood model of frames (N, 3, S, S) in [0, 1].
+
+    Raises:
+        ValueError: when there are no more frames than components.
+    """
+    if len(frames) <= components + 1:
+        raise ValueError(f"Expected more than {components + 1} frames for {components} components, got {len(frames)}.")
+    data = frames.flatten(1)
+    mean = data.mean(0)
+    data = data - mean
+    # The N x N Gram matrix has the same non-zero eigenvalues as the D x D covariance, and N is far smaller than D.
+    values, vectors = torch.linalg.eigh(data @ data.T)
+    values, vectors = values.flip(0).clamp(min=0), vectors.flip(1)
+    axes = data.T @ vectors[:, :components] / values[:components].sqrt()
+    eigenvalues = values / len(data)
+    variance = float(eigenvalues[components:].sum() / (data.shape[1] - components))
+    return FaceModel(mean, axes * (eigenvalues[:components] - variance).clamp(min=0).sqrt(), variance, frames.shape[-1])
+
+
+def save(model: FaceModel, path: Path) -> None:
+    """Write the model as float16 safetensors."""
+    tensors = {"mean": model.mean.half(), "components": model.components.half().contiguous()}
+    save_file(tensors, path, metadata={"variance": repr(model.variance), "size": str(model.size)})
+
+
+def load(path: Path, device: torch.device) -> FaceModel:
+    """Read a model written by `save`, as float32."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        mean, components = (file.get_tensor(name).float().to(device) for name in ("mean", "components"))
+    return FaceModel(mean, components, float(metadata["variance"]), int(metadata["size"]))

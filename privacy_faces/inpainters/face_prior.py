@@ -1,0 +1,118 @@
+"""Inpainting with the shipped linear face model: another face that fits the visible rest, moved away from the person.
+
+The fill is the posterior of the hidden pixels given those around the hole (`face_model`), at a point that descends the recognisers' similarity to the
+person inside the posterior's ellipsoid. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and its pores, hair and
+lashes (the highest) stay the photo's own; what lies between, the shape of the features, is the model's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from kornia.filters import gaussian_blur2d
+from torch import Tensor
+from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d
+
+from privacy_faces.inpainters.base import Inpainter
+from privacy_faces.inpainters.face_model import FaceModel, load
+from privacy_faces.inpainters.options import FacePriorOptions
+from privacy_faces.photos.batch import FrameBatch
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.weights.store import records, verified
+
+if TYPE_CHECKING:
+    from privacy_faces.context import Context
+
+# Visible pixels farther from the hole than this share of the frame (background, clothes) say little about the face.
+_RING = 0.08
+# Width over which the fill fades in at the hole's edge, as a share of the frame.
+_EDGE = 0.016
+_LEARNING_RATE = 0.5
+# Each step sees the face shifted by about this share of the frame, and every second step at a lower resolution, so that the change carries over to
+# recognisers that align and sample differently.
+_SHIFT = 0.012
+_LOWEST_RESOLUTION = 0.5
+
+
+class FacePrior(Inpainter):
+    """The inpainter `face-prior`."""
+
+    paste = "difference"
+    options: FacePriorOptions
+
+    def __init__(self, options: FacePriorOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.surrogates = tuple(options.surrogates)
+        self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
+        (path,) = verified("face-prior")
+        self.model: FaceModel = load(path, context.device)
+        self.weight_records = records("face-prior")
+
+    def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        """Frames whose masked middle frequencies are those of another face."""
+        size = self.model.size
+        scale = size / batch.frames.shape[-1]
+        frames = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
+        holes = adaptive_max_pool2d(masks.to(frames.dtype), size)
+        landmarks = (batch.landmarks + 0.5) * scale - 0.5
+        change = self._change(frames, holes, landmarks, batch.generators())
+        return batch.frames + interpolate(change, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+
+    def _change(self, frames: Tensor, holes: Tensor, landmarks: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """What to add to frames (N, 3, S, S) of the model's size, inside holes (N, 1, S, S) of zeros and ones."""
+        size = self.model.size
+        ring = max_pool2d(holes, 2 * round(_RING * size) + 1, 1, round(_RING * size)) - holes
+        posteriors = [self.model.posterior(frame, seen[0] > 0, self.options.temperature) for frame, seen in zip(frames, ring, strict=True)]
+        mean, factor = (torch.stack(parts) for parts in zip(*posteriors, strict=True))
+        soft = (2 * _blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes
+        photo = _blur(frames, self.options.detail * size)
+        tone = _blur_inside(frames, holes, self.options.tone * size)
+
+        def change(u: Tensor) -> Tensor:
+            face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
+            return soft * (face - _blur_inside(face, holes, self.options.tone * size) + tone - photo)
+
+        u = self._away(frames, landmarks, change, torch.zeros_like(mean), generators)
+        return change(u)
+
+    def _away(self, frames: Tensor, landmarks: Tensor, change, u: Tensor, generators: list[torch.Generator]) -> Tensor:  # type: ignore[no-untyped-def]
+        """Coefficients u (N, K), |u| at most radius * sqrt(K), that descend the surrogates' similarity to the person, by Adam."""
+        size = frames.shape[-1]
+        longest = self.options.radius * u.shape[1] ** 0.5
+        shifts = torch.stack([torch.randn(self.options.steps, 2, generator=generator) for generator in generators]).to(frames) * _SHIFT * size
+        shares = torch.stack([torch.rand(self.options.steps, generator=generator) for generator in generators])
+        with torch.no_grad():
+            person = self.ensemble.embed(frames, landmarks)
+        u = u.requires_grad_()
+        optimizer = torch.optim.Adam([u], lr=_LEARNING_RATE)
+        for step in range(self.options.steps):
+            seen = frames + change(u)
+            if step % 2:
+                seen = torch.cat([_reduced(face, float(share)) for face, share in zip(seen.split(1), shares[:, step], strict=True)])
+            similarity = self.ensemble.similarity(self.ensemble.embed(seen, landmarks + shifts[:, step, None]), person)
+            optimizer.zero_grad()
+            torch.stack(list(similarity.values())).sum().backward()
+            optimizer.step()
+            with torch.no_grad():
+                u.mul_((longest / u.norm(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1))
+        return u.detach()
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur (N, C, S, S) with standard deviation `sigma` in pixels."""
+    kernel = 2 * round(3 * sigma) + 1
+    blurred: Tensor = gaussian_blur2d(images, (kernel, kernel), (sigma, sigma))
+    return blurred
+
+
+def _blur_inside(images: Tensor, holes: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur that averages only over the hole (normalised convolution), so that no background bleeds into the skin."""
+    return _blur(images * holes, sigma) / _blur(holes, sigma).clamp(min=1e-3)
+
+
+def _reduced(face: Tensor, share: float) -> Tensor:
+    """A face (1, 3, S, S) sampled down to between half and its whole resolution, and up again."""
+    size = face.shape[-1]
+    smaller = round(size * (_LOWEST_RESOLUTION + (1 - _LOWEST_RESOLUTION) * share))
+    return interpolate(interpolate(face, (smaller, smaller), mode="bilinear", antialias=True), (size, size), mode="bilinear")

@@ -1,0 +1,35 @@
+"""Faces of a photo as tensors: what methods, masks and inpainters work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Faces as methods and inpainters see them.
+
+    Attributes:
+        frames: (N, 3, S, S) in [0, 1].
+        landmarks: (N, 68, 2) in frame pixels, (x, y).
+        regions: name -> (N, 1, S, S) boolean masks; names in `photos.regions.REGIONS`.
+        seeds: N integers, one per frame; randomness drawn from them does not depend on the batch.
+    """
+
+    frames: Tensor
+    landmarks: Tensor
+    regions: dict[str, Tensor]
+    seeds: Sequence[int]
+
+    def generators(self) -> list[torch.Generator]:
+        """One CPU generator per frame, freshly seeded."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
+    def __getitem__(self, index: int) -> FrameBatch:
+        """The batch that holds only frame `index`."""
+        one = slice(index, index + 1)
+        return FrameBatch(self.frames[one], self.landmarks[one], {name: mask[one] for name, mask in self.regions.items()}, self.seeds[one])
