@@ -21,12 +21,13 @@ from PIL import Image
 from skimage.data import astronaut, coffee
 
 import privacy_faces
+from privacy_faces.anonymizer import Anonymizer
 from privacy_faces.cli import main
 from privacy_faces.options import OptionError
 from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.plan import make_plan
-from privacy_faces.runner import PHOTO_SUFFIXES, InputError, collect, finished, told
+from privacy_faces.runner import PHOTO_SUFFIXES, InputError, collect, finished, run, told
 
 NO_FACE = "no face found (detector {}). If there is one, try --min-face 20 or another --detector; --allow-no-face copies such photos."
 
@@ -505,6 +506,30 @@ class TestBadPhotos:
         rows = {line.split()[0]: line for line in result.stdout.splitlines() if line}
         assert all(rows[path].endswith(f"FAILED: {reason}") for path, reason in failed.items())
         assert all(rows[str(path)].endswith(("no longer matched", "NOT PROTECTED")) for path in good)
+
+
+class NoPower:
+    """A judge that breaks down."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def judge(self, *_: object) -> None:
+        raise self.error
+
+
+class TestBreakdown:
+    @pytest.mark.parametrize(
+        ("error", "reason"), [(ValueError("no power"), "no power"), (RuntimeError("no power"), "unexpected RuntimeError: no power")], ids=["known", "defect"]
+    )
+    def test_a_photo_that_was_not_judged_keeps_no_older_receipt(self, tmp_path: Path, once: Path, error: Exception, reason: str) -> None:
+        shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+        anonymizer = Anonymizer(make_plan("fill", options={"color": "black"}))
+        anonymizer.judge = NoPower(error)  # type: ignore[assignment]
+        collection = collect([tmp_path / "in"], tmp_path / "out")
+        (outcome,) = run(lambda: anonymizer, collection, anonymizer.plan.fingerprint(), list)
+        assert (outcome.status, outcome.reason, outcome.receipt) == ("failed", reason, {})
+        assert not (tmp_path / "out/a.receipt.json").exists()
 
 
 class TestKilled:
