@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from privacy_faces.anonymizer import Anonymizer
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import photo_from_array, read_photo
-from privacy_faces.plan import make_plan
-from privacy_faces.runner import InputError, collect, finished, process, told
+from privacy_faces.plan import Plan, make_plan
+from privacy_faces.runner import InputError, collect, finished, process, refuse_foreign, told
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,31 @@ def anonymize(
         if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
             got = photo if isinstance(photo, (str, Path)) else type(photo).__name__
             raise InputError(f"With output=..., photo must be the path of one file. Got: {got}.")
-        (job,) = collect([Path(photo)], Path(output)).jobs
+        collection = collect([Path(photo)], Path(output))
+        if not overwrite:
+            refuse_foreign(collection, Path(output))
+        (job,) = collection.jobs
         receipt = None if overwrite else finished(job, plan.fingerprint())
-        receipt = receipt or process(Anonymizer(plan), job).receipt
+        receipt = receipt or process(_ready(plan), job).receipt
         return Result(_decoded(job.target.read_bytes()), receipt, receipt["warnings"], job.target)
     original: Photo = read_photo(Path(photo)) if isinstance(photo, (str, Path)) else photo_from_array(photo)
-    anonymizer = Anonymizer(plan)
+    anonymizer = _ready(plan)
     journey, written, verdicts = anonymizer.anonymize(original, lambda data: data)
     receipt = anonymizer.receipt(journey, verdicts, str(photo) if isinstance(photo, (str, Path)) else "image in memory", None)
     receipt |= {"warnings": told(plan, verdicts)}
     return Result(_decoded(written), receipt, receipt["warnings"], None)
+
+
+_loaded: dict[str, Anonymizer] = {}
+
+
+def _ready(plan: Plan) -> Anonymizer:
+    """The last anonymizer is kept: a loop over photos loads its networks once."""
+    key = json.dumps(plan.described(), sort_keys=True)
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = Anonymizer(plan)
+    return _loaded[key]
 
 
 def _decoded(data: bytes) -> PIL.Image.Image:

@@ -16,6 +16,7 @@ from privacy_faces import __version__
 from privacy_faces.options import Choice, OptionError, Options, chosen_from, merge, nested, slots_of, spelled_out
 from privacy_faces.registry import METHODS, PluginError
 from privacy_faces.resources import resource
+from privacy_faces.weights.store import sha256_of
 
 PROFILES = ("embedded", "full")
 
@@ -72,8 +73,9 @@ class Plan:
         }
 
     def fingerprint(self) -> str:
-        """Digest of `described`, less the device, on which results agree."""
-        described = self.described()
+        """Digest of `described` and of the threshold file, less the device, on which results agree."""
+        thresholds = self.run.thresholds or resource("assets/thresholds.json")
+        described = self.described() | {"thresholds_sha256": sha256_of(thresholds) if thresholds.is_file() else None}
         del described["run"]["device"]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 

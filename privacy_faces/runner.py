@@ -39,6 +39,7 @@ PHOTO_SUFFIXES = frozenset(
     for name in names
 )
 SAMPLE = "astronaut.png"
+RUN_FILE = "run.json"
 
 
 class InputError(ValueError):
@@ -137,6 +138,19 @@ def collect(inputs: Sequence[Path], output: Path) -> Collection:
     return Collection(jobs, ignored)
 
 
+def refuse_foreign(collection: Collection, output: Path) -> None:
+    """Refuse to overwrite files that no earlier run wrote: a run leaves run.json in its folder before its first photo.
+
+    Raises:
+        InputError: naming the first such file.
+    """
+    if (output / RUN_FILE).exists():
+        return
+    for job in collection.jobs:
+        if job.target.exists() and not job.receipt.exists():
+            raise InputError(f"{job.target} exists and was not written by privacy-faces. Choose another --output folder, or add --overwrite.")
+
+
 def run(
     anonymizer: Callable[[], Anonymizer],
     collection: Collection,
@@ -189,7 +203,13 @@ def process(anonymizer: Anonymizer, job: Job) -> Outcome:
         write_atomic(job.target, data)
         return job.target.read_bytes()
 
-    journey, written, verdicts = anonymizer.anonymize(photo, write)
+    try:
+        journey, written, verdicts = anonymizer.anonymize(photo, write)
+    except Exception:
+        if not job.receipt.exists():
+            # Either nothing was written yet, or what was written could not be judged: no photo stays without a receipt.
+            job.target.unlink(missing_ok=True)
+        raise
     receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target)) | {
         "warnings": told(anonymizer.plan, verdicts),
         "plan_sha256": anonymizer.plan.fingerprint(),

@@ -147,6 +147,9 @@ def command(ctx: click.Context, /, *, inputs: tuple[Path, ...], output: Path | N
     except ValueError as error:  # raised before the first photo: options or inputs that do not fit, or something that is missing
         raise click.UsageError(str(error), ctx) from None
     written = _write_run(plan, collection, outcomes, output)
+    if ignored := collection.ignored:
+        more = f" and {len(ignored) - 5} more, see {output / 'run.json'}" if len(ignored) > 5 else ""
+        click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
     click.echo(json.dumps(_as_json(plan, output, outcomes), indent=2) if as_json else _as_table(outcomes, output))
     sys.exit(0 if written and all(outcome.status != "failed" for outcome in outcomes) else 1)
 
@@ -154,9 +157,11 @@ def command(ctx: click.Context, /, *, inputs: tuple[Path, ...], output: Path | N
 def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> tuple[Collection, list[Outcome]]:
     """Do every photo, telling failures and warnings as they come."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    from privacy_faces.runner import collect, run
+    from privacy_faces.runner import Outcome, collect, refuse_foreign, run
 
     collection = collect(inputs, output)
+    if not overwrite:
+        refuse_foreign(collection, output)
     outcomes = []
     with _stages() as stages:
 
@@ -165,7 +170,10 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> 
             # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait.
             from privacy_faces.anonymizer import Anonymizer
 
-            return Anonymizer(plan, stages.say)
+            ready = Anonymizer(plan, stages.say)
+            # Before the first photo: should the run be killed, the folder still says what was meant to happen in it.
+            _write_run(plan, collection, [Outcome(job, "pending") for job in collection.jobs], output)
+            return ready
 
         for outcome in run(anonymizer, collection, plan.fingerprint(), stages.photos, overwrite=overwrite):
             outcomes.append(outcome)
@@ -174,14 +182,11 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> 
 
 
 def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:
-    """Write run.json and name the files that were passed over; false when it cannot be written."""
-    from privacy_faces.runner import write_run
+    """Write run.json; false when it cannot be written."""
+    from privacy_faces.runner import RUN_FILE, write_run
 
-    if ignored := collection.ignored:
-        more = f" and {len(ignored) - 5} more, see {output / 'run.json'}" if len(ignored) > 5 else ""
-        click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
     try:
-        write_run(output / "run.json", plan.described(), outcomes, ignored)
+        write_run(output / RUN_FILE, plan.described(), outcomes, collection.ignored)
     except (ValueError, OSError) as error:
         click.echo(f"run.json: FAILED: {error}", err=True)
         return False

@@ -7,6 +7,7 @@ lashes (the highest) stay the photo's own; what lies between, the shape of the f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -76,7 +77,7 @@ class FacePrior(Inpainter):
         u = self._away(frames, landmarks, change, torch.zeros_like(mean), generators)
         return change(u)
 
-    def _away(self, frames: Tensor, landmarks: Tensor, change, u: Tensor, generators: list[torch.Generator]) -> Tensor:  # type: ignore[no-untyped-def]
+    def _away(self, frames: Tensor, landmarks: Tensor, change: Callable[[Tensor], Tensor], u: Tensor, generators: list[torch.Generator]) -> Tensor:
         """Coefficients u (N, K), |u| at most radius * sqrt(K), that descend the surrogates' similarity to the person, by Adam."""
         size = frames.shape[-1]
         longest = self.options.radius * u.shape[1] ** 0.5
@@ -89,10 +90,10 @@ class FacePrior(Inpainter):
         for step in range(self.options.steps):
             seen = frames + change(u)
             if step % 2:
-                seen = torch.cat([_reduced(face, float(share)) for face, share in zip(seen.split(1), shares[:, step], strict=True)])
+                seen = torch.cat([_reduced(face[None], float(share)) for face, share in zip(seen, shares[:, step], strict=True)])
             similarity = self.ensemble.similarity(self.ensemble.embed(seen, landmarks + shifts[:, step, None]), person)
             optimizer.zero_grad()
-            torch.stack(list(similarity.values())).sum().backward()
+            torch.autograd.backward(torch.stack(list(similarity.values())).sum())
             optimizer.step()
             with torch.no_grad():
                 u.mul_((longest / u.norm(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1))

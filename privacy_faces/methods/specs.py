@@ -14,5 +14,8 @@ INPAINT_GRADCAM = Spec(
     "the regions Grad-CAM finds, inpainted", "privacy_faces.methods.options:InpaintGradcamOptions", "privacy_faces.methods.inpaint:InpaintGradcam", seeded=True
 )
 INPAINT_SALIENCY = Spec(
-    "the regions of largest input gradient, inpainted", "privacy_faces.methods.options:InpaintSaliencyOptions", "privacy_faces.methods.inpaint:InpaintSaliency", seeded=True
+    "the regions of largest input gradient, inpainted",
+    "privacy_faces.methods.options:InpaintSaliencyOptions",
+    "privacy_faces.methods.inpaint:InpaintSaliency",
+    seeded=True,
 )

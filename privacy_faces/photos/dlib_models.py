@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import dlib
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from privacy_faces.weights.store import verified
 _TYPICAL_BOX = (0.174, 0.288, 0.611)
 
 
+@cache
 def _load_landmark_model() -> dlib.shape_predictor:
     (path,) = verified("dlib-landmarks-68")
     return dlib.shape_predictor(str(path))
