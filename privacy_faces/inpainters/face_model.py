@@ -6,6 +6,7 @@ posterior of z, and with it of the hidden values, is Gaussian in closed form.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,12 +81,13 @@ def fit(frames: Tensor, components: int) -> FaceModel:
 def save(model: FaceModel, path: Path) -> None:
     """Write the model as float16 safetensors."""
     tensors = {"mean": model.mean.half(), "components": model.components.half().contiguous()}
-    save_file(tensors, path, metadata={"variance": repr(model.variance), "size": str(model.size)})
+    # One key: safetensors writes several in an order that changes from run to run.
+    save_file(tensors, path, metadata={"model": json.dumps({"size": model.size, "variance": model.variance})})
 
 
 def load(path: Path, device: torch.device) -> FaceModel:
     """Read a model written by `save`, as float32."""
     with safe_open(path, "pt") as file:
-        metadata = file.metadata()
+        settings = json.loads(file.metadata()["model"])
         mean, components = (file.get_tensor(name).float().to(device) for name in ("mean", "components"))
-    return FaceModel(mean, components, float(metadata["variance"]), int(metadata["size"]))
+    return FaceModel(mean, components, settings["variance"], settings["size"])
