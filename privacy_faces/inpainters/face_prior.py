@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
-from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d
+from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d, normalize
 
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.face_model import FaceModel, load
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 _RING = 0.08
 # Width over which the fill fades in at the hole's edge, as a share of the frame.
 _EDGE = 0.016
-_LEARNING_RATE = 0.5
+# ITU-R BT.601.
+_LUMA = (0.299, 0.587, 0.114)
+# One step's length as a share of the largest allowed |u|, and how much of the last step's direction the next one keeps.
+_STEP = 0.06
+_MOMENTUM = 0.8
+# Similarity above the goal at which a step has its full length.
+_SOFT_HINGE = 0.05
 # Each step sees the face shifted by about this share of the frame, and every second step at a lower resolution, so that the change carries over to
 # recognisers that align and sample differently.
 _SHIFT = 0.012
@@ -70,34 +76,45 @@ class FacePrior(Inpainter):
         photo = _blur(frames, self.options.detail * size)
         tone = _blur_inside(frames, holes, self.options.tone * size)
 
+        luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
+
         def change(u: Tensor) -> Tensor:
             face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
-            return soft * (face - _blur_inside(face, holes, self.options.tone * size) + tone - photo)
+            shift = face - _blur_inside(face, holes, self.options.tone * size) + tone - photo
+            # Shape is light and shade. Colour that the model shifts along with it shows as tinted lids and teeth, and hardly moves a recogniser.
+            shade = (shift * luma).sum(1, keepdim=True)
+            return soft * (shade + self.options.chroma * (shift - shade))
 
         u = self._away(frames, landmarks, change, torch.zeros_like(mean), generators)
         return change(u)
 
     def _away(self, frames: Tensor, landmarks: Tensor, change: Callable[[Tensor], Tensor], u: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """Coefficients u (N, K), |u| at most radius * sqrt(K), that descend the surrogates' similarity to the person, by Adam."""
+        """Coefficients u (N, K), |u| at most radius * sqrt(K), that descend the surrogates' similarity to the person.
+
+        Each face's gradient is normalised to unit length and accumulated with momentum, the L2 form of MI-FGSM (Dong et al., CVPR 2018). Unlike the signs or
+        second moments of single coefficients, a direction does not magnify rounding, so that a face comes out alike alone and in any batch.
+        """
         size = frames.shape[-1]
         longest = self.options.radius * u.shape[1] ** 0.5
         shifts = torch.stack([torch.randn(self.options.steps, 2, generator=generator) for generator in generators]).to(frames) * _SHIFT * size
         shares = torch.stack([torch.rand(self.options.steps, generator=generator) for generator in generators])
         with torch.no_grad():
             person = self.ensemble.embed(frames, landmarks)
-        u = u.requires_grad_()
-        optimizer = torch.optim.Adam([u], lr=_LEARNING_RATE)
+        velocity = torch.zeros_like(u)
         for step in range(self.options.steps):
+            u.requires_grad_()
             seen = frames + change(u)
             if step % 2:
                 seen = torch.cat([_reduced(face[None], float(share)) for face, share in zip(seen, shares[:, step], strict=True)])
             similarity = self.ensemble.similarity(self.ensemble.embed(seen, landmarks + shifts[:, step, None]), person)
-            optimizer.zero_grad()
-            torch.autograd.backward(torch.stack(list(similarity.values())).sum())
-            optimizer.step()
-            with torch.no_grad():
-                u.mul_((longest / u.norm(dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1))
-        return u.detach()
+            # A hinge, as in margin losses: a face that is far enough from the person is not distorted further. It closes gradually, so that no step hangs
+            # on the last digit of a similarity.
+            excess = (torch.stack(list(similarity.values())) - self.options.goal).relu()
+            (gradient,) = torch.autograd.grad(excess.sum(), u)
+            velocity = _MOMENTUM * velocity + normalize(gradient, dim=1) * (excess.detach().amax(0) / _SOFT_HINGE).clamp(max=1)[:, None]
+            u = u.detach() - _STEP * longest * velocity
+            u = u * (longest / torch.linalg.vector_norm(u, dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1)
+        return u
 
 
 def _blur(images: Tensor, sigma: float) -> Tensor:

@@ -22,8 +22,10 @@ class FacePriorOptions(Options):
     surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that the fill is moved away from")
     steps: int = Field(25, ge=0, le=500, description="steps away from the person; 0 paints the most likely face")
     radius: float = Field(0.5, gt=0, le=2, description="how far the fill may leave the most likely face; 1 is a typical random face")
+    goal: float = Field(0.82, ge=-1, le=1, description="similarity to the person below which the fill is not moved further")
     temperature: float = Field(300.0, ge=1, description="how little the fill trusts the pixels around the hole")
     tone: float = Field(0.08, gt=0.02, le=0.3, description="the photo's own light and skin tone are kept above this share of the frame")
+    chroma: float = Field(0.3, ge=0, le=1, description="share of the model's change of colour, apart from its change of light, that is painted")
     detail: float = Field(0.012, gt=0.002, le=0.05, description="the photo's own fine detail is kept below this share of the frame")
 
 
