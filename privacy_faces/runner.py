@@ -14,10 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from privacy_faces.photos.overlay import overlay, png
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import photo_from_array, read_photo
 from privacy_faces.photos.write import write_atomic
@@ -269,20 +268,8 @@ def save_masks(journey: Journey, job: Job) -> None:
         return
     job.masks.mkdir(parents=True, exist_ok=True)
     stem = job.receipt.name.removesuffix(".receipt.json")
-    write_atomic(job.masks / f"{stem}.mask.png", _png(journey.mask.astype(np.uint8) * 255))
-    write_atomic(job.masks / f"{stem}.overlay.png", _png(overlay(journey.photo, journey.mask)))
-
-
-def overlay(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The photo (H, W, 3), 8 bit, with the mask (H, W) in translucent magenta."""
-    rgb = photo.rgb if photo.rgb.dtype == np.uint8 else photo.rgb >> 8
-    tinted = rgb.astype(np.float32) * 0.45 + np.array([255, 0, 160], dtype=np.float32) * 0.55
-    return np.where(mask[:, :, None], tinted + 0.5, rgb).astype(np.uint8)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    _, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
-    return bytes(data)
+    write_atomic(job.masks / f"{stem}.mask.png", png(journey.mask.astype(np.uint8) * 255))
+    write_atomic(job.masks / f"{stem}.overlay.png", png(overlay(journey.photo, journey.mask)))
 
 
 def _check_writable(output: Path) -> None:

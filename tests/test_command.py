@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.plan import make_plan
 from privacy_faces.runner import PHOTO_SUFFIXES, InputError, collect, finished, run, told
+from tests.test_photo_refuse import BAD_FILES
 
 NO_FACE = "no face found (detector {}). If there is one, try --min-face 20 or another --detector; --allow-no-face copies such photos."
 
@@ -506,6 +508,21 @@ class TestBadPhotos:
         rows = {line.split()[0]: line for line in result.stdout.splitlines() if line}
         assert all(rows[path].endswith(f"FAILED: {reason}") for path, reason in failed.items())
         assert all(rows[str(path)].endswith(("no longer matched", "NOT PROTECTED")) for path in good)
+
+    def test_every_kind_of_bad_file_at_once(self, tmp_path: Path, face: np.ndarray) -> None:
+        folder, output = tmp_path / "in", tmp_path / "out"
+        for name in ("a.png", "m.jpg", "zz.webp"):
+            put(folder / name, face)
+        bad = {f"bad{index:02}{suffix}": (make, message) for index, (suffix, make, message) in enumerate(BAD_FILES.values()) if suffix in PHOTO_SUFFIXES}
+        assert len(bad) >= 30
+        for name, (make, _) in bad.items():
+            (folder / name).write_bytes(make())
+        call(folder, "--method", "fill", "--output", output, code=1)
+        photos = {Path(photo["input"]).name: photo for photo in read_json(output / "run.json")["photos"]}
+        assert {name for name, photo in photos.items() if photo["status"] == "done"} == {"a.png", "m.jpg", "zz.webp"}
+        for name, (_, message) in bad.items():
+            assert photos[name]["status"] == "failed"
+            assert re.search(message, photos[name]["reason"]), name
 
 
 class NoPower:

@@ -75,13 +75,12 @@ class FacePrior(Inpainter):
         soft = (2 * _blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes
         photo = _blur(frames, self.options.detail * size)
         tone = _blur_inside(frames, holes, self.options.tone * size)
-
         luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
 
         def change(u: Tensor) -> Tensor:
             face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
             shift = face - _blur_inside(face, holes, self.options.tone * size) + tone - photo
-            # Shape is light and shade. Colour that the model shifts along with it shows as tinted lids and teeth, and hardly moves a recogniser.
+            # Shape is light and shade. Colour that the model shifts along with it shows as tinted lids and teeth, and moves a recogniser little.
             shade = (shift * luma).sum(1, keepdim=True)
             return soft * (shade + self.options.chroma * (shift - shade))
 
