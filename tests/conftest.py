@@ -7,6 +7,7 @@ import os
 # Threads that spin while they wait make small networks many times slower where another process wants the same core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,15 @@ def shared_data() -> Path:
 def portraits(shared_data: Path) -> list[Path]:
     """The first photo of every person, in order of name."""
     return sorted((shared_data / "portraits").glob("*/0.jpg"))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Where the other core is busy, two threads spend most of their time waiting for each other: small networks take many times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

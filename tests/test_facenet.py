@@ -29,13 +29,7 @@ from tests.conftest import batch_of
 pytestmark = pytest.mark.skipif(find_spec("facenet_pytorch") is None, reason="needs facenet-pytorch: pip install --no-deps facenet-pytorch")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Where the other core is busy, two threads spend most of their time waiting for each other: a single face takes many times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
