@@ -12,7 +12,7 @@ from privacy_faces.options import Options
 class ClassicalOptions(Options):
     """Options of `classical`."""
 
-    algorithm: Literal["telea", "navier-stokes", "biharmonic"] = Field("telea", description="biharmonic is the smoothest, and takes seconds a face")
+    algorithm: Literal["telea", "navier-stokes", "biharmonic"] = Field("telea", description="biharmonic is the smoothest, and can overshoot")
     radius: float = Field(0.06, gt=0, le=0.2, description="neighbourhood that telea and navier-stokes read, as a share of the frame's side")
 
 

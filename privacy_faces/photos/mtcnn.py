@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from privacy_faces.photos.faces import Detection
 
 # A face whose box is narrower than this share of the photo's longer side is sought only when `min_face` asks for it: the cost of MTCNN grows with
-# (longer side / smallest face) squared, and this keeps a 12-megapixel photo near one second on two cores.
+# (longer side / smallest face) squared, and this bounds it, however many pixels the photo has.
 SMALLEST_SHARE = 1 / 64
 SMALLEST_FACE = 20  # pixels; MTCNN's own default
 LEAST_PROBABILITY = 0.9
