@@ -13,7 +13,7 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.context import Context
-from privacy_faces.inpainters.face_model import FaceModel, fit, load, save
+from privacy_faces.models.face_prior import FaceModel, fit, load, save
 from privacy_faces.inpainters.face_prior import FacePrior
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.faces import Face

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from privacy_faces.cli.progress import bar
 
-# Every twentieth person is kept out of training, so that results can be measured on faces that the model never saw.
-_HELD_OUT = 20
+if TYPE_CHECKING:
+    from privacy_faces.training.portraits import Portraits
 
 
 @click.group(name="models")
@@ -21,36 +23,88 @@ def command() -> None:
 
 @command.group(name="train")
 def train() -> None:
-    """Train one of the models."""
+    """Train one of the models; every twentieth person is left out, to measure with."""
+
+
+_data = click.option("--data", type=click.Path(path_type=Path), required=True, help="folder with one sub-folder of photos per person")
+
+
+def _recipe(steps: int, batch: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The flags of a training run."""
+    flags = [
+        click.option("--steps", type=click.IntRange(min=1), default=steps, show_default=True, help="steps in all; a run that stopped goes on where it was"),
+        click.option("--batch", type=click.IntRange(min=1), default=batch, show_default=True, help="faces per step"),
+        click.option("--save-every", type=click.IntRange(min=1), default=500, show_default=True, help="steps between checkpoints"),
+        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of everything random"),
+        click.option("--precision", type=click.Choice(["no", "bf16"]), default="no", show_default=True, help="bf16 where the processor has it"),
+        click.option("--tracker", help="an accelerate tracker, such as tensorboard or wandb"),
+    ]
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for flag in reversed(flags):
+            function = flag(function)
+        return function
+
+    return decorate
+
+
+def _portraits(data: Path, size: int, cache: Path | None = None) -> Portraits:
+    from privacy_faces.training.portraits import load_portraits
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        return load_portraits(data, size, cache, bar)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @train.command(name="face-prior")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="folder with one sub-folder of photos per person")
+@_data
 @click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/face-prior.safetensors"), show_default=True, help="file to write")
 @click.option("--components", type=click.IntRange(min=1), default=300, show_default=True, help="coefficients of a face")
 @click.option("--size", type=click.IntRange(min=32), default=128, show_default=True, help="side of the frames in pixels")
 def face_prior(data: Path, output: Path, components: int, size: int) -> None:
-    """Fit the linear face model of the inpainter face-prior; every twentieth person is left out."""
+    """Fit the linear face model of the inpainter face-prior."""
     import torch
 
-    from privacy_faces.datasets.folder import identity_folders
-    from privacy_faces.evaluation.embedding import largest_faces
-    from privacy_faces.inpainters.face_model import fit, save
-    from privacy_faces.photos.finder import make_finder
+    from privacy_faces.models.face_prior import fit, save
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    training, held_out = _portraits(data, size).split()
     try:
-        photos = identity_folders(data)
-        people = sorted({photo.identity for photo in photos})
-        held_out = set(people[::_HELD_OUT])
-        paths = [photo.path for photo in photos if photo.identity not in held_out]
-        frames = torch.cat([frame for _, frame, _ in largest_faces(bar(paths), make_finder(), size, torch.device("cpu"))])
-        model = fit(torch.cat([frames, frames.flip(3)]), components)
+        model = fit(torch.cat([training.unit(), training.unit().flip(3)]), components)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     output.parent.mkdir(parents=True, exist_ok=True)
     save(model, output)
     click.echo(
-        f"{len(frames)} faces of {len(people) - len(held_out)} people, each with its mirror image; {len(held_out)} people left out; "
+        f"{len(training)} faces of {len(set(training.identities))} people, each with its mirror image; {len(set(held_out.identities))} people left out; "
         f"noise {model.variance**0.5:.4f}; written to {output}"
     )
+
+
+@train.command(name="face-diffusion")
+@_data
+@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/face-diffusion"), show_default=True, help="folder of checkpoints and samples")
+@click.option("--channels", default="32,64,128,192", show_default=True, help="widths of the UNet's levels")
+@_recipe(steps=8000, batch=8)
+def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe: Any) -> None:
+    """Train the diffusion model that paints detail over the linear model's coarse faces."""
+    import torch
+
+    from privacy_faces.models.face_diffusion import save
+    from privacy_faces.models.face_prior import load
+    from privacy_faces.training.face_diffusion import train_face_diffusion
+    from privacy_faces.training.trainer import Recipe
+    from privacy_faces.weights.store import verified
+
+    (path,) = verified("face-prior")
+    prior = load(path, torch.device("cpu"))
+    portraits = _portraits(data, prior.size, output / "portraits.safetensors")
+    try:
+        widths = [int(width) for width in channels.split(",")]
+        model = train_face_diffusion(portraits, prior, widths, batch, Recipe(**recipe), output, lambda steps: bar(steps, "step"))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    target = output / "face-diffusion-128.safetensors"
+    save(model, target)
+    click.echo(f"{recipe['steps']} steps of {batch} faces; written to {target}")

@@ -1,6 +1,6 @@
 """Inpainting with the shipped linear face model: another face that fits the visible rest, moved away from the person.
 
-The fill is the posterior of the hidden pixels given those around the hole (`face_model`), at a point that descends the recognisers' similarity to the
+The fill is the posterior of the hidden pixels given those around the hole (`models.face_prior`), at a point that descends the recognisers' similarity to the
 person inside the posterior's ellipsoid. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and its pores, hair and
 lashes (the highest) stay the photo's own; what lies between, the shape of the features, is the model's.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d, normalize
 
 from privacy_faces.inpainters.base import Inpainter
-from privacy_faces.inpainters.face_model import FaceModel, load
+from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.inpainters.options import FacePriorOptions
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.recognizers.ensemble import Ensemble

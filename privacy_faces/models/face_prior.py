@@ -36,6 +36,10 @@ class FaceModel:
         """Frames (N, 3, S, S) of coefficients z (N, K)."""
         return (self.mean + coefficients @ self.components.T).view(-1, 3, self.size, self.size)
 
+    def coefficients(self, frames: Tensor) -> Tensor:
+        """The posterior means z (N, K) of whole frames (N, 3, S, S); the components are orthogonal, so that each is read on its own."""
+        return (frames.flatten(1) - self.mean) @ self.components / (self.components.square().sum(0) + self.variance)
+
     def posterior(self, frame: Tensor, visible: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Mean (K,) and factor L (K, K) of z given the visible pixels: z = mean + L u, u ~ N(0, I).
 

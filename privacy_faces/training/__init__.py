@@ -1,0 +1,1 @@
+"""How the shipped models are made from a folder of portraits."""

@@ -1,0 +1,132 @@
+"""Train `face-diffusion-128`: what to put over the linear model's coarse reconstruction to get the portrait back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from kornia.filters import gaussian_blur2d
+from PIL import Image
+from torch import Tensor, nn
+
+from privacy_faces.models.face_diffusion import Architecture, FaceDiffusion, loss
+from privacy_faces.models.face_prior import FaceModel
+from privacy_faces.models.schedule import generate
+from privacy_faces.training.holes import random_hole
+from privacy_faces.training.portraits import Portraits
+from privacy_faces.training.trainer import Recipe, train
+
+# Augmentation: shift in pixels, and gain of each colour channel.
+_SHIFT = 4
+_GAIN = 0.06
+# The coarse side is drawn between this many components and all of them: a fill far from its hole's rim is that much smoother.
+_FEWEST = 60
+# t = 1000 u^_POWER with u uniform: two thirds below 300, where the detail that the guide lacks is decided.
+_POWER = 3
+# Steps of the samples to look at, and where they start.
+_SAMPLE_FROM, _SAMPLE_STEPS = 300, 12
+
+
+@dataclass(frozen=True)
+class Example:
+    """A batch: `clean` and `guide` (N, 3, S, S) in [-1, 1], `mask` (N, 1, S, S) of zeros and ones."""
+
+    clean: Tensor
+    guide: Tensor
+    mask: Tensor
+
+
+def draw(portraits: Portraits, prior: FaceModel, count: int, generator: torch.Generator) -> Example:
+    """`count` random portraits, each mirrored, shifted and tinted at random, with a random hole and the coarse reconstruction in it."""
+    rows = torch.randint(len(portraits), (count,), generator=generator)
+    frames = portraits.unit(rows)
+    holes = torch.stack([random_hole(portraits.regions(int(row)), generator) for row in rows])
+    for index in range(count):
+        flip = torch.rand((), generator=generator) < 0.5
+        down, right = torch.randint(-_SHIFT, _SHIFT + 1, (2,), generator=generator).tolist()
+        frames[index], holes[index] = (_moved(images[index], bool(flip), down, right) for images in (frames, holes))
+    gain = 1 + _GAIN * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
+    frames = (frames * gain).clamp(0, 1)
+    total = prior.components.shape[1]
+    used = torch.randint(min(_FEWEST, total), total + 1, (count, 1), generator=generator)
+    coefficients = prior.coefficients(frames) * (torch.arange(total) < used)
+    return example(frames, prior.frames(coefficients), holes)
+
+
+def example(frames: Tensor, coarse: Tensor, holes: Tensor) -> Example:
+    """Frames (N, 3, S, S) in [0, 1] with a coarse version of them in holes (N, 1, S, S)."""
+    return Example(frames * 2 - 1, torch.where(holes, coarse.clamp(0, 1), frames) * 2 - 1, holes.float())
+
+
+def measure_spread(portraits: Portraits, prior: FaceModel) -> Tensor:
+    """The deviation (1, 1, S, S) of each pixel of frames in [-1, 1] from coarse reconstructions, over a fixed draw, smoothed."""
+    batch = draw(portraits, prior, 256, torch.Generator().manual_seed(0))
+    hole = batch.mask.sum(0, keepdim=True)
+    squared = ((batch.clean - batch.guide).square().mean(1, keepdim=True) * batch.mask).sum(0, keepdim=True) / hole
+    smooth: Tensor = gaussian_blur2d(squared, (25, 25), (4.0, 4.0))
+    return smooth.sqrt()
+
+
+def train_face_diffusion(
+    portraits: Portraits, prior: FaceModel, channels: Sequence[int], batch: int, recipe: Recipe, folder: Path, progress: Callable[[range], Any] = iter
+) -> FaceDiffusion:
+    """Train, or go on from the checkpoint in `folder`; samples of people left out go to `folder`/grids at every checkpoint."""
+    training, held_out = portraits.split()
+    torch.manual_seed(recipe.seed)
+    model = FaceDiffusion(Architecture(prior.size, tuple(channels)), measure_spread(training, prior))
+
+    spread = model.spread
+
+    def step(prepared: nn.Module, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+        drawn = draw(training, prior, batch, generator)
+        t = (1000 * torch.rand(batch, generator=generator) ** _POWER).long()
+        noise = torch.randn(drawn.clean.shape, generator=generator)
+        moved = [part.to(device) for part in (drawn.clean, drawn.guide, drawn.mask, t, noise)]
+        return {"loss": loss(prepared, model.schedule, spread.to(device), *moved).mean()}
+
+    def look(average: nn.Module, done: int) -> None:
+        (folder / "grids").mkdir(parents=True, exist_ok=True)
+        grid = sample_grid(model, held_out, prior)
+        Image.fromarray(grid).save(folder / "grids" / f"{done:07d}.png")
+
+    train(model, step, recipe, folder, look, progress)
+    return model
+
+
+@torch.no_grad()
+def sample_grid(model: FaceDiffusion, portraits: Portraits, prior: FaceModel, count: int = 8) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A picture to look at, one column per person: the frame, the guide of a random hole, its fill, the guide of the whole frame, its fill."""
+    count = min(count, len(portraits))
+    rows = torch.linspace(0, len(portraits) - 1, count).long()
+    frames = portraits.unit(rows)
+    coarse = prior.frames(prior.coefficients(frames)).clamp(0, 1)
+    generator = torch.Generator().manual_seed(0)
+    holes = torch.stack([random_hole(portraits.regions(int(row)), generator) for row in rows])
+    shown = [frames]
+    for mask in (holes, torch.ones_like(holes)):
+        filled = example(frames, coarse, mask)
+        shown += [(filled.guide + 1) / 2, (fill(model, filled.guide, filled.mask, generator) + 1) / 2]
+    pixels = (torch.cat(shown).clamp(0, 1) * 255 + 0.5).to(torch.uint8).view(len(shown), count, 3, prior.size, prior.size)
+    return np.asarray(pixels.permute(0, 3, 1, 4, 2).reshape(len(shown) * prior.size, count * prior.size, 3).numpy())
+
+
+def fill(model: FaceDiffusion, guide: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Frames sampled from the noised guide; the visible pixels are the guide's."""
+    device = next(model.parameters()).device
+    guide, mask = guide.to(device), mask.to(device)
+    alpha, sigma = model.schedule.at(torch.full((len(guide),), _SAMPLE_FROM, device=device))
+    noisy = alpha * guide + sigma * torch.randn(guide.shape, generator=generator).to(device)
+    filled = generate(lambda x, t: model(x, t, guide, mask), model.schedule, noisy, _SAMPLE_FROM, _SAMPLE_STEPS)
+    return torch.where(mask > 0, filled, guide).cpu()
+
+
+def _moved(image: Tensor, flip: bool, down: int, right: int) -> Tensor:
+    """An image (C, S, S) mirrored and shifted; the edge rows are repeated."""
+    size = image.shape[-1]
+    rows = (torch.arange(size) - down).clamp(0, size - 1)
+    columns = (torch.arange(size) - right).clamp(0, size - 1)
+    return (image.flip(2) if flip else image)[:, rows][:, :, columns]
