@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.context import Context
 from privacy_faces.evaluation.judge import FaceVerdict, Judge, frame_tensors
-from privacy_faces.evaluation.thresholds import load_thresholds
+from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.base import FrameBatch, Method, Protection
 from privacy_faces.photos.faces import Face, NoFaceError
 from privacy_faces.photos.finder import make_finder
@@ -70,10 +70,12 @@ class Anonymizer:
         self.plan = plan
         self.report = report
         report("loading")
-        self.context = Context(plan.run.device, {choice.name: choice.options for choice in plan.run.recognizers})
+        thresholds = load_thresholds(plan.run.thresholds)
+        options = {choice.name: choice.options for choice in plan.run.recognizers}
+        self.context = Context(plan.run.device, options, above_threshold(thresholds, plan.run.far))
         self.finder = make_finder(plan.run.detector, plan.run.min_face, self.context.device)
         self.ensemble = Ensemble([self.context.recognizer(choice.name) for choice in plan.run.recognizers])
-        self.judge = Judge(self.ensemble, self.finder, load_thresholds(plan.run.thresholds), plan.run.far, self.context.device)
+        self.judge = Judge(self.ensemble, self.finder, thresholds, plan.run.far, self.context.device)
         self.method: Method = METHODS.build(plan.method, plan.options, self.context)
 
     @cached_property

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, Union, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
@@ -29,7 +30,7 @@ class Options(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise OptionError("; ".join(_clause(cls, dict(item), owner) for item in error.errors())) from None
+            raise OptionError("; ".join(_clause(cls, item, owner) for item in _one_per_field(cls, error))) from None
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,21 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
         head, _, rest = key.partition(".")
         result = merge(result, {head: {rest: value} if rest else value})
     return result
+
+
+def _one_per_field(model: type[BaseModel], error: ValidationError) -> list[dict[str, Any]]:
+    """pydantic's errors; what it says of each type that a field may have becomes one."""
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for item in map(dict, error.errors()):
+        place = tuple(item["loc"])
+        field = model.model_fields.get(str(place[0])) if place else None
+        if field is not None and get_origin(field.annotation) in (Union, types.UnionType):
+            place = place[:1]
+        if place in merged:
+            merged[place]["msg"] += ", or " + str(item["msg"]).removeprefix("Input ")
+        else:
+            merged[place] = item | {"loc": place}
+    return list(merged.values())
 
 
 def _clause(model: type[BaseModel], item: dict[str, Any], owner: str) -> str:

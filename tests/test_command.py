@@ -349,18 +349,21 @@ class TestDefaults:
     def test_options_come_from_the_config_file_the_assignments_and_the_flags(self, tmp_path: Path, face: np.ndarray) -> None:
         config = tmp_path / "mine.yaml"
         config.write_text(
-            "method: inpaint-random\nrun: {seed: 1}\nmethods: {inpaint-random: {frame_size: 128, ratio: 0.5, inpainter: {name: classical, radius: 0.03}}}"
+            "method: inpaint-random\nrun: {seed: 1}\nmethods: {inpaint-random: {frame_size: 128, fraction: 0.2, inpainter: {name: classical, radius: 0.03}}}"
         )
-        layers = ["--config", config, "--set", "seed=2", "--set", "ratio=0.6", "--set", "inpainter.algorithm=navier-stokes"]
-        call(put(tmp_path / "a.png", face), *layers, "--ratio", "0.7", "--inpainter-radius", "0.04", "--output", tmp_path / "out")
+        layers = ["--config", config, "--set", "seed=2", "--set", "fraction=0.3", "--set", "inpainter.algorithm=navier-stokes"]
+        call(put(tmp_path / "a.png", face), *layers, "--fraction", "0.4", "--inpainter-radius", "0.04", "--output", tmp_path / "out")
         run = read_json(tmp_path / "out/run.json")
         assert (run["method"], run["seed"]) == ("inpaint-random", 2)
         assert run["options"] == {
             "frame_size": 128,
             "inpainter": {"name": "classical", "options": {"algorithm": "navier-stokes", "radius": 0.04}},
+            "fraction": 0.4,
+            "margin": 0.02,
+            "surrogates": ["dlib-resnet"],
             "feather": 0.012,
             "patch_size": 32,
-            "ratio": 0.7,
+            "area": "face",
         }
 
 
@@ -603,8 +606,8 @@ class TestPython:
         assert version(result.output) != before
 
     def test_options_of_the_method_and_of_the_run(self, face: np.ndarray) -> None:
-        result = privacy_faces.anonymize(face, "inpaint-random", run={"seed": 3}, ratio=0.5, inpainter={"name": "classical", "radius": 0.03})
-        assert (result.receipt["seed"], result.receipt["options"]["ratio"]) == (3, 0.5)
+        result = privacy_faces.anonymize(face, "inpaint-random", run={"seed": 3}, fraction=0.2, inpainter={"name": "classical", "radius": 0.03})
+        assert (result.receipt["seed"], result.receipt["options"]["fraction"]) == (3, 0.2)
         assert result.receipt["options"]["inpainter"]["options"]["radius"] == 0.03
 
     def test_errors_are_exceptions_with_names(self, tmp_path: Path, face: np.ndarray, no_face: np.ndarray, detector: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from privacy_faces.context import Context
+from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.base import FrameBatch, Method, Protection
 from privacy_faces.photos.faces import FaceFinder
 from privacy_faces.plan import make_plan
@@ -35,7 +36,7 @@ def full_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
             file = tmp_path_factory.mktemp("weights") / "facenet.safetensors"
             save_file(inception_resnet_v1().state_dict(), file)
             store.add("facenet-vggface2", Path(file))
-        yield Context("cpu")
+        yield Context("cpu", above_threshold=above_threshold(load_thresholds(), 0.001))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,12 +13,15 @@ from torch import Tensor, nn
 from privacy_faces.context import Context
 from privacy_faces.masks.gradcam import gradcam_map
 from privacy_faces.masks.identity_score import identity_score
-from privacy_faces.masks.random_patches import random_patches
+from privacy_faces.masks.random_patches import cells_in, centre_cells, grid_side, patch_ranking
 from privacy_faces.masks.saliency import saliency_map
 from privacy_faces.masks.selection import top_fraction, unit_range
+from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.faces import Face
+from privacy_faces.plan import make_plan
 from privacy_faces.recognizers.alignment import Template
 from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.registry import METHODS
 from tests.conftest import batch_of
 
 
@@ -106,19 +112,90 @@ def test_unit_range_keeps_an_empty_map_empty() -> None:
     assert unit_range(torch.tensor([[[[2.0, 4.0]]]])).tolist() == [[[[0.5, 1.0]]]]
 
 
-@pytest.mark.parametrize(("size", "patch", "ratio"), [(512, 32, 0.75), (256, 32, 0.75), (256, 64, 0.5), (128, 16, 1.0)])
-def test_random_patches_hide_the_stated_share_of_the_inner_grid(size: int, patch: int, ratio: float) -> None:
-    mask = random_patches(size, patch, ratio, torch.Generator().manual_seed(0))
-    cells = 512 // patch
-    inner = (cells - 2 * (cells // 8)) ** 2
-    assert mask.float().mean().item() == pytest.approx(round(ratio * inner) / cells**2, abs=1e-6)
-    edge = size // 8
-    assert not mask[0, :edge].any()
-    assert not mask[0, :, -edge:].any()
-    whole = mask.view(1, cells, size // cells, cells, size // cells).float().mean((2, 4))
-    assert set(whole.unique().tolist()) <= {0.0, 1.0}, "patches lie on the grid"
+@pytest.mark.parametrize(("patch", "share"), [(32, 0.42), (64, 0.25), (16, 0.1)])
+def test_random_patches_hide_the_stated_share_of_the_inner_grid(patch: int, share: float) -> None:
+    cells = grid_side(patch)
+    inner = centre_cells(cells)
+    mask = top_fraction(patch_ranking(inner, torch.Generator().manual_seed(0))[None], share, inner[None])
+    assert mask.sum() == round(share * cells**2)
+    edge = cells // 8
+    assert not mask[0, 0, :edge].any()
+    assert not mask[0, 0, :, -edge:].any()
+
+
+def test_patches_are_ranked_each_once_and_nowhere_else() -> None:
+    cells = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(1)) < 0.3
+    ranking = patch_ranking(cells, torch.Generator().manual_seed(0))
+    assert torch.equal(ranking > 0, cells)
+    assert ranking[cells].unique().numel() == cells.sum()
+    assert ranking.max() == 1.0
+    assert not patch_ranking(torch.zeros(1, 4, 4, dtype=torch.bool), torch.Generator()).any()
+
+
+def test_cells_belong_to_the_region_that_covers_half_of_them() -> None:
+    region = torch.zeros(1, 8, 8, dtype=torch.bool)
+    region[0, :4, :3] = True
+    # Cells of four pixels: the upper left one is covered by 12 of 16, no other by any.
+    assert cells_in(region, 2).tolist() == [[[True, False], [False, False]]]
+    region[0, :4, 1:3] = False
+    assert not cells_in(region, 2).any()
 
 
 def test_random_patches_prefer_the_centre() -> None:
-    masks = torch.stack([random_patches(128, 32, 0.3, torch.Generator().manual_seed(seed)) for seed in range(200)]).float().mean((0, 1))
-    assert masks[48:80, 48:80].mean() > 2 * masks[16:32, 16:32].mean()
+    cells = torch.ones(1, 16, 16, dtype=torch.bool)
+    ranking = torch.stack([patch_ranking(cells, torch.Generator().manual_seed(seed)) for seed in range(200)]).mean((0, 1))
+    assert ranking[6:10, 6:10].mean() > 1.5 * ranking[:2, :2].mean()
+
+
+class TestAuto:
+    """`fraction: auto`, with a judge of known opinion."""
+
+    @staticmethod
+    def masks(batch: FrameBatch, name: str, above: Callable[[str, Tensor], Tensor], fraction: float | str = "auto") -> Tensor:
+        plan = make_plan(name, assignments={"frame_size": 128, "inpainter": "classical", "fraction": fraction, "margin": 0.1})
+        return METHODS.build(name, plan.options, Context("cpu", above_threshold=above))(batch).mask
+
+    @pytest.fixture(scope="class")
+    def pair(self, sample: np.ndarray, sample_face: Face) -> FrameBatch:
+        return batch_of([sample, sample], [sample_face, sample_face], 128, [3, 3])
+
+    @pytest.mark.parametrize("name", ["inpaint-random", "inpaint-gradcam", "inpaint-saliency"])
+    def test_stays_at_the_start_where_nobody_matches(self, pair: FrameBatch, name: str) -> None:
+        below = self.masks(pair, name, lambda _, similarity: torch.full_like(similarity, -0.11))
+        assert torch.equal(below, self.masks(pair, name, lambda _, similarity: similarity, 0.25))
+        assert below.float().mean().item() == pytest.approx(0.25, abs=0.003)
+
+    @pytest.mark.parametrize("name", ["inpaint-random", "inpaint-gradcam", "inpaint-saliency"])
+    def test_ends_at_the_face_where_somebody_always_matches(self, pair: FrameBatch, name: str) -> None:
+        grown = self.masks(pair, name, lambda _, similarity: torch.full_like(similarity, -0.09))
+        face = pair.regions["face"]
+        if name == "inpaint-random":
+            face = torch.nn.functional.interpolate(torch.stack([cells_in(region, 16) for region in face]).float(), (128, 128)) > 0.5
+        assert torch.equal(grown, face)
+
+    def test_grows_only_the_faces_that_match_along_their_own_ranking(self, pair: FrameBatch) -> None:
+        asked: list[int] = []
+
+        def above(_: str, similarity: Tensor) -> Tensor:
+            asked.append(len(similarity))
+            # The second face matches twice more, then no longer.
+            return torch.tensor([-1.0, 1.0]) if len(asked) == 1 else torch.full_like(similarity, 1.0 if len(asked) == 2 else -1.0)
+
+        wide = replace(pair, regions=pair.regions | {"face": torch.ones_like(pair.regions["face"])})
+        first, second = self.masks(wide, "inpaint-saliency", above)
+        assert asked == [2, 1, 1]
+        assert first.float().mean().item() == pytest.approx(0.25, abs=1e-4)
+        assert second.float().mean().item() == pytest.approx(0.25 * 1.15**2, abs=1e-4)
+        assert second[first].all(), "what was hidden stays hidden"
+
+    def test_asks_nobody_when_the_fraction_is_given(self, pair: FrameBatch) -> None:
+        plan = make_plan("inpaint-random", assignments={"frame_size": 128, "inpainter": "classical", "fraction": 0.2})
+        method = METHODS.build("inpaint-random", plan.options, Context("cpu"))
+        assert method(pair).mask.float().mean().item() == pytest.approx(0.2, abs=0.003)
+        assert method.surrogates == (), "a recogniser that was not asked is held-out"
+
+    def test_needs_a_judge(self, pair: FrameBatch) -> None:
+        plan = make_plan("inpaint-random", assignments={"frame_size": 128, "inpainter": "classical"})
+        method = METHODS.build("inpaint-random", plan.options, Context("cpu"))
+        with pytest.raises(ValueError, match="asked of a judge, and this context has none"):
+            method(pair)

@@ -163,7 +163,7 @@ class TestLayers:
         assert make_plan(**kept, profile="full", config=config, assignments={"frame_size": 448}).options.frame_size == 448
         top = make_plan(**kept, profile="full", config=config, assignments={"frame_size": 448}, options={"frame_size": 320})
         assert top.options.frame_size == 320
-        assert top.options.ratio == 0.75
+        assert top.options.area == "centre"
 
     def test_a_run_option(self, tmp_path: Path) -> None:
         config = config_file(tmp_path, "run: {seed: 1, recognizers: [{name: facenet, weights: casia-webface}]}")
@@ -315,7 +315,7 @@ class TestFingerprint:
         "change",
         [
             {"method": "inpaint-gradcam"},
-            {"options": {"ratio": 0.7}},
+            {"options": {"fraction": 0.3}},
             {"options": {"inpainter": {"radius": 0.07}}},
             {"options": {"inpainter": "stable-diffusion"}},
             {"run": {"seed": 1}},
@@ -327,7 +327,7 @@ class TestFingerprint:
     def test_changes_with_what_decides_the_result(self, change: dict[str, Any]) -> None:
         assert make_plan(**(self.LAYERS | change)).fingerprint() != make_plan(**self.LAYERS).fingerprint()
 
-    @pytest.mark.parametrize("change", [{}, {"run": {"device": "cpu"}}, {"options": {"ratio": 0.75}}, {"options": {"inpainter": {"radius": 0.06}}}])
+    @pytest.mark.parametrize("change", [{}, {"run": {"device": "cpu"}}, {"options": {"fraction": "auto"}}, {"options": {"inpainter": {"radius": 0.06}}}])
     def test_stays_with_the_device_and_with_defaults_spelled_out(self, change: dict[str, Any]) -> None:
         assert make_plan(**(self.LAYERS | change)).fingerprint() == make_plan(**self.LAYERS).fingerprint()
 
@@ -360,11 +360,12 @@ class TestFlags:
         model = METHODS.spec(method).option_model()
         shown = section(help_of("--method", method), f"Options of {method}")
         assert model.model_fields
+        defaults = make_plan(method).options
         for name, field in model.model_fields.items():
             flag = name.replace("_", "-")
             assert field.description
             assert field.description in shown[f"--{flag}"]
-            assert shown[f"--{flag}"].endswith(default_shown(field.get_default(call_default_factory=True), flag))
+            assert shown[f"--{flag}"].endswith(default_shown(getattr(defaults, name), flag))
 
     def test_every_option_of_the_run_has_a_flag_that_shows_its_default(self) -> None:
         shown = section(help_of(), "Options")

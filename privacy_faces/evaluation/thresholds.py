@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from privacy_faces.resources import resource
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ThresholdError(ValueError):
@@ -89,3 +93,12 @@ def threshold_for(file: ThresholdFile, recognizer: str, far: float) -> Threshold
         f"No threshold for {recognizer!r} at FAR {far:g}; known rates: {', '.join(f'{rate:g}' for rate in known) or 'none'}. "
         f"Calibrate it: privacy-faces calibrate --data DIR --recognizers {recognizer}"
     )
+
+
+def above_threshold(file: ThresholdFile, far: float) -> Callable[[str, Tensor], Tensor]:
+    """How far similarities (N,) of the recogniser of a name lie above its threshold at a false accept rate; negative is no match.
+
+    Raises:
+        ThresholdError: on the call, when that recogniser has no threshold.
+    """
+    return lambda name, similarity: similarity - threshold_for(file, name, far).value

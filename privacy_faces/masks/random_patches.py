@@ -1,33 +1,47 @@
-"""Random square patches over the middle of the frame (PrivacyPreservingDiffusion)."""
+"""Random square patches (PrivacyPreservingDiffusion): the frame is divided into a grid, whose cells are hidden in random order."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
-# The grid's outermost two cells of sixteen are never hidden: they show hair, collar and background.
+# The original hides no cell of the grid's outermost two of sixteen: they show hair, collar and background.
 _MARGIN = 1 / 8
 
 
-def random_patches(size: int, patch_size: int, ratio: float, generator: torch.Generator) -> Tensor:
-    """Hide `ratio` of the inner grid cells; cells near the centre are likelier.
+def grid_side(patch_size: int) -> int:
+    """Cells G along the side of the grid, for patches of `patch_size` pixels of a 512-pixel frame."""
+    return max(2, round(512 / patch_size))
+
+
+def centre_cells(cells: int) -> Tensor:
+    """The inner grid: boolean (1, G, G)."""
+    # Cell centres in [-1, 1]; the inner ones are those inside the margin.
+    inner = ((torch.arange(cells) + 0.5) / cells * 2 - 1).abs() < 1 - 2 * _MARGIN
+    return (inner[:, None] & inner)[None]
+
+
+def cells_in(region: Tensor, cells: int) -> Tensor:
+    """The cells that lie in a region (1, S, S) by half or more: boolean (1, G, G)."""
+    return adaptive_avg_pool2d(region.float(), cells) >= 0.5
+
+
+def patch_ranking(cells: Tensor, generator: torch.Generator) -> Tensor:
+    """In which order to hide the cells; those near the centre tend to come early.
 
     Args:
-        size: side S of the frame in pixels.
-        patch_size: side of a cell, in pixels of a 512-pixel frame.
-        ratio: share of the inner cells to hide, in (0, 1].
+        cells: boolean (1, G, G), the cells that may be hidden.
         generator: CPU generator; the only source of randomness.
 
     Returns:
-        Boolean (1, S, S).
+        (1, G, G), different values in (0, 1] on `cells`, the first to hide the highest, and 0 elsewhere.
     """
-    cells = max(2, round(512 / patch_size))
-    # Cell centres in [-1, 1]; the inner ones are those inside the margin.
-    centres = (torch.arange(cells) + 0.5) / cells * 2 - 1
-    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
-    inner = (rows.abs() < 1 - 2 * _MARGIN) & (columns.abs() < 1 - 2 * _MARGIN)
-    likelihood = torch.where(inner, torch.exp(-(rows**2 + columns**2) / (2 * 0.5**2)), 0.0)
-    count = max(1, round(ratio * int(inner.sum())))
-    drawn = torch.multinomial(likelihood.flatten(), count, replacement=False, generator=generator)
-    grid = torch.zeros(cells * cells).index_fill(0, drawn, 1.0).view(1, 1, cells, cells)
-    return torch.nn.functional.interpolate(grid, (size, size), mode="nearest-exact")[0] > 0.5
+    centres = (torch.arange(cells.shape[-1]) + 0.5) / cells.shape[-1] * 2 - 1
+    likelihood = torch.exp(-(centres[:, None] ** 2 + centres**2) / (2 * 0.5**2)) * cells[0].cpu()
+    count = int(cells.sum())
+    ranking = torch.zeros(cells.numel())
+    if count:
+        order = torch.multinomial(likelihood.flatten(), count, replacement=False, generator=generator)
+        ranking[order] = 1 - torch.arange(count) / count
+    return ranking.view(cells.shape).to(cells.device)

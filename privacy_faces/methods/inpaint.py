@@ -6,11 +6,12 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from privacy_faces.context import Context
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.masks.gradcam import gradcam_map
-from privacy_faces.masks.random_patches import random_patches
+from privacy_faces.masks.random_patches import cells_in, centre_cells, grid_side, patch_ranking
 from privacy_faces.masks.saliency import saliency_map
 from privacy_faces.masks.selection import top_fraction
 from privacy_faces.methods.base import FrameBatch, Method, Protection
@@ -18,79 +19,98 @@ from privacy_faces.methods.options import InpaintGradcamOptions, InpaintOptions,
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.registry import INPAINTERS
 
+# `fraction: auto` starts at the original's share, and hides this many times more where a surrogate still matches.
+_START, _GROWTH = 0.25, 1.15
+
 
 class Inpaint(Method):
-    """A mask, then a fill. A subclass writes `mask`."""
+    """A mask, then a fill. A subclass writes `ranking`."""
 
     options: InpaintOptions
+    #: Whether the surrogates are read even when the fraction is given.
+    reads_surrogates = True
 
     def __init__(self, options: InpaintOptions, context: Context) -> None:
         super().__init__(options, context)
         self.inpainter: Inpainter = INPAINTERS.build(options.inpainter.name, options.inpainter.options, context)
-        self.surrogates = self.inpainter.surrogates
+        own = options.surrogates if self.reads_surrogates or options.fraction == "auto" else []
+        self.surrogates = tuple(dict.fromkeys([*own, *self.inpainter.surrogates]))
+        self.ensemble = Ensemble([context.recognizer(name) for name in self.surrogates]) if own else None
 
     @abstractmethod
-    def mask(self, batch: FrameBatch) -> Tensor:
-        """What to hide: boolean (N, 1, S, S)."""
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """What to hide first, on a grid of G x G cells (or pixels, G = S).
+
+        Returns:
+            (N, 1, G, G), larger is hidden sooner, and boolean (N, 1, G, G): what may be hidden at all.
+        """
 
     def protect(self, batch: FrameBatch) -> Protection:
-        """Frames with the masked pixels inpainted."""
-        mask = self.mask(batch)
-        frames = self.inpainter(batch, mask)
-        details = [{"mask_fraction": round(share, 4)} for share in mask.float().mean((1, 2, 3)).tolist()]
-        return Protection(frames, mask, self.inpainter.paste, feather=self.options.feather, details=details)
+        """Frames with the masked pixels inpainted; with `fraction: auto` the masks of faces that a surrogate still matches grow."""
+        ranking, allowed = self.ranking(batch)
+        fraction = _START if self.options.fraction == "auto" else self.options.fraction
+        masks = self._mask(ranking, allowed, fraction, batch)
+        frames = self.inpainter(batch, masks)
+        rows = list(range(len(frames))) if self.options.fraction == "auto" else []
+        while rows := [row for row, matched in zip(rows, self._matched(batch.take(rows), frames[rows]), strict=True) if matched]:
+            fraction *= _GROWTH
+            part = batch.take(rows)
+            grown = self._mask(ranking[rows], allowed[rows], fraction, part)
+            if torch.equal(grown, masks[rows]):  # nothing is left to hide
+                break
+            masks[rows], frames[rows] = grown, self.inpainter(part, grown)
+        details = [{"mask_fraction": round(share, 4)} for share in masks.float().mean((1, 2, 3)).tolist()]
+        return Protection(frames, masks, self.inpainter.paste, feather=self.options.feather, details=details)
 
     def weight_records(self) -> list[dict[str, str]]:
         """The inpainter's weights."""
         return self.inpainter.weight_records
+
+    @staticmethod
+    def _mask(ranking: Tensor, allowed: Tensor, fraction: float, batch: FrameBatch) -> Tensor:
+        chosen = top_fraction(ranking, fraction, allowed)
+        return interpolate(chosen.float(), batch.frames.shape[-2:], mode="nearest-exact") > 0.5
+
+    @torch.no_grad()
+    def _matched(self, batch: FrameBatch, frames: Tensor) -> list[bool]:
+        """Whether any surrogate comes closer to a match than the margin: one answer per face."""
+        if self.ensemble is None or not len(frames):
+            return []
+        similarity = self.ensemble.similarity(self.ensemble.embed(batch.frames, batch.landmarks), self.ensemble.embed(frames, batch.landmarks))
+        above = torch.stack([self.context.above_threshold(name, values) for name, values in similarity.items()])
+        return (above.amax(0) > -self.options.margin).tolist()
 
 
 class InpaintRandom(Inpaint):
     """Random patches."""
 
     options: InpaintRandomOptions
+    reads_surrogates = False
 
-    def mask(self, batch: FrameBatch) -> Tensor:
-        """Patches drawn near the centre of each frame, from the frame's own seed."""
-        size = batch.frames.shape[-1]
-        masks = [random_patches(size, self.options.patch_size, self.options.ratio, generator) for generator in batch.generators()]
-        return torch.stack(masks).to(batch.frames.device)
-
-
-class _InpaintRanked(Inpaint):
-    """The pixels of the face that some map ranks highest."""
-
-    options: InpaintGradcamOptions | InpaintSaliencyOptions
-
-    def __init__(self, options: InpaintGradcamOptions | InpaintSaliencyOptions, context: Context) -> None:
-        super().__init__(options, context)
-        self.surrogates = tuple(dict.fromkeys([*options.surrogates, *self.inpainter.surrogates]))
-        self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
-
-    @abstractmethod
-    def ranking(self, batch: FrameBatch) -> Tensor:
-        """How much each pixel tells about the person: (N, 1, S, S), larger is more."""
-
-    def mask(self, batch: FrameBatch) -> Tensor:
-        """The top fraction of the frame's pixels, inside the face."""
-        return top_fraction(self.ranking(batch), self.options.fraction, batch.regions["face"])
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """The patches in an order drawn from the frame's own seed."""
+        cells = grid_side(self.options.patch_size)
+        allowed = torch.stack([cells_in(face, cells) if self.options.area == "face" else centre_cells(cells).to(face.device) for face in batch.regions["face"]])
+        return torch.stack([patch_ranking(grid, generator) for grid, generator in zip(allowed, batch.generators(), strict=True)]), allowed
 
 
-class InpaintGradcam(_InpaintRanked):
+class InpaintGradcam(Inpaint):
     """Where Grad-CAM sees the identity."""
 
     options: InpaintGradcamOptions
 
-    def ranking(self, batch: FrameBatch) -> Tensor:
-        """Grad-CAM, averaged over the surrogates."""
-        return torch.stack([gradcam_map(member, batch.frames, batch.landmarks) for member in self.ensemble]).mean(0)
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Grad-CAM, averaged over the surrogates, inside the face."""
+        maps = [gradcam_map(self.context.recognizer(name), batch.frames, batch.landmarks) for name in self.options.surrogates]
+        return torch.stack(maps).mean(0), batch.regions["face"]
 
 
-class InpaintSaliency(_InpaintRanked):
+class InpaintSaliency(Inpaint):
     """Where the input gradient of the identity is largest."""
 
     options: InpaintSaliencyOptions
 
-    def ranking(self, batch: FrameBatch) -> Tensor:
-        """Smoothed input gradients, averaged over the surrogates."""
-        return torch.stack([saliency_map(member, batch.frames, batch.landmarks, self.options.blur) for member in self.ensemble]).mean(0)
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Smoothed input gradients, averaged over the surrogates, inside the face."""
+        maps = [saliency_map(self.context.recognizer(name), batch.frames, batch.landmarks, self.options.blur) for name in self.options.surrogates]
+        return torch.stack(maps).mean(0), batch.regions["face"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from privacy_faces.options import Choice, Options, chosen_from
+
+_Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class MethodOptions(Options):
@@ -37,6 +39,11 @@ class InpaintOptions(MethodOptions):
     """Options that the mask + inpaint methods share."""
 
     inpainter: chosen_from("privacy_faces.inpainters") = Field(Choice(name="face-prior"), description="what fills the mask")  # type: ignore[valid-type]
+    fraction: _Share | Literal["auto"] = Field(
+        0.25, description="share of the frame to hide, at most the face; auto: from 0.25 upwards until no surrogate matches by the margin"
+    )
+    margin: float = Field(0.02, ge=0, le=1, description="with fraction auto: how far below its threshold each surrogate's similarity must end")
+    surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that are read or asked")
     feather: float = Field(0.012, ge=0, le=0.1, description="width of the soft edge inside the mask, as a share of the frame's side")
 
 
@@ -44,19 +51,14 @@ class InpaintRandomOptions(InpaintOptions):
     """Options of `inpaint-random`."""
 
     patch_size: int = Field(32, ge=4, le=128, description="side of a patch, in pixels of a 512-pixel frame")
-    ratio: float = Field(0.75, gt=0, le=1, description="share of the inner patches that are hidden")
+    area: Literal["face", "centre"] = Field("face", description="where patches may lie: on the face, or anywhere but the frame's border")
 
 
 class InpaintGradcamOptions(InpaintOptions):
     """Options of `inpaint-gradcam`."""
 
-    fraction: float = Field(0.25, gt=0, le=1, description="share of the frame to hide; never more than the face")
-    surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers whose Grad-CAM is read")
-
 
 class InpaintSaliencyOptions(InpaintOptions):
     """Options of `inpaint-saliency`."""
 
-    fraction: float = Field(0.25, gt=0, le=1, description="share of the frame to hide; never more than the face")
     blur: int = Field(13, ge=1, le=101, description="width of the smoothing of the gradient, in pixels of a 512-pixel frame")
-    surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers whose input gradient is read")

@@ -31,5 +31,10 @@ class FrameBatch:
 
     def __getitem__(self, index: int) -> FrameBatch:
         """The batch that holds only frame `index`."""
-        one = slice(index, index + 1)
-        return FrameBatch(self.frames[one], self.landmarks[one], {name: mask[one] for name, mask in self.regions.items()}, self.seeds[one])
+        return self.take([index])
+
+    def take(self, rows: Sequence[int]) -> FrameBatch:
+        """The batch of some of the frames."""
+        chosen = list(rows)
+        regions = {name: mask[chosen] for name, mask in self.regions.items()}
+        return FrameBatch(self.frames[chosen], self.landmarks[chosen], regions, [self.seeds[row] for row in chosen])

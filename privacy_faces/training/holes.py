@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import torch
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
+from torch.nn.functional import interpolate
 
-from privacy_faces.masks.random_patches import random_patches
+from privacy_faces.masks.random_patches import centre_cells, grid_side, patch_ranking
 from privacy_faces.masks.selection import top_fraction
 
 # How often each kind is drawn. The whole frame is what DDIM inversion, the makeup plugin and new faces need.
@@ -27,7 +28,9 @@ def random_hole(regions: Mapping[str, Tensor], generator: torch.Generator) -> Te
     share = float(torch.rand((), generator=generator))
     if kind == "patches":
         patch = 2 ** int(torch.randint(4, 7, (), generator=generator))
-        return random_patches(size, patch, 0.3 + 0.7 * share, generator)
+        cells = centre_cells(grid_side(patch))
+        hidden = top_fraction(patch_ranking(cells, generator)[None], 0.15 + 0.4 * share, cells[None])
+        return interpolate(hidden.float(), (size, size), mode="nearest-exact")[0] > 0.5
     if kind == "blobs":
         # The highest parts of smoothed noise: the islands of a saliency map or a Grad-CAM.
         sigma = size * (0.02 + 0.08 * float(torch.rand((), generator=generator)))
