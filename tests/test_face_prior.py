@@ -13,8 +13,8 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.context import Context
-from privacy_faces.models.face_prior import FaceModel, fit, load, save
 from privacy_faces.inpainters.face_prior import FacePrior
+from privacy_faces.models.face_prior import FaceModel, fit, load, save
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.faces import Face
 from privacy_faces.registry import INPAINTERS
@@ -43,6 +43,29 @@ def test_posterior_is_the_conditional_gaussian() -> None:
     hidden = covariance[~rows][:, ~rows] - cross @ torch.linalg.solve(covariance[rows][:, rows], cross.T)
     spread = w[~rows] @ factor @ factor.T @ w[~rows].T + model.variance * torch.eye(int((~rows).sum()), dtype=torch.float64)
     torch.testing.assert_close(spread, hidden)
+
+
+def test_a_hint_is_a_measurement_of_the_leading_coefficients() -> None:
+    """Against conditioning z on z_0 + noise, the long way."""
+    model = random_model()
+    frame = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    visible = torch.zeros(8, 8, dtype=torch.bool)
+    visible[:, :2] = True
+    mean, factor = model.posterior(frame, visible, 1.0)
+    spread = factor @ factor.T
+    hinted, hinted_factor = model.posterior(frame, visible, 1.0, torch.tensor([2.0], dtype=torch.float64), doubt=0.5)
+    gain = spread[:, 0] / (spread[0, 0] + 0.25)
+    torch.testing.assert_close(hinted, mean + gain * (2.0 - mean[0]))
+    torch.testing.assert_close(hinted_factor @ hinted_factor.T, spread - torch.outer(gain, spread[0]))
+
+
+def test_coefficients_are_the_posterior_mean_of_a_whole_frame() -> None:
+    model = random_model()
+    axes = torch.linalg.qr(model.components).Q * torch.tensor([0.9, 0.7, 0.4, 0.2], dtype=torch.float64)
+    model = FaceModel(model.mean, axes, model.variance, model.size)
+    frames = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    expected = torch.stack([model.posterior(frame, torch.ones(8, 8, dtype=torch.bool), 1.0)[0] for frame in frames])
+    torch.testing.assert_close(model.coefficients(frames), expected)
 
 
 def test_temperature_returns_to_the_prior() -> None:

@@ -1,7 +1,8 @@
 """Inpainting with the shipped linear face model: another face that fits the visible rest, moved away from the person.
 
 The fill is the posterior of the hidden pixels given those around the hole (`models.face_prior`), at a point that descends the recognisers' similarity to the
-person inside the posterior's ellipsoid. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and its pores, hair and
+person inside the posterior's ellipsoid. The model's few leading coefficients, which tell pose, light and smile rather than who it is, are read from the person, so that
+the fill fits what stays of the photo. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and its pores, hair and
 lashes (the highest) stay the photo's own; what lies between, the shape of the features, is the model's.
 """
 
@@ -16,8 +17,8 @@ from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d, normalize
 
 from privacy_faces.inpainters.base import Inpainter
-from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.inpainters.options import FacePriorOptions
+from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _RING = 0.08
 # Width over which the fill fades in at the hole's edge, as a share of the frame.
 _EDGE = 0.016
+# Deviation within which the leading coefficients, those of pose, light, hair and smile, stay the person's own.
+_DOUBT = 0.5
 # ITU-R BT.601.
 _LUMA = (0.299, 0.587, 0.114)
 # One step's length as a share of the largest allowed |u|, and how much of the last step's direction the next one keeps.
@@ -58,22 +61,32 @@ class FacePrior(Inpainter):
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames whose masked middle frequencies are those of another face."""
+        _, _, change = self.propose(batch, masks)
+        return batch.frames + interpolate(change, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+
+    def propose(self, batch: FrameBatch, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Another face at the model's size.
+
+        Returns:
+            The frames (N, 3, s, s), the holes (N, 1, s, s) of zeros and ones, and what to add to the frames inside the holes (N, 3, s, s).
+        """
         size = self.model.size
-        scale = size / batch.frames.shape[-1]
         frames = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
         holes = adaptive_max_pool2d(masks.to(frames.dtype), size)
-        landmarks = (batch.landmarks + 0.5) * scale - 0.5
-        change = self._change(frames, holes, landmarks, batch.generators())
-        return batch.frames + interpolate(change, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+        landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
+        return frames, holes, self._change(frames, holes, landmarks, batch.generators())
 
     def _change(self, frames: Tensor, holes: Tensor, landmarks: Tensor, generators: list[torch.Generator]) -> Tensor:
         """What to add to frames (N, 3, S, S) of the model's size, inside holes (N, 1, S, S) of zeros and ones."""
         size = self.model.size
         ring = max_pool2d(holes, 2 * round(_RING * size) + 1, 1, round(_RING * size)) - holes
-        posteriors = [self.model.posterior(frame, seen[0] > 0, self.options.temperature) for frame, seen in zip(frames, ring, strict=True)]
+        hints = self.model.coefficients(frames)[:, : self.options.kept]
+        posteriors = [
+            self.model.posterior(frame, seen[0] > 0, self.options.temperature, hint, _DOUBT) for frame, seen, hint in zip(frames, ring, hints, strict=True)
+        ]
         mean, factor = (torch.stack(parts) for parts in zip(*posteriors, strict=True))
-        soft = (2 * _blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes
-        photo = _blur(frames, self.options.detail * size)
+        soft = (2 * blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes
+        photo = blur(frames, self.options.detail * size)
         tone = _blur_inside(frames, holes, self.options.tone * size)
         luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
 
@@ -116,7 +129,7 @@ class FacePrior(Inpainter):
         return u
 
 
-def _blur(images: Tensor, sigma: float) -> Tensor:
+def blur(images: Tensor, sigma: float) -> Tensor:
     """Gaussian blur (N, C, S, S) with standard deviation `sigma` in pixels."""
     kernel = 2 * round(3 * sigma) + 1
     blurred: Tensor = gaussian_blur2d(images, (kernel, kernel), (sigma, sigma))
@@ -125,7 +138,7 @@ def _blur(images: Tensor, sigma: float) -> Tensor:
 
 def _blur_inside(images: Tensor, holes: Tensor, sigma: float) -> Tensor:
     """Gaussian blur that averages only over the hole (normalised convolution), so that no background bleeds into the skin."""
-    return _blur(images * holes, sigma) / _blur(holes, sigma).clamp(min=1e-3)
+    return blur(images * holes, sigma) / blur(holes, sigma).clamp(min=1e-3)
 
 
 def _reduced(face: Tensor, share: float) -> Tensor:

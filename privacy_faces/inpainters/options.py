@@ -24,9 +24,18 @@ class FacePriorOptions(Options):
     radius: float = Field(0.5, gt=0, le=2, description="how far the fill may leave the most likely face; 1 is a typical random face")
     goal: float = Field(0.82, ge=-1, le=1, description="similarity to the person below which the fill is not moved further")
     temperature: float = Field(300.0, ge=1, description="how little the fill trusts the pixels around the hole")
+    kept: int = Field(12, ge=0, le=100, description="leading coefficients (pose, light, smile) that the fill takes from the person")
     tone: float = Field(0.08, gt=0.02, le=0.3, description="the photo's own light and skin tone are kept above this share of the frame")
     chroma: float = Field(0.3, ge=0, le=1, description="share of the model's change of colour, apart from its change of light, that is painted")
     detail: float = Field(0.012, gt=0.002, le=0.05, description="the photo's own fine detail is kept below this share of the frame")
+
+
+class FaceDiffusionOptions(FacePriorOptions):
+    """Options of `face-diffusion`: those of the proposal, and of the diffusion over it."""
+
+    start: int = Field(250, ge=20, le=999, description="step of the noise schedule that the proposal is noised to; more invents more")
+    denoising_steps: int = Field(10, ge=2, le=200, description="DDIM steps back from there")
+    candidates: int = Field(2, ge=1, le=64, description="fills that are drawn; the one least similar to the person is kept")
 
 
 class StableDiffusionOptions(Options):

@@ -14,6 +14,13 @@ FACE_PRIOR = Spec(
     weights=("face-prior",),
     seeded=True,
 )
+FACE_DIFFUSION = Spec(
+    "another face from the linear model, its detail from a shipped diffusion model",
+    "privacy_faces.inpainters.options:FaceDiffusionOptions",
+    "privacy_faces.inpainters.face_diffusion:FaceDiffusionInpainter",
+    weights=("face-prior", "face-diffusion-128"),
+    seeded=True,
+)
 STABLE_DIFFUSION = Spec(
     "Stable Diffusion inpainting through diffusers",
     "privacy_faces.inpainters.options:StableDiffusionOptions",

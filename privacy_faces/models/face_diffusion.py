@@ -93,7 +93,8 @@ class FaceDiffusion(nn.Module):
         departure = noisy - alpha * guide
         blocks = pixel_unshuffle(torch.cat([departure / scale, guide, mask], 1), _BLOCK)
         answer = pixel_shuffle(self.unet(blocks, t).sample, _BLOCK)
-        return guide + alpha * spread**2 / scale**2 * departure + spread * sigma / scale * answer
+        # Outside the hole the guide is the frame.
+        return guide + mask * (alpha * spread**2 / scale**2 * departure + spread * sigma / scale * answer)
 
 
 def loss(model: nn.Module, schedule: Schedule, spread: Tensor, clean: Tensor, guide: Tensor, mask: Tensor, t: Tensor, noise: Tensor) -> Tensor:

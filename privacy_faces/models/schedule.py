@@ -6,6 +6,7 @@ proposal), hence the update itself here: it is one line.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def ddim(velocity: Velocity, schedule: Schedule, x: Tensor, steps: Sequence[int]
 
     Ascending steps invert, descending steps generate: x_s = alpha_s x_0 + sigma_s e with x_0 and e as predicted at the step before.
     """
-    for here, there in zip(steps[:-1], steps[1:], strict=True):
+    for here, there in itertools.pairwise(steps):
         at = torch.full((len(x),), max(here, 0), device=x.device)
         alpha, sigma = schedule.at(at)
         v = velocity(x, at)

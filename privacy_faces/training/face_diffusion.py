@@ -120,8 +120,7 @@ def fill(model: FaceDiffusion, guide: Tensor, mask: Tensor, generator: torch.Gen
     guide, mask = guide.to(device), mask.to(device)
     alpha, sigma = model.schedule.at(torch.full((len(guide),), _SAMPLE_FROM, device=device))
     noisy = alpha * guide + sigma * torch.randn(guide.shape, generator=generator).to(device)
-    filled = generate(lambda x, t: model(x, t, guide, mask), model.schedule, noisy, _SAMPLE_FROM, _SAMPLE_STEPS)
-    return torch.where(mask > 0, filled, guide).cpu()
+    return generate(lambda x, t: model(x, t, guide, mask), model.schedule, noisy, _SAMPLE_FROM, _SAMPLE_STEPS).cpu()
 
 
 def _moved(image: Tensor, flip: bool, down: int, right: int) -> Tensor:

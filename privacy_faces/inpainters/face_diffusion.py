@@ -1,0 +1,68 @@
+"""Inpainting with the two shipped models: the linear face model proposes another face, a small diffusion model paints its skin, eyes and hair.
+
+The proposal is noised to a step `start` and denoised by DDIM, as SDEdit does (Meng et al., ICLR 2022), so that the diffusion never has to invent a face from
+noise. Unlike `face-prior`, it keeps nothing of the photo inside the hole that 128 x 128 pixels can show, but its light and tone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from privacy_faces.inpainters.base import Inpainter
+from privacy_faces.inpainters.face_prior import FacePrior, blur
+from privacy_faces.inpainters.options import FaceDiffusionOptions, FacePriorOptions
+from privacy_faces.models.face_diffusion import FaceDiffusion, load
+from privacy_faces.models.schedule import generate
+from privacy_faces.photos.batch import FrameBatch
+from privacy_faces.weights.store import records, verified
+
+if TYPE_CHECKING:
+    from privacy_faces.context import Context
+
+
+class FaceDiffusionInpainter(Inpainter):
+    """The inpainter `face-diffusion`."""
+
+    paste = "difference"
+    options: FaceDiffusionOptions
+
+    def __init__(self, options: FaceDiffusionOptions, context: Context) -> None:
+        super().__init__(options, context)
+        proposal = FacePriorOptions(**{name: getattr(options, name) for name in FacePriorOptions.model_fields})
+        self.prior = FacePrior(proposal, context)
+        self.surrogates = self.prior.surrogates
+        (path,) = verified("face-diffusion-128")
+        self.model: FaceDiffusion = load(path, context.device)
+        self.weight_records = [*self.prior.weight_records, *records("face-diffusion-128")]
+
+    @torch.no_grad()
+    def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        """Frames whose masked pixels are another face; what is finer than the model's pixels stays the photo's."""
+        with torch.enable_grad():  # the proposal descends a similarity
+            frames, holes, change = self.prior.propose(batch, masks)
+        coarse = (blur(frames, self.options.detail * frames.shape[-1]) + change).clamp(0, 1)
+        guide = torch.where(holes > 0, coarse, frames)
+        noise = torch.stack([torch.randn(self.options.candidates, *guide.shape[1:], generator=generator) for generator in batch.generators()], 1).to(guide)
+        fills = self._sample(guide.repeat(self.options.candidates, 1, 1, 1), holes.repeat(self.options.candidates, 1, 1, 1), noise.flatten(0, 1))
+        fills = self._least_similar(frames, fills.unflatten(0, noise.shape[:2]), batch.landmarks * (frames.shape[-1] / batch.frames.shape[-1]))
+        return batch.frames + interpolate(fills - frames, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+
+    def _sample(self, guide: Tensor, holes: Tensor, noise: Tensor) -> Tensor:
+        """Fills (N, 3, S, S) in [0, 1] of guides in [0, 1]."""
+        guide = guide * 2 - 1
+        alpha, sigma = self.model.schedule.at(torch.full((len(guide),), self.options.start, device=guide.device))
+        velocity = lambda x, t: self.model(x, t, guide, holes)  # noqa: E731
+        filled = generate(velocity, self.model.schedule, alpha * guide + sigma * noise, self.options.start, self.options.denoising_steps)
+        return ((filled + 1) / 2).clamp(0, 1)
+
+    def _least_similar(self, frames: Tensor, fills: Tensor, landmarks: Tensor) -> Tensor:
+        """Of fills (C, N, 3, S, S) the one of each face that its closest surrogate finds least similar to frames (N, 3, S, S)."""
+        ensemble = self.prior.ensemble
+        person = ensemble.embed(frames, landmarks)
+        scores = [torch.stack(list(ensemble.similarity(ensemble.embed(fill, landmarks), person).values())).amax(0) for fill in fills]
+        best = torch.stack(scores).argmin(0)
+        return fills[best, torch.arange(len(frames), device=best.device)]
