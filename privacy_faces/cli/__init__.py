@@ -15,9 +15,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _VERBS = {
     "anonymize": "Change the faces in photos so that face recognition no longer finds the people.",
     "calibrate": "Measure the thresholds at which recognizers declare a match.",
-    "models": "Train the models that ship.",
+    "models": "Make what ships: models, synthetic faces, makeup references.",
     "methods": "List the methods.",
     "recognizers": "List the recognizers.",
+    "references": "List the makeup references.",
     "weights": "List, download or add model weights.",
 }
 

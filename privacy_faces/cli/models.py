@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(name="models")
 def command() -> None:
-    """Train the models that ship."""
+    """Make what ships: models, synthetic faces, makeup references."""
 
 
 @command.group(name="train")
@@ -108,3 +109,97 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
     target = output / "face-diffusion-128.safetensors"
     save(model, target)
     click.echo(f"{recipe['steps']} steps of {batch} faces; written to {target}")
+
+
+@train.command(name="makeup-clip")
+@_data
+@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/makeup-clip"), show_default=True, help="folder of checkpoints")
+@_recipe(steps=2000, batch=32)
+def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
+    """Train the image and text model that tells makeup on faces."""
+    from privacy_faces.models.makeup_clip import save
+    from privacy_faces.training.makeup_clip import default_config, measure, train_makeup_clip
+    from privacy_faces.training.trainer import Recipe
+
+    portraits = _portraits(data, 128, output / "portraits.safetensors")
+    config = default_config()
+    try:
+        model = train_makeup_clip(portraits, config, batch, Recipe(rate=1e-3, **recipe), output, lambda steps: bar(steps, "step"))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    target = output / "makeup-clip.safetensors"
+    save(model, config, target)
+    click.echo(", ".join(f"{name} {value:.3f}" for name, value in measure(model, portraits.split()[1]).items()))
+    click.echo(f"{recipe['steps']} steps of {batch} portraits, each without and with makeup; written to {target}")
+
+
+@command.command(name="faces")
+@_data
+@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/faces"), show_default=True, help="folder to write to")
+@click.option("--count", type=click.IntRange(min=1), default=24, show_default=True, help="faces to keep")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the samples")
+@click.option("--only", help="sample numbers to choose from, separated by commas, for someone who looked at the samples; all by default")
+def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> None:
+    """Draw faces of nobody from the shipped models; --data are the portraits that they were trained on, of whom none may be found again."""
+    import torch
+    from PIL import Image
+
+    from privacy_faces.context import Context
+    from privacy_faces.models.face_prior import load
+    from privacy_faces.photos.finder import make_finder
+    from privacy_faces.synthesis.faces import PAIR, STRANGER, synthesize
+    from privacy_faces.synthesis.references import to_pixels
+    from privacy_faces.weights.store import verified
+
+    prior = load(verified("face-prior")[0], torch.device("cpu"))
+    recognizer = Context("cpu").recognizer("dlib-resnet")
+    portraits = _portraits(data, prior.size)
+    output.mkdir(parents=True, exist_ok=True)
+    rows = []
+    try:
+        chosen = [int(number) for number in only.split(",")] if only else None
+        with torch.no_grad():
+            training = torch.cat([recognizer.features(recognizer.template.chips(*portraits.part(start, 32))) for start in range(0, len(portraits), 32)])
+        for face in synthesize(prior, make_finder(), recognizer, training, count, seed, chosen, bar):
+            name = f"{len(rows):03d}.png"
+            Image.fromarray(to_pixels(face.picture)).save(output / name, optimize=True)
+            rows.append({"file": name, "sample": face.index, "detection_score": round(face.score, 4), "nearest_training": round(face.nearest_training, 3)})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    about = {"seed": seed, "recognizer": recognizer.name, "pairs_farther_than": PAIR, "training_farther_than": STRANGER, "faces": rows}
+    (output / "faces.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"{len(rows)} faces written to {output}")
+
+
+@command.command(name="references")
+@click.option("--faces", "folder", type=click.Path(path_type=Path), required=True, help="folder of bare faces, as `models faces` writes it")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/references"), show_default=True, help="folder to write to")
+@click.option("--canvas", default="000.png,001.png,002.png,003.png,004.png", show_default=True, help="the face of each look, in the order of `references`")
+def references(folder: Path, output: Path, canvas: str) -> None:
+    """Paint the looks of the shipped makeup references onto synthetic faces."""
+    import torch
+    from PIL import Image
+
+    from privacy_faces.photos.finder import make_finder
+    from privacy_faces.photos.frames import to_unit
+    from privacy_faces.photos.photo import PhotoError
+    from privacy_faces.photos.read import read_photo
+    from privacy_faces.synthesis.look import captions
+    from privacy_faces.synthesis.references import LOOKS, make_reference, to_pixels
+
+    finder = make_finder()
+    output.mkdir(parents=True, exist_ok=True)
+    looks = {}
+    for name, file in zip(LOOKS, canvas.split(","), strict=False):
+        try:
+            photo = read_photo(folder / file)
+            (face, *_) = finder.find(photo.rgb)
+        except (PhotoError, ValueError) as error:
+            raise click.UsageError(f"Expected a picture of a face at {folder / file}: {error}") from None
+        picture = torch.from_numpy(to_unit(photo.rgb)).permute(2, 0, 1)
+        made_up, labels = make_reference(name, picture, torch.from_numpy(face.landmarks).float())
+        for part, pixels in (("m", to_pixels(made_up)), ("nm", photo.rgb), ("mask", labels)):
+            Image.fromarray(pixels).save(output / f"{name}_{part}.png", optimize=True)
+        looks[name] = {"summary": captions(LOOKS[name].claims())[0], "face": file}
+    (output / "references.json").write_text(json.dumps({"looks": looks}, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"{len(looks)} references written to {output}")

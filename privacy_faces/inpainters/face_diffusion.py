@@ -1,7 +1,7 @@
 """Inpainting with the two shipped models: the linear face model proposes another face, a small diffusion model paints its skin, eyes and hair.
 
-The proposal is noised to a step `start` and denoised by DDIM, as SDEdit does (Meng et al., ICLR 2022), so that the diffusion never has to invent a face from
-noise. Unlike `face-prior`, it keeps nothing of the photo inside the hole that 128 x 128 pixels can show, but its light and tone.
+The diffusion starts from the noised proposal, so that it never has to invent a face from noise alone. Unlike `face-prior`, it keeps nothing of the photo inside
+the hole that 128 x 128 pixels can show, but its light and tone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from torch.nn.functional import interpolate
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.face_prior import FacePrior, blur
 from privacy_faces.inpainters.options import FaceDiffusionOptions, FacePriorOptions
-from privacy_faces.models.face_diffusion import FaceDiffusion, load
-from privacy_faces.models.schedule import generate
+from privacy_faces.models.face_diffusion import FaceDiffusion, load, refine
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.weights.store import records, verified
 
@@ -47,17 +46,10 @@ class FaceDiffusionInpainter(Inpainter):
         coarse = (blur(frames, self.options.detail * frames.shape[-1]) + change).clamp(0, 1)
         guide = torch.where(holes > 0, coarse, frames)
         noise = torch.stack([torch.randn(self.options.candidates, *guide.shape[1:], generator=generator) for generator in batch.generators()], 1).to(guide)
-        fills = self._sample(guide.repeat(self.options.candidates, 1, 1, 1), holes.repeat(self.options.candidates, 1, 1, 1), noise.flatten(0, 1))
+        many = (self.options.candidates, 1, 1, 1)
+        fills = refine(self.model, guide.repeat(many), holes.repeat(many), noise.flatten(0, 1), self.options.start, self.options.denoising_steps)
         fills = self._least_similar(frames, fills.unflatten(0, noise.shape[:2]), batch.landmarks * (frames.shape[-1] / batch.frames.shape[-1]))
         return batch.frames + interpolate(fills - frames, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
-
-    def _sample(self, guide: Tensor, holes: Tensor, noise: Tensor) -> Tensor:
-        """Fills (N, 3, S, S) in [0, 1] of guides in [0, 1]."""
-        guide = guide * 2 - 1
-        alpha, sigma = self.model.schedule.at(torch.full((len(guide),), self.options.start, device=guide.device))
-        velocity = lambda x, t: self.model(x, t, guide, holes)  # noqa: E731
-        filled = generate(velocity, self.model.schedule, alpha * guide + sigma * noise, self.options.start, self.options.denoising_steps)
-        return ((filled + 1) / 2).clamp(0, 1)
 
     def _least_similar(self, frames: Tensor, fills: Tensor, landmarks: Tensor) -> Tensor:
         """Of fills (C, N, 3, S, S) the one of each face that its closest surrogate finds least similar to frames (N, 3, S, S)."""

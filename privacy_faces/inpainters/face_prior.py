@@ -1,8 +1,8 @@
 """Inpainting with the shipped linear face model: another face that fits the visible rest, moved away from the person.
 
 The fill is the posterior of the hidden pixels given those around the hole (`models.face_prior`), at a point that descends the recognisers' similarity to the
-person inside the posterior's ellipsoid. The model's few leading coefficients, which tell pose, light and smile rather than who it is, are read from the person, so that
-the fill fits what stays of the photo. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and its pores, hair and
+person inside the posterior's ellipsoid. The model's few leading coefficients, which tell pose, light and smile rather than who it is, are read from the person,
+so that the fill fits what stays of the photo. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and its pores, hair and
 lashes (the highest) stay the photo's own; what lies between, the shape of the features, is the model's.
 """
 

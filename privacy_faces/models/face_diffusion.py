@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from privacy_faces.models.schedule import Schedule
+from privacy_faces.models.schedule import Schedule, generate
 
 # The UNet works on 2 x 2 blocks of pixels as channels: half the side, a quarter of the cost.
 _BLOCK = 2
@@ -95,6 +95,27 @@ class FaceDiffusion(nn.Module):
         answer = pixel_shuffle(self.unet(blocks, t).sample, _BLOCK)
         # Outside the hole the guide is the frame.
         return guide + mask * (alpha * spread**2 / scale**2 * departure + spread * sigma / scale * answer)
+
+
+@torch.no_grad()
+def refine(model: FaceDiffusion, guide: Tensor, mask: Tensor, noise: Tensor, start: int, steps: int) -> Tensor:
+    """Detail for a coarse frame: noised to the step `start` and denoised by DDIM, as SDEdit does (Meng et al., ICLR 2022).
+
+    Args:
+        model: the denoiser.
+        guide: (N, 3, S, S) in [0, 1]; outside the hole it is returned as it is.
+        mask: (N, 1, S, S), one in the hole.
+        noise: (N, 3, S, S), standard normal.
+        start: in 1..999; from higher up, more is invented.
+        steps: evaluations of the network, at least 2; with more the result has more grain, with fewer it is smoother.
+
+    Returns:
+        (N, 3, S, S) in [0, 1].
+    """
+    scaled = guide * 2 - 1
+    alpha, sigma = model.schedule.at(torch.full((len(guide),), start, device=guide.device))
+    filled = generate(lambda x, t: model(x, t, scaled, mask), model.schedule, alpha * scaled + sigma * noise, start, steps)
+    return torch.where(mask > 0, ((filled + 1) / 2).clamp(0, 1), guide)
 
 
 def loss(model: nn.Module, schedule: Schedule, spread: Tensor, clean: Tensor, guide: Tensor, mask: Tensor, t: Tensor, noise: Tensor) -> Tensor:

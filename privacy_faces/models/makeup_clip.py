@@ -29,17 +29,26 @@ class ImageText(nn.Module):
         network: the model, with `encode_image`, `encode_text` and `visual.image_size`.
         tokenizer: texts -> tokens (N, L); what `open_clip.get_tokenizer` returns.
         mean, std: of the RGB values that the model expects.
+        crop: left, top, right and bottom of the part of an aligned frame that the model looks at, as shares of its side.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: Any, tokenizer: Callable[[list[str]], Tensor], mean: Sequence[float] = _MEAN, std: Sequence[float] = _STD) -> None:
+    def __init__(
+        self,
+        network: Any,
+        tokenizer: Callable[[list[str]], Tensor],
+        mean: Sequence[float] = _MEAN,
+        std: Sequence[float] = _STD,
+        crop: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+    ) -> None:
         super().__init__()
         self.network = network
         self.tokenizer = tokenizer
         size = network.visual.image_size
         self.size = size if isinstance(size, int) else size[0]
+        self.crop = crop
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -49,7 +58,8 @@ class ImageText(nn.Module):
 
     def embed_images(self, frames: Tensor) -> Tensor:
         """Unit vectors (N, D) of frames (N, 3, S, S) in [0, 1] of any size S; differentiable."""
-        frames = interpolate(frames, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
+        left, top, right, bottom = (round(share * frames.shape[-1]) for share in self.crop)
+        frames = interpolate(frames[:, :, top:bottom, left:right], (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         return normalize(self.network.encode_image((frames - self.mean) / self.std), dim=1)
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
@@ -68,11 +78,16 @@ class ImageText(nn.Module):
 
 
 def build(config: Mapping[str, Any]) -> ImageText:
-    """An untrained model of open_clip's configuration, such as assets/makeup-clip.json; OpenAI's tokenizer."""
+    """An untrained model with OpenAI's tokenizer.
+
+    Args:
+        config: "model_cfg" as open_clip has it, and "crop" for `ImageText`, see assets/makeup-clip.json.
+    """
     from open_clip import SimpleTokenizer
     from open_clip.model import CLIP
 
-    return ImageText(CLIP(**config), SimpleTokenizer(context_length=config["text_cfg"]["context_length"]))
+    network = config["model_cfg"]
+    return ImageText(CLIP(**network), SimpleTokenizer(context_length=network["text_cfg"]["context_length"]), crop=config["crop"])
 
 
 def save(model: ImageText, config: Mapping[str, Any], path: Path) -> None:

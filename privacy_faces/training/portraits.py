@@ -44,6 +44,11 @@ class Portraits:
         """Frames in [0, 1], float32."""
         return self.frames[rows].float() / 255
 
+    def part(self, start: int, count: int) -> tuple[Tensor, Tensor]:
+        """Frames in [0, 1] and landmarks of some rows in a run."""
+        rows = slice(start, start + count)
+        return self.unit(rows), self.landmarks[rows]
+
     def regions(self, row: int) -> dict[str, Tensor]:
         """Name -> boolean (S, S) of each region of one face (`photos.regions`)."""
         masks = region_masks(self.landmarks[row].double().numpy(), self.frames.shape[-1])

@@ -1,0 +1,1 @@
+"""Makeup painted by formula: training pairs, references and tests."""
