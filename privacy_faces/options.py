@@ -115,15 +115,15 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 def _one_per_field(model: type[BaseModel], error: ValidationError) -> list[dict[str, Any]]:
     """pydantic's errors; what it says of each type that a field may have becomes one."""
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for item in map(dict, error.errors()):
-        place = tuple(item["loc"])
+    for item in error.errors():
+        place: tuple[Any, ...] = tuple(item["loc"])
         field = model.model_fields.get(str(place[0])) if place else None
         if field is not None and get_origin(field.annotation) in (Union, types.UnionType):
             place = place[:1]
         if place in merged:
             merged[place]["msg"] += ", or " + str(item["msg"]).removeprefix("Input ")
         else:
-            merged[place] = item | {"loc": place}
+            merged[place] = {**item, "loc": place}
     return list(merged.values())
 
 

@@ -43,7 +43,7 @@ def shipped_references() -> dict[str, Reference]:
     """Name -> reference, of those that come with the package."""
     folder = resource("assets/references")
     looks = json.loads((folder / "references.json").read_text(encoding="utf-8"))["looks"]
-    return {name: Reference(name, *(folder / f"{name}{part}.png" for part in _PARTS), "shipped", look["summary"]) for name, look in looks.items()}
+    return {name: _reference(name, [folder / f"{name}{part}.png" for part in _PARTS], "shipped", look["summary"]) for name, look in looks.items()}
 
 
 def find_reference(name: str, folder: Path | None = None) -> Reference:
@@ -61,7 +61,7 @@ def find_reference(name: str, folder: Path | None = None) -> Reference:
     if folder is not None:
         found = {part: path for part in _PARTS for suffix in _SUFFIXES if (path := folder / f"{name}{part}{suffix}").is_file()}
         if len(found) == len(_PARTS):
-            return Reference(name, *(found[part] for part in _PARTS), str(folder))
+            return _reference(name, [found[part] for part in _PARTS], str(folder))
         if found:
             missing = ", ".join(f"{name}{part}.png" for part in _PARTS if part not in found)
             raise UnknownReferenceError(f"The reference {name!r} in {folder} is not whole: {missing} not found.")
@@ -70,3 +70,8 @@ def find_reference(name: str, folder: Path | None = None) -> Reference:
         where = f" in {folder} or" if folder is not None else ""
         raise UnknownReferenceError(f"Unknown reference {name!r}: not found{where} among the shipped ones, {', '.join(shipped)}.")
     return shipped[name]
+
+
+def _reference(name: str, parts: list[Path], source: str, summary: str = "") -> Reference:
+    makeup, clean, mask = parts
+    return Reference(name, makeup, clean, mask, source, summary)

@@ -140,8 +140,8 @@ class TestTraining:
         assert len(training) == 76
         assert not set(training.identities) & set(held_out.identities)
 
-    @staticmethod
     @pytest.fixture(scope="class")
+    @staticmethod
     def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         """The sample photo as two people: as it is, and mirrored."""
         root = tmp_path_factory.mktemp("people")
@@ -210,8 +210,8 @@ def _interrupt(*_: object) -> None:
 class TestShipped:
     """What assets/face-diffusion-128.safetensors does."""
 
-    @staticmethod
     @pytest.fixture(scope="class")
+    @staticmethod
     def model() -> FaceDiffusion:
         return load(verified("face-diffusion-128")[0], torch.device("cpu"))
 

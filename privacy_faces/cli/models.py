@@ -155,7 +155,7 @@ def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> 
     recognizer = Context("cpu").recognizer("dlib-resnet")
     portraits = _portraits(data, prior.size)
     output.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[dict[str, Any]] = []
     try:
         chosen = [int(number) for number in only.split(",")] if only else None
         with torch.no_grad():

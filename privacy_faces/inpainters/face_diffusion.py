@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.inpainters.base import Inpainter
-from privacy_faces.inpainters.face_prior import FacePrior, blur
+from privacy_faces.inpainters.face_prior import FacePrior, Proposal, blur
 from privacy_faces.inpainters.options import FaceDiffusionOptions, FacePriorOptions
 from privacy_faces.models.face_diffusion import FaceDiffusion, load, refine
 from privacy_faces.photos.batch import FrameBatch
@@ -42,19 +42,21 @@ class FaceDiffusionInpainter(Inpainter):
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames whose masked pixels are another face; what is finer than the model's pixels stays the photo's."""
         with torch.enable_grad():  # the proposal descends a similarity
-            frames, holes, change = self.prior.propose(batch, masks)
-        coarse = (blur(frames, self.options.detail * frames.shape[-1]) + change).clamp(0, 1)
+            proposal = self.prior.propose(batch, masks)
+        frames, holes = proposal.frames, proposal.holes
+        coarse = (blur(frames, self.options.detail * frames.shape[-1]) + proposal.change).clamp(0, 1)
         guide = torch.where(holes > 0, coarse, frames)
-        noise = torch.stack([torch.randn(self.options.candidates, *guide.shape[1:], generator=generator) for generator in batch.generators()], 1).to(guide)
-        many = (self.options.candidates, 1, 1, 1)
-        fills = refine(self.model, guide.repeat(many), holes.repeat(many), noise.flatten(0, 1), self.options.start, self.options.denoising_steps)
-        fills = self._least_similar(frames, fills.unflatten(0, noise.shape[:2]), batch.landmarks * (frames.shape[-1] / batch.frames.shape[-1]))
-        return batch.frames + interpolate(fills - frames, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+        count = self.options.candidates
+        noise = torch.stack([torch.randn(count, *guide.shape[1:], generator=generator) for generator in batch.generators()], 1).to(guide)
+        repeated = (count, 1, 1, 1)
+        fills = refine(self.model, guide.repeat(repeated), holes.repeat(repeated), noise.flatten(0, 1), self.options.start, self.options.denoising_steps)
+        best = self._least_similar(proposal, fills.view(noise.shape))
+        return batch.frames + interpolate(best - frames, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
 
-    def _least_similar(self, frames: Tensor, fills: Tensor, landmarks: Tensor) -> Tensor:
-        """Of fills (C, N, 3, S, S) the one of each face that its closest surrogate finds least similar to frames (N, 3, S, S)."""
+    def _least_similar(self, proposal: Proposal, fills: Tensor) -> Tensor:
+        """Of fills (C, N, 3, s, s) the one of each face that its closest surrogate finds least similar to the person: (N, 3, s, s)."""
         ensemble = self.prior.ensemble
-        person = ensemble.embed(frames, landmarks)
-        scores = [torch.stack(list(ensemble.similarity(ensemble.embed(fill, landmarks), person).values())).amax(0) for fill in fills]
+        person = ensemble.embed(proposal.frames, proposal.landmarks)
+        scores = [torch.stack(list(ensemble.similarity(ensemble.embed(fill, proposal.landmarks), person).values())).amax(0) for fill in fills]
         best = torch.stack(scores).argmin(0)
-        return fills[best, torch.arange(len(frames), device=best.device)]
+        return fills[best, torch.arange(fills.shape[1], device=best.device)]

@@ -9,6 +9,7 @@ lashes (the highest) stay the photo's own; what lies between, the shape of the f
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -45,6 +46,23 @@ _SHIFT = 0.012
 _LOWEST_RESOLUTION = 0.5
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """Another face, at the model's own size s.
+
+    Attributes:
+        frames: (N, 3, s, s) in [0, 1], as they are.
+        holes: (N, 1, s, s), ones in the hole and zeros elsewhere.
+        landmarks: (N, 68, 2) in pixels of these frames.
+        change: (N, 3, s, s), what to add to the frames; zero outside the holes.
+    """
+
+    frames: Tensor
+    holes: Tensor
+    landmarks: Tensor
+    change: Tensor
+
+
 class FacePrior(Inpainter):
     """The inpainter `face-prior`."""
 
@@ -61,20 +79,16 @@ class FacePrior(Inpainter):
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames whose masked middle frequencies are those of another face."""
-        _, _, change = self.propose(batch, masks)
-        return batch.frames + interpolate(change, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+        proposal = self.propose(batch, masks)
+        return batch.frames + interpolate(proposal.change, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
 
-    def propose(self, batch: FrameBatch, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Another face at the model's size.
-
-        Returns:
-            The frames (N, 3, s, s), the holes (N, 1, s, s) of zeros and ones, and what to add to the frames inside the holes (N, 3, s, s).
-        """
+    def propose(self, batch: FrameBatch, masks: Tensor) -> Proposal:
+        """Another face, at the model's size."""
         size = self.model.size
         frames = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
         holes = adaptive_max_pool2d(masks.to(frames.dtype), size)
         landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
-        return frames, holes, self._change(frames, holes, landmarks, batch.generators())
+        return Proposal(frames, holes, landmarks, self._change(frames, holes, landmarks, batch.generators()))
 
     def _change(self, frames: Tensor, holes: Tensor, landmarks: Tensor, generators: list[torch.Generator]) -> Tensor:
         """What to add to frames (N, 3, S, S) of the model's size, inside holes (N, 1, S, S) of zeros and ones."""

@@ -33,8 +33,8 @@ class FacePriorOptions(Options):
 class FaceDiffusionOptions(FacePriorOptions):
     """Options of `face-diffusion`: those of the proposal, and of the diffusion over it."""
 
-    start: int = Field(250, ge=20, le=999, description="step of the noise schedule that the proposal is noised to; more invents more")
-    denoising_steps: int = Field(10, ge=2, le=200, description="DDIM steps back from there")
+    start: int = Field(150, ge=20, le=999, description="step of the noise schedule that the proposal is noised to; more invents more")
+    denoising_steps: int = Field(2, ge=2, le=200, description="DDIM steps back from there; with more the fill has more grain, with fewer it is smoother")
     candidates: int = Field(2, ge=1, le=64, description="fills that are drawn; the one least similar to the person is kept")
 
 

@@ -131,7 +131,8 @@ def loss(model: nn.Module, schedule: Schedule, spread: Tensor, clean: Tensor, gu
     # x_0 = alpha x_t - sigma v, so an error of v is 1 / sigma times that of x_0, and the error of F n_t / (s sigma) times that of x_0.
     scale = (alpha**2 * spread**2 + sigma**2).sqrt() / spread
     error = (velocity - (alpha * noise - sigma * clean)) * scale
-    return (error.square() * mask).sum((1, 2, 3)) / (3 * mask.sum((1, 2, 3))).clamp(min=1)
+    squared: Tensor = (error.square() * mask).sum((1, 2, 3))
+    return squared / (3 * mask.sum((1, 2, 3))).clamp(min=1)
 
 
 def save(model: FaceDiffusion, path: Path) -> None:

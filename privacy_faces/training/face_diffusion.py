@@ -73,7 +73,6 @@ def train_face_diffusion(
     training, held_out = portraits.split()
     torch.manual_seed(recipe.seed)
     model = FaceDiffusion(Architecture(prior.size, tuple(channels)), measure_spread(training, prior))
-
     spread = model.spread
 
     def step(prepared: nn.Module, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
@@ -83,7 +82,7 @@ def train_face_diffusion(
         moved = [part.to(device) for part in (drawn.clean, drawn.guide, drawn.mask, t, noise)]
         return {"loss": loss(prepared, model.schedule, spread.to(device), *moved).mean()}
 
-    def look(average: nn.Module, done: int) -> None:
+    def look(done: int) -> None:
         (folder / "grids").mkdir(parents=True, exist_ok=True)
         grid = sample_grid(model, held_out, prior)
         Image.fromarray(grid).save(folder / "grids" / f"{done:07d}.png")
@@ -105,8 +104,7 @@ def sample_grid(model: FaceDiffusion, portraits: Portraits, prior: FaceModel, co
     for mask in (holes, torch.ones_like(holes)):
         guide = torch.where(mask, coarse, frames)
         noise = torch.randn(frames.shape, generator=generator)
-        moved = [part.to(device) for part in (guide, mask.float(), noise)]
-        shown += [guide, refine(model, *moved, _SAMPLE_FROM, _SAMPLE_STEPS).cpu()]
+        shown += [guide, refine(model, guide.to(device), mask.float().to(device), noise.to(device), _SAMPLE_FROM, _SAMPLE_STEPS).cpu()]
     pixels = (torch.cat(shown).clamp(0, 1) * 255 + 0.5).to(torch.uint8).view(len(shown), count, 3, prior.size, prior.size)
     return np.asarray(pixels.permute(0, 3, 1, 4, 2).reshape(len(shown) * prior.size, count * prior.size, 3).numpy())
 

@@ -164,7 +164,7 @@ def train_makeup_clip(
         terms = losses(images[:batch], images[batch:], texts[:batch], texts[batch:], pairs.fits().to(device))
         return {name: WEIGHTS[name] * value for name, value in terms.items()}
 
-    def look(_: nn.Module, done: int) -> None:
+    def look(done: int) -> None:
         found = {"steps": done, **measure(model, held_out)}
         with (folder / "measured.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")

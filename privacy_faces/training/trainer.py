@@ -64,7 +64,7 @@ def train(
     loss: Callable[[nn.Module, torch.Generator, torch.device], dict[str, Tensor]],
     recipe: Recipe,
     folder: Path,
-    on_checkpoint: Callable[[nn.Module, int], None],
+    on_checkpoint: Callable[[int], None],
     progress: Callable[[range], Any] = iter,
 ) -> nn.Module:
     """Train `model` in place, from the checkpoint in `folder` when there is one.
@@ -74,7 +74,7 @@ def train(
         loss: named loss terms of a fresh batch drawn with the generator; their sum is minimised.
         recipe: how to train.
         folder: holds `checkpoint.safetensors`.
-        on_checkpoint: called with the averaged model and the number of steps done, after each checkpoint.
+        on_checkpoint: called with the number of steps done after each checkpoint, while `model` holds the averaged weights.
         progress: wraps the steps left, to show how far the training is; may have `set_postfix`, which is told the loss.
 
     Raises:
@@ -115,7 +115,7 @@ def train(
             average.store(model.parameters())
             average.copy_to(model.parameters())
             model.eval()
-            on_checkpoint(model, done)
+            on_checkpoint(done)
             model.train()
             average.restore(model.parameters())
     average.copy_to(model.parameters())
