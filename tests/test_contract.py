@@ -16,7 +16,7 @@ from privacy_faces.methods.base import FrameBatch, Method, Protection
 from privacy_faces.photos.faces import FaceFinder
 from privacy_faces.plan import make_plan
 from privacy_faces.recognizers.base import Recognizer
-from privacy_faces.registry import METHODS, RECOGNIZERS
+from privacy_faces.registry import INPAINTERS, METHODS, RECOGNIZERS
 from privacy_faces.weights import store
 from tests.conftest import batch_of
 
@@ -101,6 +101,17 @@ def test_method_refuses_malformed_batches(method: Method, batch: FrameBatch) -> 
         method(FrameBatch(batch.frames[:, :1], batch.landmarks, batch.regions, SEEDS))
     with pytest.raises(ValueError, match=r"Invalid landmarks shape, we expect \(3, 68, 2\). Got: \(3, 5, 2\)"):
         method(FrameBatch(batch.frames, batch.landmarks[:, :5], batch.regions, SEEDS))
+
+
+@pytest.mark.parametrize("name", sorted(set(INPAINTERS.entries()) - {"stable-diffusion"}))  # it has tests of its own, with a tiny pipeline
+def test_inpainter_does_not_depend_on_the_batch(name: str, batch: FrameBatch, full_context: Context) -> None:
+    inpainter = INPAINTERS.build(name, None, full_context)
+    masks = batch.regions["eyes"] | batch.regions["lips"]
+    together = inpainter(batch, masks)
+    assert torch.equal(together.masked_select(~masks), batch.frames.masked_select(~masks)), "visible pixels stay"
+    for index in range(3):
+        difference = (inpainter(batch[index], masks[index : index + 1])[0] - together[index]).abs()
+        assert (difference <= 2 / 255).float().mean() > 0.99
 
 
 def test_method_that_changes_nothing_is_refused(batch: FrameBatch, context: Context) -> None:
