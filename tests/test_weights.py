@@ -110,9 +110,9 @@ def test_entry_is_complete(weight_id: str) -> None:
         assert item.package
         assert all(len(bytes.fromhex(file.sha256 or "")) == 32 for file in item.files)
     elif item.store == "shipped":
-        ((path, file),) = zip(verified(weight_id), item.files, strict=True)
-        assert path == resource("assets") / file.path
-        assert (path.stat().st_size, sha256_of(path)) == (file.bytes, file.sha256)
+        for path, file in zip(verified(weight_id), item.files, strict=True):
+            assert path == resource("assets") / file.path
+            assert (path.stat().st_size, sha256_of(path)) == (file.bytes, file.sha256)
     else:
         assert item.command == f"privacy-faces weights pull {weight_id}"
     if item.store == "cache":
@@ -316,7 +316,7 @@ def test_add_refuses_other_ids_and_missing_files(tmp_path: Path, source: Path) -
         add("dlib-resnet", source)
     with pytest.raises(ValueError, match=r"'stable-diffusion-inpainting' are not kept in this cache\. Get them: privacy-faces weights pull stable"):
         add("stable-diffusion-inpainting", source)
-    with pytest.raises(UnknownWeightError, match=r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, face-prior, facenet-vggface2, "):
+    with pytest.raises(UnknownWeightError, match=r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, face-prior, face-diffusion-128, "):
         add("facenet", source)
     with pytest.raises(ValueError, match=r"Expected a file of weights, found none at .*nowhere\.pt"):
         add(CACHED, tmp_path / "nowhere.pt")
