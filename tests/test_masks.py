@@ -156,7 +156,8 @@ class TestAuto:
         return METHODS.build(name, plan.options, Context("cpu", above_threshold=above))(batch).mask
 
     @pytest.fixture(scope="class")
-    def pair(self, sample: np.ndarray, sample_face: Face) -> FrameBatch:
+    @staticmethod
+    def pair(sample: np.ndarray, sample_face: Face) -> FrameBatch:
         return batch_of([sample, sample], [sample_face, sample_face], 128, [3, 3])
 
     @pytest.mark.parametrize("name", ["inpaint-random", "inpaint-gradcam", "inpaint-saliency"])
