@@ -129,6 +129,13 @@ def test_light_and_fine_detail_stay_the_photos_own(faces: FrameBatch, context: C
     assert torch.corrcoef(torch.stack(fine))[0, 1] > 0.8
 
 
+def test_the_mouth_stays_as_far_as_asked(faces: FrameBatch, context: Context) -> None:
+    mouth = faces.regions["mouth"]
+    moved = [(painted(faces, context, mouth=share) - faces.frames).abs().mean(1, keepdim=True).masked_select(mouth).mean() for share in (0.0, 0.25, 1.0)]
+    assert moved[0] < 0.1 * moved[2]
+    assert moved[0] < moved[1] < 0.6 * moved[2]
+
+
 def test_change_fades_at_the_edge_of_the_hole(faces: FrameBatch, context: Context) -> None:
     change = (painted(faces, context) - faces.frames).abs().amax(1)
     inside = faces.regions["face"][:, 0].float()

@@ -88,10 +88,13 @@ class FacePrior(Inpainter):
         frames = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
         holes = adaptive_max_pool2d(masks.to(frames.dtype), size)
         landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
-        return Proposal(frames, holes, landmarks, self._change(frames, holes, landmarks, batch.generators()))
+        # A moved mouth over the photo's own teeth shows at once.
+        mouth = max_pool2d(adaptive_max_pool2d(batch.regions["mouth"].to(frames.dtype), size), 2 * round(_EDGE * size) + 1, 1, round(_EDGE * size))
+        strength = 1 - (1 - self.options.mouth) * blur(mouth, _EDGE * size)
+        return Proposal(frames, holes, landmarks, self._change(frames, holes, strength, landmarks, batch.generators()))
 
-    def _change(self, frames: Tensor, holes: Tensor, landmarks: Tensor, generators: list[torch.Generator]) -> Tensor:
-        """What to add to frames (N, 3, S, S) of the model's size, inside holes (N, 1, S, S) of zeros and ones."""
+    def _change(self, frames: Tensor, holes: Tensor, strength: Tensor, landmarks: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """What to add to frames (N, 3, S, S) of the model's size, inside holes (N, 1, S, S) of zeros and ones, scaled by `strength` (N, 1, S, S)."""
         size = self.model.size
         ring = max_pool2d(holes, 2 * round(_RING * size) + 1, 1, round(_RING * size)) - holes
         hints = self.model.coefficients(frames)[:, : self.options.kept]
@@ -99,7 +102,7 @@ class FacePrior(Inpainter):
             self.model.posterior(frame, seen[0] > 0, self.options.temperature, hint, _DOUBT) for frame, seen, hint in zip(frames, ring, hints, strict=True)
         ]
         mean, factor = (torch.stack(parts) for parts in zip(*posteriors, strict=True))
-        soft = (2 * blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes
+        soft = (2 * blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes * strength
         photo = blur(frames, self.options.detail * size)
         tone = _blur_inside(frames, holes, self.options.tone * size)
         luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)

@@ -25,6 +25,7 @@ class FacePriorOptions(Options):
     goal: float = Field(0.82, ge=-1, le=1, description="similarity to the person below which the fill is not moved further")
     temperature: float = Field(300.0, ge=1, description="how little the fill trusts the pixels around the hole")
     kept: int = Field(12, ge=0, le=100, description="leading coefficients (pose, light, smile) that the fill takes from the person")
+    mouth: float = Field(0.25, ge=0, le=1, description="share of the change that is painted on the mouth; more shows as doubled teeth")
     tone: float = Field(0.08, gt=0.02, le=0.3, description="the photo's own light and skin tone are kept above this share of the frame")
     chroma: float = Field(0.3, ge=0, le=1, description="share of the model's change of colour, apart from its change of light, that is painted")
     detail: float = Field(0.012, gt=0.002, le=0.05, description="the photo's own fine detail is kept below this share of the frame")

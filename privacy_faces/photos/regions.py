@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
-REGIONS = ("face", "skin", "lips", "eyes", "brows")
+REGIONS = ("face", "skin", "lips", "mouth", "eyes", "brows")
 
 _JAW = slice(0, 17)
 _BROWS = (slice(17, 22), slice(22, 27))
@@ -16,7 +16,7 @@ _LIPS_INNER = slice(60, 68)
 
 
 def region_masks(landmarks: NDArray[np.float64], size: int) -> dict[str, NDArray[np.bool_]]:
-    """Masks (size, size) of the face oval, skin, lips (without the open mouth), eyes with their lids, and brows.
+    """Masks (size, size) of the face oval, skin, lips (without the open mouth), mouth (with them), eyes with their lids, and brows.
 
     Args:
         landmarks: (68, 2) in frame pixels, (x, y).
@@ -30,7 +30,7 @@ def region_masks(landmarks: NDArray[np.float64], size: int) -> dict[str, NDArray
     for eye, brow in zip(_EYES, _BROWS, strict=True):
         eyes |= _fill(_with_lids(landmarks[eye], landmarks[brow]), size)
         brows |= _fill(_thick(landmarks[brow], landmarks[eye]), size)
-    return {"face": face, "skin": face & ~mouth & ~eyes & ~brows, "lips": lips, "eyes": eyes, "brows": brows & ~eyes}
+    return {"face": face, "skin": face & ~mouth & ~eyes & ~brows, "lips": lips, "mouth": mouth, "eyes": eyes, "brows": brows & ~eyes}
 
 
 def face_oval(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
