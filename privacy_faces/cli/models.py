@@ -153,11 +153,14 @@ def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> 
 
     prior = load(verified("face-prior")[0], torch.device("cpu"))
     recognizer = Context("cpu").recognizer("dlib-resnet")
+    try:
+        chosen = [int(number) for number in only.split(",")] if only else None
+    except ValueError:
+        raise click.UsageError(f"Expected sample numbers separated by commas after --only, got {only!r}.") from None
     portraits = _portraits(data, prior.size)
     output.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     try:
-        chosen = [int(number) for number in only.split(",")] if only else None
         with torch.no_grad():
             training = torch.cat([recognizer.features(recognizer.template.chips(*portraits.part(start, 32))) for start in range(0, len(portraits), 32)])
         for face in synthesize(prior, make_finder(), recognizer, training, count, seed, chosen, bar):

@@ -56,7 +56,9 @@ class FaceDiffusionInpainter(Inpainter):
     def _least_similar(self, proposal: Proposal, fills: Tensor) -> Tensor:
         """Of fills (C, N, 3, s, s) the one of each face that its closest surrogate finds least similar to the person: (N, 3, s, s)."""
         ensemble = self.prior.ensemble
+        count = len(fills)
         person = ensemble.embed(proposal.frames, proposal.landmarks)
-        scores = [torch.stack(list(ensemble.similarity(ensemble.embed(fill, proposal.landmarks), person).values())).amax(0) for fill in fills]
-        best = torch.stack(scores).argmin(0)
+        drawn = ensemble.embed(fills.flatten(0, 1), proposal.landmarks.repeat(count, 1, 1))
+        scores = ensemble.similarity(drawn, {name: embedding.repeat(count, 1) for name, embedding in person.items()})
+        best = torch.stack(list(scores.values())).amax(0).view(count, -1).argmin(0)
         return fills[best, torch.arange(fills.shape[1], device=best.device)]
