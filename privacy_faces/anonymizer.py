@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from privacy_faces.context import Context
 from privacy_faces.evaluation.judge import FaceVerdict, Judge, frame_tensors
 from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
-from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.methods.base import FrameBatch, Method, Protection, Target
 from privacy_faces.photos.faces import Face, NoFaceError
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.photos.paste import paste_frame
@@ -39,6 +39,7 @@ class Journey:
     faces: list[Face] = field(default_factory=list)
     protected: Photo | None = None
     mask: NDArray[np.bool_] | None = None
+    target: Target | None = None
     details: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -110,6 +111,7 @@ class Anonymizer:
                 # A lossless copy has the very same pixels.
                 lambda: read_photo(encode_photo(photo, keep_metadata=keep)) if photo.lossy else photo,
                 self.method.surrogates,
+                journey.target,
             )
         return journey, written, verdicts
 
@@ -130,6 +132,7 @@ class Anonymizer:
             protection = self.method(batch)
         with journey.stage("paste", self.report):
             journey.protected, journey.mask = paste(photo, journey.faces, batch, protection)
+        journey.target = protection.target
         journey.details = [dict(item) for item in protection.details] or [{} for _ in journey.faces]
         return journey
 

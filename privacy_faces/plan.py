@@ -46,11 +46,12 @@ class RunOptions(Options):
 
 
 class ConfigFile(Options):
-    """A YAML file: the method's name, the run's options, and options for any number of methods. Profiles are such files."""
+    """A YAML file: the method's name, the run's options, and options for any number of methods and fine-tunings. Profiles are such files."""
 
     method: str | None = None
     run: dict[str, Any] = Field(default_factory=dict)
     methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    finetune: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

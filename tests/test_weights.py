@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import pkgutil
 import subprocess
 import sys
 import threading
@@ -82,9 +83,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield address
 
 
-def list_one(monkeypatch: pytest.MonkeyPatch, origin: str, sha256: str | None = None) -> None:
+def list_one(monkeypatch: pytest.MonkeyPatch, origin: str, sha256: str | None = None, **more: str) -> None:
     """Make the manifest list one set of cached weights, "tiny"."""
-    tiny = Weight("tiny", "two tensors", "CC0-1.0", origin, "cache", (WeightFile("model.safetensors", 100, sha256),))
+    tiny = Weight("tiny", "two tensors", "CC0-1.0", origin, "cache", (WeightFile("model.safetensors", 100, sha256),), **more)
     monkeypatch.setattr(manifest_module, "manifest", lambda: {"tiny": tiny})
 
 
@@ -114,7 +115,9 @@ def test_entry_is_complete(weight_id: str) -> None:
             assert path == resource("assets") / file.path
             assert (path.stat().st_size, sha256_of(path)) == (file.bytes, file.sha256)
     else:
-        assert item.command == f"privacy-faces weights pull {weight_id}"
+        assert item.command in (f"privacy-faces weights pull {weight_id}", f"privacy-faces weights add {weight_id} FILE")
+    if item.check:
+        assert callable(pkgutil.resolve_name(item.check))
     if item.store == "cache":
         assert item.origin.startswith("https://")
         assert len(item.files) == 1  # `add` and `pull` handle one file
@@ -193,6 +196,25 @@ def test_add_takes_tensors_that_share_memory(tmp_path: Path) -> None:
     assert held["tied"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert held["row"].tolist() == [3, 4, 5]
     assert held["turned"].tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def refuse_without_bias(tensors: dict[str, torch.Tensor]) -> None:
+    """A check as the manifest may name one."""
+    if "bias" not in tensors:
+        raise ValueError(f"Expected a tensor 'bias', found {', '.join(tensors)}.")
+
+
+def test_add_asks_the_check_of_the_manifest(tmp_path: Path, cache: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    list_one(monkeypatch, "https://example.org/tiny.pt", check=f"{__name__}:refuse_without_bias")
+    with pytest.raises(ValueError, match=r"facenet\.pt does not hold the weights 'tiny'\. Expected a tensor 'bias', found conv\.weight, bn\."):
+        add("tiny", source)
+    assert not cache.exists()
+    save_file({"bias": torch.zeros(1)}, tmp_path / "other.safetensors")
+    target = add("tiny", tmp_path / "other.safetensors")
+    assert verified("tiny") == (target,)
+    with pytest.raises(ValueError, match="Expected a tensor 'bias'"):
+        add("tiny", source)
+    assert read_state_dict(verified("tiny")[0]).keys() == {"bias"}  # what was there stays
 
 
 def test_add_twice_in_one_process(tmp_path: Path, source: Path) -> None:
@@ -327,6 +349,17 @@ def test_pull_of_packaged_and_unknown_weights() -> None:
         pull("mtcnn")
     with pytest.raises(UnknownWeightError, match="Unknown weights 'nothing'"):
         pull("nothing")
+
+
+def test_weights_that_only_the_user_can_fetch(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    list_one(monkeypatch, "https://example.org", install="privacy-faces weights add tiny FILE")
+    with pytest.raises(MissingWeightError, match=r"Get them: privacy-faces weights add tiny FILE  \(with the file from https://example\.org\)$"):
+        verified("tiny")
+    with pytest.raises(ValueError, match=r"'tiny' have no address .* With the file from https://example\.org: privacy-faces weights add tiny FILE$"):
+        pull("tiny")
+    assert not cache.exists()
+    target = add("tiny", source)
+    assert verified("tiny") == (target,)
 
 
 def test_pull_from_a_closed_port(source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _VERBS = {
     "anonymize": "Change the faces in photos so that face recognition no longer finds the people.",
     "calibrate": "Measure the thresholds at which recognizers declare a match.",
+    "finetune": "Fine-tune a model on a folder of photos.",
     "models": "Make what ships: models, synthetic faces, makeup references.",
     "methods": "List the methods.",
     "recognizers": "List the recognizers.",

@@ -41,6 +41,20 @@ def identity_folders(root: Path) -> list[LabelledPhoto]:
     return photos
 
 
+def photos_below(root: Path) -> list[LabelledPhoto]:
+    """Every photo in `root` and the folders below it, in order of path; the person is told by the folder, or by the file's name directly in `root`.
+
+    Raises:
+        DatasetError: when there is no such folder, or no photo in it.
+    """
+    if not root.is_dir():
+        raise DatasetError(f"Expected a folder of photos, found none at {root}.")
+    photos = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    if not photos:
+        raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
+    return [LabelledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos]
+
+
 def content_hash(photos: list[LabelledPhoto]) -> str:
     """The sha256 over identities and bytes of all photos: which data a number was measured on."""
     digest = hashlib.sha256()

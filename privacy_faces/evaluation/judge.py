@@ -12,6 +12,7 @@ from torch import Tensor
 
 from privacy_faces.evaluation.quality import quality
 from privacy_faces.evaluation.thresholds import ThresholdFile, threshold_for
+from privacy_faces.methods.base import Target
 from privacy_faces.photos.faces import Face, FaceFinder, same_face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -67,7 +68,13 @@ class Judge:
 
     @torch.no_grad()
     def judge(
-        self, photo: Photo, faces: Sequence[Face], written: Callable[[], Photo], copied: Callable[[], Photo], surrogates: Iterable[str]
+        self,
+        photo: Photo,
+        faces: Sequence[Face],
+        written: Callable[[], Photo],
+        copied: Callable[[], Photo],
+        surrogates: Iterable[str],
+        target: Target | None = None,
     ) -> list[FaceVerdict]:
         """One verdict per face.
 
@@ -77,14 +84,17 @@ class Judge:
             written: reads the protected photo back.
             copied: reads an unprotected copy back that was written in the same way: the clean baseline. The original itself where writing loses nothing.
             surrogates: names of the recognisers that helped to make the change.
+            target: whom the faces are to resemble.
         """
         frames, landmarks = frame_tensors(photo, faces, JUDGE_FRAME, self.device)
         before = self.ensemble.embed(frames, landmarks)
         copy = copied()
         # Equal pixels give equal faces: no need to look for them again.
-        baseline = self._scores(before, before) if copy is photo else self._similarity(before, copy, faces)[0]
+        baseline = self._scores(before, before) if copy is photo else self._scores(before, self._embedded(copy, faces)[0])
         result = written()
-        after, found = self._similarity(before, result, faces)
+        again, found = self._embedded(result, faces)
+        after = self._scores(before, again)
+        resembled = self._resembled(target, before, again)
         changed, _ = frame_tensors(result, faces, JUDGE_FRAME, self.device)
         helped = set(surrogates)
         return [
@@ -95,6 +105,7 @@ class Judge:
                     "detection_score": round(face.score, 4),
                     "detected_after": found[index] is not None,
                     **self._matches({name: (baseline[name][index], after[name][index]) for name in after}, helped),
+                    "target": {"name": target.name, "recognizers": {name: rows[index] for name, rows in resembled.items()}} if target else None,
                     "quality": quality(frames[index], changed[index]),
                 }
             )
@@ -117,20 +128,34 @@ class Judge:
             }
         return {
             "recognizers": rows,
-            "target": None,
             "protected": not any(row["matched"] for row in rows.values()),
             "evidence": "held-out" if any(row["role"] == "held-out" for row in rows.values()) else "surrogate-only",
         }
 
-    def _similarity(self, before: dict[str, Tensor], photo: Photo, faces: Sequence[Face]) -> tuple[dict[str, list[float]], list[Face | None]]:
-        """Similarity of each face to itself in another version of the photo, and the face that the detector found there.
+    def _resembled(self, target: Target | None, before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, list[dict[str, Any]]]:
+        """Name -> how like the target each face was and is, and whether it matches it now."""
+        if target is None:
+            return {}
+        embeddings = self.ensemble.embed(target.frame[None].to(self.device), target.landmarks[None].to(self.device))
+        aim = {name: embedding.expand_as(before[name]) for name, embedding in embeddings.items()}
+        clean, similarity = self._scores(aim, before), self._scores(aim, after)
+        return {
+            name: [
+                {"similarity_before": round(was, 4), "similarity": round(now, 4), "threshold": threshold.value, "matched": threshold.matched(now)}
+                for was, now in zip(clean[name], similarity[name], strict=True)
+            ]
+            for name, threshold in self.thresholds.items()
+        }
+
+    def _embedded(self, photo: Photo, faces: Sequence[Face]) -> tuple[dict[str, Tensor], list[Face | None]]:
+        """Name -> embeddings (N, D) of the faces in another version of the photo, and the face that the detector found there for each.
 
         Where it finds none, the recogniser gets the original's landmarks: an attacker can crop by hand.
         """
         candidates = self.finder.find(photo.rgb)
         found = [same_face(face, candidates) for face in faces]
         frames, landmarks = frame_tensors(photo, [again or face for again, face in zip(found, faces, strict=True)], JUDGE_FRAME, self.device)
-        return self._scores(before, self.ensemble.embed(frames, landmarks)), found
+        return self.ensemble.embed(frames, landmarks), found
 
     def _scores(self, before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, list[float]]:
         return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.inpainters.base import Inpainter
-from privacy_faces.inpainters.face_prior import FacePrior, Proposal, blur
+from privacy_faces.inpainters.face_prior import FacePrior, Proposal
 from privacy_faces.inpainters.options import FaceDiffusionOptions, FacePriorOptions
 from privacy_faces.models.face_diffusion import FaceDiffusion, load, refine
 from privacy_faces.photos.batch import FrameBatch
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.weights.store import records, verified
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class FaceDiffusionInpainter(Inpainter):
         with torch.enable_grad():  # the proposal descends a similarity
             proposal = self.prior.propose(batch, masks)
         frames, holes = proposal.frames, proposal.holes
-        coarse = (blur(frames, self.options.detail * frames.shape[-1]) + proposal.change).clamp(0, 1)
+        coarse = (gaussian_blur(frames, self.options.detail * frames.shape[-1]) + proposal.change).clamp(0, 1)
         guide = torch.where(holes > 0, coarse, frames)
         count = self.options.candidates
         noise = torch.stack([torch.randn(count, *guide.shape[1:], generator=generator) for generator in batch.generators()], 1).to(guide)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d, normalize
 
@@ -21,6 +20,7 @@ from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.options import FacePriorOptions
 from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.photos.batch import FrameBatch
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
 
@@ -90,7 +90,7 @@ class FacePrior(Inpainter):
         landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
         # A moved mouth over the photo's own teeth shows at once.
         mouth = max_pool2d(adaptive_max_pool2d(batch.regions["mouth"].to(frames.dtype), size), 2 * round(_EDGE * size) + 1, 1, round(_EDGE * size))
-        strength = 1 - (1 - self.options.mouth) * blur(mouth, _EDGE * size)
+        strength = 1 - (1 - self.options.mouth) * gaussian_blur(mouth, _EDGE * size)
         return Proposal(frames, holes, landmarks, self._change(frames, holes, strength, landmarks, batch.generators()))
 
     def _change(self, frames: Tensor, holes: Tensor, strength: Tensor, landmarks: Tensor, generators: list[torch.Generator]) -> Tensor:
@@ -102,8 +102,8 @@ class FacePrior(Inpainter):
             self.model.posterior(frame, seen[0] > 0, self.options.temperature, hint, _DOUBT) for frame, seen, hint in zip(frames, ring, hints, strict=True)
         ]
         mean, factor = (torch.stack(parts) for parts in zip(*posteriors, strict=True))
-        soft = (2 * blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes * strength
-        photo = blur(frames, self.options.detail * size)
+        soft = (2 * gaussian_blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes * strength
+        photo = gaussian_blur(frames, self.options.detail * size)
         tone = _blur_inside(frames, holes, self.options.tone * size)
         luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
 
@@ -146,16 +146,9 @@ class FacePrior(Inpainter):
         return u
 
 
-def blur(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur (N, C, S, S) with standard deviation `sigma` in pixels."""
-    kernel = 2 * round(3 * sigma) + 1
-    blurred: Tensor = gaussian_blur2d(images, (kernel, kernel), (sigma, sigma))
-    return blurred
-
-
 def _blur_inside(images: Tensor, holes: Tensor, sigma: float) -> Tensor:
     """Gaussian blur that averages only over the hole (normalised convolution), so that no background bleeds into the skin."""
-    return blur(images * holes, sigma) / blur(holes, sigma).clamp(min=1e-3)
+    return gaussian_blur(images * holes, sigma) / gaussian_blur(holes, sigma).clamp(min=1e-3)
 
 
 def _reduced(face: Tensor, share: float) -> Tensor:

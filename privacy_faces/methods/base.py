@@ -18,11 +18,26 @@ if TYPE_CHECKING:
 
 
 # The whole contract of a method in one import.
-__all__ = ["FrameBatch", "Method", "MethodError", "Protection"]
+__all__ = ["FrameBatch", "Method", "MethodError", "Protection", "Target"]
 
 
 class MethodError(ValueError):
     """A method that returned something other than protected frames."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Somebody whom protected faces are to resemble.
+
+    Attributes:
+        name: for the receipt.
+        frame: (3, S, S) in [0, 1], of any size.
+        landmarks: (68, 2) in frame pixels.
+    """
+
+    name: str
+    frame: Tensor
+    landmarks: Tensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,7 @@ class Protection:
             detail stays (makeup, noise).
         feather: width of the soft edge inside the mask, as a share of the frame's side.
         details: one dict per frame for the receipt (what the method decided for this face).
+        target: whom all of the frames are to resemble, if anybody.
     """
 
     frames: Tensor
@@ -43,6 +59,7 @@ class Protection:
     paste: Literal["replace", "difference"]
     feather: float = 0.0
     details: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    target: Target | None = None
 
 
 class Method(ABC):

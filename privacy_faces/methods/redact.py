@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import torch.nn.functional as F
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from privacy_faces.methods.base import FrameBatch, Method, Protection
 from privacy_faces.methods.options import BlurOptions, FillOptions, PixelateOptions
+from privacy_faces.photos.blur import gaussian_blur
 
 
 class Redaction(Method):
@@ -31,10 +31,7 @@ class Blur(Redaction):
 
     def cover(self, batch: FrameBatch) -> Tensor:
         """Frames convolved with a Gaussian of standard deviation `sigma` times the frame's side."""
-        sigma = self.options.sigma * batch.frames.shape[-1]
-        kernel = 2 * round(3 * sigma) + 1
-        blurred: Tensor = gaussian_blur2d(batch.frames, (kernel, kernel), (sigma, sigma), border_type="replicate")
-        return blurred
+        return gaussian_blur(batch.frames, self.options.sigma * batch.frames.shape[-1], border="replicate")
 
 
 class Pixelate(Redaction):

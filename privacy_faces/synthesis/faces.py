@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.models.face_prior import FaceModel
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.photos.faces import FaceFinder
 from privacy_faces.recognizers.base import Recognizer
 
@@ -58,9 +58,9 @@ def draw_face(prior: FaceModel, seed: int, index: int) -> Tensor:
     coefficients = _TYPICAL * torch.randn(1, prior.components.shape[1], generator=generator)
     coefficients[:, _LEADING:] *= _REST
     lab = rgb_to_lab(prior.frames(coefficients).clamp(0, 1))
-    face = lab_to_rgb(torch.cat([lab[:, :1], _blur(lab[:, 1:], _COLOR_BLUR * prior.size)], 1))
+    face = lab_to_rgb(torch.cat([lab[:, :1], gaussian_blur(lab[:, 1:], _COLOR_BLUR * prior.size, reach=2)], 1))
     picture = interpolate(face, (_PICTURE, _PICTURE), mode="bicubic", align_corners=False).clamp(0, 1)
-    return torch.lerp(_blur(picture, _BACKDROP_BLUR * _PICTURE), picture, _head(_PICTURE))[0]
+    return torch.lerp(gaussian_blur(picture, _BACKDROP_BLUR * _PICTURE, reach=2), picture, _head(_PICTURE))[0]
 
 
 def synthesize(
@@ -108,12 +108,6 @@ def synthesize(
         if len(found) == count:
             return
     raise ValueError(f"Expected {count} different faces, found {len(found)} among {len(samples)} samples. Ask for fewer.")
-
-
-def _blur(images: Tensor, sigma: float) -> Tensor:
-    kernel = 2 * round(2 * sigma) + 1
-    blurred: Tensor = gaussian_blur2d(images, (kernel, kernel), (sigma, sigma), border_type="reflect")
-    return blurred
 
 
 def _head(size: int) -> Tensor:

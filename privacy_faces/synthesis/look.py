@@ -139,6 +139,9 @@ def caption(claims: Claims, generator: torch.Generator) -> str:
     return phrasings[int(torch.randint(len(phrasings), (), generator=generator))]
 
 
+# Thinner than this, brown lipstick or grey eyeshadow alone cannot be told from a bare face.
+_LEAST_OPACITY = 0.65
+
 # How often a random look has the item.
 _WORN = {"lipstick": 0.65, "eyeshadow": 0.55, "eyeliner": 0.4, "blush": 0.4}
 
@@ -167,7 +170,7 @@ _BARE = (
 def _random_paint(item: str, generator: torch.Generator) -> Paint:
     names = list(COLORS[item])
     color = names[int(torch.randint(len(names), (), generator=generator))]
-    return Paint(color, 0.5 + 0.5 * _uniform(generator), _uniform(generator))
+    return Paint(color, _LEAST_OPACITY + (1 - _LEAST_OPACITY) * _uniform(generator), _uniform(generator))
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
-from kornia.filters import gaussian_blur2d
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from skimage.draw import polygon
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.photos.regions import region_masks
 from privacy_faces.synthesis.look import COLORS, Look
 
@@ -262,7 +262,4 @@ def _blur(image: Tensor, sigma: float) -> Tensor:
     """Gaussian blur of the last two axes; a sigma below a third of a pixel does nothing."""
     if sigma < 0.33:
         return image
-    kernel = 2 * round(2.5 * sigma) + 1
-    batch = image.view(-1, 1, *image.shape[-2:])
-    blurred: Tensor = gaussian_blur2d(batch, (kernel, kernel), (sigma, sigma), border_type="replicate")
-    return blurred.view(image.shape)
+    return gaussian_blur(image.view(-1, 1, *image.shape[-2:]), sigma, 2.5, "replicate").view(image.shape)

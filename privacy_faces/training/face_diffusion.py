@@ -17,7 +17,7 @@ from privacy_faces.models.face_diffusion import Architecture, FaceDiffusion, los
 from privacy_faces.models.face_prior import FaceModel
 from privacy_faces.training.holes import random_hole
 from privacy_faces.training.portraits import Portraits
-from privacy_faces.training.trainer import Recipe, train
+from privacy_faces.training.trainer import Recipe, Turn, train
 
 # Augmentation: shift in pixels, and gain of each colour channel.
 _SHIFT = 4
@@ -75,12 +75,12 @@ def train_face_diffusion(
     model = FaceDiffusion(Architecture(prior.size, tuple(channels)), measure_spread(training, prior))
     spread = model.spread
 
-    def step(prepared: nn.Module, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
-        drawn = draw(training, prior, batch, generator)
-        t = (1000 * torch.rand(batch, generator=generator) ** _POWER).long()
-        noise = torch.randn(drawn.clean.shape, generator=generator)
-        moved = [part.to(device) for part in (drawn.clean, drawn.guide, drawn.mask, t, noise)]
-        return {"loss": loss(prepared, model.schedule, spread.to(device), *moved).mean()}
+    def step(prepared: nn.Module, turn: Turn) -> dict[str, Tensor]:
+        drawn = draw(training, prior, batch, turn.generator)
+        t = (1000 * torch.rand(batch, generator=turn.generator) ** _POWER).long()
+        noise = torch.randn(drawn.clean.shape, generator=turn.generator)
+        moved = [part.to(turn.device) for part in (drawn.clean, drawn.guide, drawn.mask, t, noise)]
+        return {"loss": loss(prepared, model.schedule, spread.to(turn.device), *moved).mean()}
 
     def look(done: int) -> None:
         (folder / "grids").mkdir(parents=True, exist_ok=True)

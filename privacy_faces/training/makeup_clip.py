@@ -22,7 +22,7 @@ from privacy_faces.resources import resource
 from privacy_faces.synthesis.look import COLORS, Claims, Look, Paint, caption, captions, random_claims, random_look, satisfies
 from privacy_faces.synthesis.makeup import layer_masks, paint
 from privacy_faces.training.portraits import Portraits
-from privacy_faces.training.trainer import Recipe, train
+from privacy_faces.training.trainer import Recipe, Turn, train
 
 # Weight of each loss term: that a change goes the right way is learned long before what one face alone wears.
 WEIGHTS = {"match": 2.0, "direction": 1.0}
@@ -158,10 +158,10 @@ def train_makeup_clip(
     # The losses have boundaries and scales of their own.
     model.network.logit_scale.requires_grad_(False)
 
-    def step(prepared: nn.Module, generator: torch.Generator, device: torch.device) -> dict[str, Tensor]:
-        pairs = draw(training, layers, batch, generator)
-        images, texts = prepared(torch.cat([pairs.bare, pairs.made_up]).to(device), [*pairs.bare_texts, *pairs.made_up_texts])
-        terms = losses(images[:batch], images[batch:], texts[:batch], texts[batch:], pairs.fits().to(device))
+    def step(prepared: nn.Module, turn: Turn) -> dict[str, Tensor]:
+        pairs = draw(training, layers, batch, turn.generator)
+        images, texts = prepared(torch.cat([pairs.bare, pairs.made_up]).to(turn.device), [*pairs.bare_texts, *pairs.made_up_texts])
+        terms = losses(images[:batch], images[batch:], texts[:batch], texts[batch:], pairs.fits().to(turn.device))
         return {name: WEIGHTS[name] * value for name, value in terms.items()}
 
     def look(done: int) -> None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from privacy_faces.datasets.folder import content_hash, identity_folders
+from privacy_faces.datasets.folder import LabelledPhoto, content_hash, identity_folders
 from privacy_faces.evaluation.embedding import largest_faces
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.photos.regions import region_masks
@@ -58,26 +57,33 @@ class Portraits:
         """The portraits to train with, and those of the people left out: every twentieth in order of name."""
         held_out = set(sorted(set(self.identities))[::_HELD_OUT])
         inside = np.array([identity in held_out for identity in self.identities])
-        return self._part(~inside), self._part(inside)
+        return self.take(torch.from_numpy(np.flatnonzero(~inside))), self.take(torch.from_numpy(np.flatnonzero(inside)))
 
-    def _part(self, chosen: Any) -> Portraits:
-        rows = torch.from_numpy(np.flatnonzero(chosen))
+    def take(self, rows: Tensor) -> Portraits:
+        """The portraits of some rows (M,)."""
         return Portraits(self.frames[rows], self.landmarks[rows], [self.identities[int(row)] for row in rows])
 
 
-def load_portraits(data: Path, size: int, cache: Path | None = None, progress: Callable[[Sequence[Path]], Iterable[Path]] = iter) -> Portraits:
-    """The largest face of every photo of `data`/PERSON/.
+def load_portraits(
+    data: Path,
+    size: int,
+    cache: Path | None = None,
+    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
+    photos_of: Callable[[Path], list[LabelledPhoto]] = identity_folders,
+) -> Portraits:
+    """The largest face of every photo of `data`/PERSON/, or of whatever `photos_of` finds in `data`.
 
     Args:
         data: the folder.
         size: side S of the frames in pixels.
         cache: a safetensors file that remembers the frames, for these photos and this size alone; finding faces takes longer than reading them.
         progress: wraps the photos, to show how far the search is.
+        photos_of: lists the photos of a folder.
 
     Raises:
         ValueError: when the folder holds no photos, or no photo holds a face.
     """
-    photos = identity_folders(data)
+    photos = photos_of(data)
     made_from = json.dumps({"photos": content_hash(photos), "size": size})
     if cache is not None and cache.is_file():
         with safe_open(cache, "pt") as file:
@@ -87,7 +93,8 @@ def load_portraits(data: Path, size: int, cache: Path | None = None, progress: C
     faces = largest_faces(progress([photo.path for photo in photos]), make_finder(), size, torch.device("cpu"))
     frames = torch.cat([(frame * 255 + 0.5).to(torch.uint8) for _, frame, _ in faces])
     landmarks = torch.cat([places for _, _, places in faces]).float()
-    identities = [path.parent.name for path, _, _ in faces]
+    person = {photo.path: photo.identity for photo in photos}
+    identities = [person[path] for path, _, _ in faces]
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({"made_from": made_from, "identities": identities})

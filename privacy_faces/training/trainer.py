@@ -25,6 +25,24 @@ _DECAY = 0.3
 _CLIP = 1.0
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One process's share of one step.
+
+    Attributes:
+        step: 0 for the first step of the run.
+        process, processes: which of how many processes this is.
+        generator: CPU generator of this step and process.
+        device: where the network is.
+    """
+
+    step: int
+    process: int
+    processes: int
+    generator: torch.Generator
+    device: torch.device
+
+
 class TrainingError(ValueError):
     """A checkpoint that does not fit the run."""
 
@@ -61,7 +79,7 @@ class Recipe:
 
 def train(
     model: nn.Module,
-    loss: Callable[[nn.Module, torch.Generator, torch.device], dict[str, Tensor]],
+    loss: Callable[[nn.Module, Turn], dict[str, Tensor]],
     recipe: Recipe,
     folder: Path,
     on_checkpoint: Callable[[int], None],
@@ -70,8 +88,8 @@ def train(
     """Train `model` in place, from the checkpoint in `folder` when there is one.
 
     Args:
-        model: the network; ends with the averaged weights.
-        loss: named loss terms of a fresh batch drawn with the generator; their sum is minimised.
+        model: the network; its frozen parameters stay as they are, the others end with their averaged values.
+        loss: named loss terms of a fresh batch; their sum is minimised. It must call the network as a whole, so that many processes can share the work.
         recipe: how to train.
         folder: holds `checkpoint.safetensors`.
         on_checkpoint: called with the number of steps done after each checkpoint, while `model` holds the averaged weights.
@@ -83,8 +101,9 @@ def train(
     accelerator = Accelerator(mixed_precision=recipe.precision, log_with=recipe.tracker, project_dir=folder)
     if recipe.tracker:
         accelerator.init_trackers("privacy-faces")
-    average = EMAModel(model.parameters(), decay=recipe.ema, use_ema_warmup=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.0, fused=True)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    average = EMAModel(trained, decay=recipe.ema, use_ema_warmup=True)
+    optimizer = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=0.0, fused=True)
     checkpoint = folder / "checkpoint.safetensors"
     started = _resume(checkpoint, model, average, optimizer) if checkpoint.is_file() else 0
     average.to(accelerator.device)
@@ -97,12 +116,13 @@ def train(
             group["lr"] = recipe.rate_at(step)
         generator = torch.Generator().manual_seed(_step_seed(recipe.seed, step, accelerator.process_index))
         with accelerator.autocast():
-            terms = loss(prepared, generator, accelerator.device)
+            turn = Turn(step, accelerator.process_index, accelerator.num_processes, generator, accelerator.device)
+            terms = loss(prepared, turn)
         accelerator.backward(torch.stack(list(terms.values())).sum())
-        accelerator.clip_grad_norm_(prepared.parameters(), _CLIP)
+        accelerator.clip_grad_norm_(trained, _CLIP)
         optimizer.step()
         optimizer.zero_grad()
-        average.step(model.parameters())
+        average.step(trained)
         values = {name: value.item() for name, value in terms.items()}
         accelerator.log(values, step=step)
         if hasattr(steps, "set_postfix"):
@@ -112,13 +132,13 @@ def train(
         done = step + 1
         if (done % recipe.save_every == 0 or done == recipe.steps) and accelerator.is_main_process:
             _save(checkpoint, model, average, optimizer, done)
-            average.store(model.parameters())
-            average.copy_to(model.parameters())
+            average.store(trained)
+            average.copy_to(trained)
             model.eval()
             on_checkpoint(done)
             model.train()
-            average.restore(model.parameters())
-    average.copy_to(model.parameters())
+            average.restore(trained)
+    average.copy_to(trained)
     accelerator.end_training()
     return model.eval()
 

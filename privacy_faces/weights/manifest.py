@@ -30,6 +30,8 @@ class Weight:
     """One set of weights.
 
     `store` says where they lie: inside an installed package, shipped in assets/, in the cache (`weights pull`, `weights add`), or in the hub's own cache.
+    `install` is the command that gets what `weights pull` cannot. `check` names a "module:function" that refuses other tensors with a ValueError when a file
+    is added.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Weight:
     files: tuple[WeightFile, ...]
     package: str = ""
     install: str = ""
+    check: str = ""
 
     @property
     def bytes(self) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import pkgutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -75,7 +76,8 @@ def missing(item: Weight) -> str:
     """The message about weights that are not here."""
     text = f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: {item.command}"
     if item.store == "cache":
-        text += f"  (or, with the file from {item.origin}: privacy-faces weights add {item.id} FILE)"
+        with_file = f"with the file from {item.origin}"
+        text += f"  ({with_file})" if item.install else f"  (or, {with_file}: privacy-faces weights add {item.id} FILE)"
     return text
 
 
@@ -95,7 +97,7 @@ def add(weight_id: str, source: Path) -> Path:
         source: a safetensors file, or a PyTorch state dict (read with `weights_only=True`, so no code in it can run).
 
     Raises:
-        ValueError: for weights that do not live in the cache, a missing file, or a file that is not a state dict.
+        ValueError: for weights that do not live in the cache, a missing file, a file that is not a state dict, or one of other weights.
     """
     item = weight(weight_id)
     if item.store != "cache":
@@ -103,6 +105,12 @@ def add(weight_id: str, source: Path) -> Path:
     if not source.is_file():
         raise ValueError(f"Expected a file of weights, found none at {source}.")
     tensors = read_state_dict(source)
+    if item.check:
+        check = pkgutil.resolve_name(item.check)
+        try:
+            check(tensors)
+        except ValueError as error:
+            raise ValueError(f"The file {source} does not hold the weights {item.id!r}. {error}") from error
     folder = cache_folder() / item.id
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / item.files[0].path
@@ -124,11 +132,13 @@ def pull(weight_id: str) -> None:
     """Download weights from their origin; the digest is checked where the manifest pins one.
 
     Raises:
-        ValueError: for packaged weights (naming the install command), or when the origin cannot be reached.
+        ValueError: for weights that another command gets (naming it), or when the origin cannot be reached.
     """
     item = weight(weight_id)
     if item.store in ("package", "shipped"):
         raise ValueError(f"The weights {item.id!r} come inside a package. Get them: {item.command}")
+    if item.install:
+        raise ValueError(f"The weights {item.id!r} have no address from which they could be downloaded. With the file from {item.origin}: {item.command}")
     try:
         if item.store == "hub":
             from huggingface_hub import snapshot_download

@@ -1,0 +1,109 @@
+"""Diffusion models of faces behind one convention: frames in [-1, 1], steps 0..999 of a schedule, and the velocity as the answer.
+
+Models are adapted here, at the door, so that inversion, generation and training do not know which one they run.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from diffusers import UNet2DModel
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from privacy_faces.models.face_diffusion import FaceDiffusion
+from privacy_faces.models.face_prior import FaceModel
+from privacy_faces.models.schedule import Schedule, generate, invert
+
+
+class Denoiser(nn.Module, ABC):
+    """A diffusion model of frames.
+
+    Attributes:
+        name: weight id, or what else tells the model from others.
+        size: side S of the frames in pixels.
+        schedule: its noise schedule.
+        unet: the network that is fine-tuned.
+    """
+
+    name: str
+    size: int
+    schedule: Schedule
+    unet: nn.Module
+
+    @abstractmethod
+    def condition(self, frames: Tensor) -> Tensor:
+        """What the model is told of frames (N, 3, S, S) in [-1, 1] besides the noisy ones."""
+
+    @abstractmethod
+    def velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """v = alpha_t e - sigma_t x_0 (N, 3, S, S) at steps t (N,)."""
+
+    @torch.no_grad()
+    def invert(self, frames: Tensor, t_0: int, count: int) -> Tensor:
+        """The latents x_{t_0} (N, 3, S, S) of frames (N, 3, S, S) in [0, 1] by `count` steps of inverse DDIM."""
+        scaled = frames * 2 - 1
+        condition = self.condition(scaled)
+        return invert(lambda x, t: self.velocity(x, t, condition), self.schedule, scaled, t_0, count)
+
+    def forward(self, latents: Tensor, condition: Tensor, t_0: int, count: int, *, frugal: bool = False) -> Tensor:
+        """Frames (N, 3, S, S) in about [0, 1] of latents x_{t_0} by `count` steps of DDIM and a last one to x_0; differentiable.
+
+        Args:
+            latents: of `invert`.
+            condition: of the frames that were inverted.
+            t_0, count: as for `invert`.
+            frugal: keep only each step's input for the backward pass and run the step again then (Chen et al., 2016): a fraction of the memory.
+        """
+
+        def step(x: Tensor, t: Tensor) -> Tensor:
+            if frugal:
+                kept: Tensor = checkpoint(self.velocity, x, t, condition, use_reentrant=False)
+                return kept
+            return self.velocity(x, t, condition)
+
+        return (generate(step, self.schedule, latents, t_0, count) + 1) / 2
+
+
+class GuidedDenoiser(Denoiser):
+    """The shipped `face-diffusion-128`, told the linear face model's picture of the frame, with all of the frame as its hole."""
+
+    def __init__(self, name: str, model: FaceDiffusion, prior: FaceModel) -> None:
+        super().__init__()
+        self.name, self.model, self.prior = name, model, prior
+        self.size, self.schedule = model.architecture.size, model.schedule
+
+    @property
+    def unet(self) -> nn.Module:  # type: ignore[override]
+        """The network inside."""
+        network: nn.Module = self.model.unet
+        return network
+
+    def condition(self, frames: Tensor) -> Tensor:
+        """The coarse picture (N, 3, S, S) in [-1, 1]."""
+        return self.prior.frames(self.prior.coefficients((frames + 1) / 2)).clamp(0, 1) * 2 - 1
+
+    def velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """The model's own answer."""
+        answer: Tensor = self.model(noisy, t, condition, torch.ones_like(noisy[:, :1]))
+        return answer
+
+
+class PlainDenoiser(Denoiser):
+    """An unconditional `UNet2DModel` that predicts the noise e, such as DiffAM's; channels beyond the third (a learnt variance) are left aside."""
+
+    def __init__(self, name: str, unet: UNet2DModel) -> None:
+        super().__init__()
+        self.name, self.unet = name, unet
+        self.size, self.schedule = int(unet.config["sample_size"]), Schedule.linear()
+
+    def condition(self, frames: Tensor) -> Tensor:
+        """Nothing (N, 0)."""
+        return frames.new_zeros(len(frames), 0)
+
+    def velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """(e - sigma_t x_t) / alpha_t."""
+        alpha, sigma = self.schedule.at(t)
+        noise: Tensor = self.unet(noisy, t).sample[:, :3]
+        return (noise - sigma * noisy) / alpha

@@ -1,0 +1,102 @@
+"""The method `makeup`: adversarial makeup on any photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.nn.functional import interpolate
+
+from privacy_faces.context import Context
+from privacy_faces.methods.base import FrameBatch, Method, Protection, Target
+from privacy_faces.photos.finder import make_finder
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.weights.manifest import manifest
+from privacy_faces.weights.store import records, sha256_of, verified
+from privacy_faces_makeup import adapter
+from privacy_faces_makeup.cosmetics import closed_mask
+from privacy_faces_makeup.faces import Style, read_style, read_target
+from privacy_faces_makeup.latents import latents_of
+from privacy_faces_makeup.loading import load_clip, load_denoiser
+from privacy_faces_makeup.objective import Objective
+from privacy_faces_makeup.options import MakeupOptions
+from privacy_faces_makeup.perceptual import make_perceptual
+from privacy_faces_makeup.transfer import transfer
+
+# Width of the soft edge inside the mask, which itself is cut pixel by pixel, as a share of the frame's side.
+_FEATHER = 0.006
+
+
+class Makeup(Method):
+    """Makeup transfer (DiffAM): the adapter paints the reference's makeup, steps on the photo itself fit it and turn the identity away."""
+
+    options: MakeupOptions
+
+    def __init__(self, options: MakeupOptions, context: Context) -> None:
+        super().__init__(options, context)
+        device = context.device
+        finder = make_finder(device=device)
+        self.surrogates = tuple(options.surrogates)
+        self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
+        self.original, ids = load_denoiser(options.model, device)
+        style = read_style(options, finder, self.original.size, device)
+        adapted = chosen_adapter(options, style)
+        self.painter, self.adapter_id = self.original, "none"
+        self._records = [record for weight_id in ids for record in records(weight_id)]
+        if adapted is not None:
+            self.painter, _ = load_denoiser(options.model, device)
+            adapter.load(self.painter.unet, adapted)
+            self.adapter_id = adapted.name
+            self._records.append({"id": adapted.name, "sha256": sha256_of(adapted)})
+        target, frame, landmarks = read_target(options.target, finder, device)
+        self.target = Target(target, frame[0], landmarks[0]) if options.goal != "dodge" else None
+        self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
+        self._records += [*records(options.clip), *used]
+        with torch.no_grad():
+            aim = self.ensemble.embed(frame, landmarks)
+        self.objective = Objective(options, style, aim, self.ensemble, load_clip(options.clip, device), perceptual, context)
+        self.source = style.source
+
+    def protect(self, batch: FrameBatch) -> Protection:
+        """Frames wearing the reference's makeup."""
+        options, size = self.options, self.original.size
+        small = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
+        landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
+        latents = latents_of(self.original, small, options.t_0, options.inversion_steps, options.generation_steps)
+        edited, steps = transfer(self.painter, self.objective, options, self.objective.subject(small, landmarks), latents, batch.generators())
+        frames = batch.frames + interpolate(edited - small, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
+        shared = {"reference": self.options.ref, "source": self.source, "adapter": self.adapter_id, "perceptual": self.perceptual_name}
+        return Protection(
+            frames,
+            closed_mask(batch.landmarks, batch.frames.shape[-1]),
+            "difference",
+            feather=_FEATHER,
+            details=[shared | {"steps": count} for count in steps],
+            target=self.target,
+        )
+
+    def weight_records(self) -> list[dict[str, str]]:
+        """The diffusion model, CLIP, the perceptual loss, and the adapter."""
+        return self._records
+
+
+def chosen_adapter(options: MakeupOptions, style: Style) -> Path | None:
+    """The adapter that the options ask for.
+
+    Raises:
+        AdapterError: for a file that is no adapter, or belongs to another diffusion model.
+    """
+    if options.adapter == "none":
+        return None
+    if options.adapter != "auto":
+        path = Path(options.adapter)
+        if (about := adapter.read_about(path)).model != options.model:
+            raise adapter.AdapterError(f"The adapter {path} changes {about.model}, and --model is {options.model}.")
+        return path
+    weight_id = f"makeup-adapter-{style.name.lower()}"
+    if style.source != "shipped" or weight_id not in manifest():
+        return None
+    (path,) = verified(weight_id)
+    about = adapter.read_about(path)
+    fits = (about.model, about.t_0, about.generation_steps) == (options.model, options.t_0, options.generation_steps)
+    return path if fits and (about.goal, about.target) in (("", ""), (options.goal, options.target)) else None

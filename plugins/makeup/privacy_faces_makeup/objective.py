@@ -1,0 +1,158 @@
+"""What makeup transfer minimises: named terms, one value per face, and their weights.
+
+What does not change while the faces do (features of the photo, of the reference and of the target, and the colours to reach) is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from privacy_faces.context import Context
+from privacy_faces.models.makeup_clip import ImageText
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces_makeup.cosmetics import Canvas, canvas_of
+from privacy_faces_makeup.diversity import diverse, thinned
+from privacy_faces_makeup.faces import Style
+from privacy_faces_makeup.losses.adversarial import dodging_loss, impersonation_loss
+from privacy_faces_makeup.losses.direction import log_direction_loss
+from privacy_faces_makeup.losses.histogram import histogram_loss, matched
+from privacy_faces_makeup.options import TransferOptions
+from privacy_faces_makeup.perceptual import Perceptual
+
+# DiffAM's texts.
+MADE_UP, BARE = "face with makeup", "face without makeup"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Faces, and what is known of them before they wear anything.
+
+    Attributes:
+        frames: (N, 3, S, S) in [0, 1].
+        landmarks: (N, 68, 2) in frame pixels.
+        canvas: where makeup may lie.
+        colors: (N, 4, 3, S, S), the colours that each region should have.
+        person: surrogate -> embeddings (N, D).
+        looks: CLIP embeddings (N, D); empty when the direction is not asked for.
+    """
+
+    frames: Tensor
+    landmarks: Tensor
+    canvas: Canvas
+    colors: Tensor
+    person: dict[str, Tensor]
+    looks: Tensor
+
+    def __getitem__(self, rows: Tensor | slice) -> Subject:
+        """Some of the faces."""
+        person = {name: embedding[rows] for name, embedding in self.person.items()}
+        looks = self.looks[rows] if len(self.looks) else self.looks
+        return Subject(self.frames[rows], self.landmarks[rows], self.canvas[rows], self.colors[rows], person, looks)
+
+
+class Objective:
+    """The loss of makeup transfer for one reference and one target.
+
+    Args:
+        options: goal, margin, diversity and the weights; a term of weight 0 is not computed.
+        style: the reference.
+        target: surrogate -> embedding (1, D) of the person to resemble.
+        ensemble: the surrogates.
+        clip, perceptual: the networks of the direction and of the perceptual loss.
+        context: knows how far a similarity is from the judge's threshold.
+    """
+
+    def __init__(
+        self,
+        options: TransferOptions,
+        style: Style,
+        target: dict[str, Tensor],
+        ensemble: Ensemble,
+        clip: ImageText,
+        perceptual: Perceptual,
+        context: Context,
+    ) -> None:
+        self.options, self.style, self.target = options, style, target
+        self.ensemble, self.clip, self.perceptual = ensemble, clip, perceptual
+        self.boxes = options.regions == "boxes"
+        self.style_regions = canvas_of(style.landmarks, style.makeup.shape[-1], self.boxes).regions
+        self.shares = style.makeup.new_tensor([1.0, 1.0, 1.0, options.skin])
+        self.goal = self._direction() if options.direction else None
+        self.floor, self.ceiling = (self._enough(context, side) for side in (-1, 1))
+
+    @torch.no_grad()
+    def subject(self, frames: Tensor, landmarks: Tensor) -> Subject:
+        """Faces (N, 3, S, S) in [0, 1] with landmarks (N, 68, 2), ready to be made up."""
+        canvas = canvas_of(landmarks, frames.shape[-1], self.boxes)
+        colors = matched(frames, canvas.regions, self.style.makeup, self.style_regions)
+        looks = self.clip.embed_images(frames) if self.goal is not None else frames.new_zeros(0)
+        return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), looks)
+
+    def terms(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True) -> dict[str, Tensor]:
+        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject.
+
+        Args:
+            edited: gradients flow to them.
+            subject: the faces before.
+            generators: one per face, for the diversity of the adversarial term.
+            adversarial: false leaves that term out (DiffAM's first passes).
+        """
+        options = self.options
+        terms = {}
+        if options.histogram:
+            terms["histogram"] = (histogram_loss(edited, subject.canvas.regions, subject.colors) * self.shares).sum(1)
+        if self.goal is not None:
+            terms["direction"] = log_direction_loss(self.clip.embed_images(edited), subject.looks, self.goal)
+        if options.adversarial and adversarial:
+            terms["adversarial"] = self._adversarial(edited, subject, generators)
+        if options.similarity:
+            terms["similarity"] = self.perceptual(edited, subject.frames)
+        if options.l1:
+            terms["l1"] = (edited - subject.frames).abs().mean((1, 2, 3))
+        return terms
+
+    def weighted(self, terms: dict[str, Tensor], instead: Mapping[str, float] = MappingProxyType({})) -> dict[str, Tensor]:
+        """Each term times its weight: the option of the same name, or what `instead` says."""
+        return {name: instead.get(name, getattr(self.options, name)) * value for name, value in terms.items()}
+
+    @torch.no_grad()
+    def open(self, edited: Tensor, subject: Subject) -> Tensor:
+        """Whether the adversarial goal is still to be reached, seen plainly: boolean (N,). Never, where there is none or no margin says when it is reached."""
+        if not self.options.adversarial or self.options.margin is None:
+            return torch.zeros(len(edited), dtype=torch.bool, device=edited.device)
+        return self._away(self.ensemble.embed(edited, subject.landmarks), subject.person) > 0
+
+    def _adversarial(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator]) -> Tensor:
+        strength = self.options.diversity
+        seen, landmarks = diverse(edited, subject.landmarks, strength, generators)
+        with thinned(self.ensemble, strength, generators):
+            return self._away(self.ensemble.embed(seen, landmarks), subject.person)
+
+    def _away(self, embeddings: dict[str, Tensor], person: dict[str, Tensor]) -> Tensor:
+        loss = torch.zeros(len(next(iter(embeddings.values()))), device=self.shares.device)
+        if self.options.goal != "impersonate":
+            loss = loss + dodging_loss(self.ensemble.similarity(embeddings, person), self.floor)
+        if self.options.goal != "dodge":
+            target = {name: embedding.expand_as(embeddings[name]) for name, embedding in self.target.items()}
+            loss = loss + impersonation_loss(self.ensemble.similarity(embeddings, target), self.ceiling)
+        return loss
+
+    @torch.no_grad()
+    def _direction(self) -> Tensor:
+        """E(reference with makeup) - E(reference without); of an image without a twin, the direction of the texts."""
+        if self.style.clean is None:
+            texts = self.clip.embed_texts([MADE_UP, BARE])
+            return texts[:1] - texts[1:]
+        return self.clip.embed_images(self.style.makeup) - self.clip.embed_images(self.style.clean)
+
+    def _enough(self, context: Context, side: int) -> dict[str, float] | None:
+        """Each surrogate's threshold, moved by the margin to one side; None where the margin is open."""
+        if self.options.margin is None:
+            return None
+        # How far 0 lies above the threshold is the threshold with its sign changed.
+        return {name: side * self.options.margin - float(context.above_threshold(name, torch.zeros(1))) for name in self.ensemble.names}

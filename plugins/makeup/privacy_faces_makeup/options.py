@@ -1,0 +1,95 @@
+"""Options of the makeup method and of its fine-tuning; light to import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from privacy_faces.methods.options import MethodOptions
+from privacy_faces.options import Options
+
+Goal = Literal["dodge", "impersonate", "both"]
+
+
+class DiffusionOptions(Options):
+    """Which networks, and how many steps they take."""
+
+    model: Literal["face-diffusion-128", "ddpm-celeba-hq", "ddpm-makeup"] = Field("face-diffusion-128", description="diffusion model of faces")
+    clip: Literal["makeup-clip", "clip-vit-b-16"] = Field("makeup-clip", description="image and text model of the direction loss")
+    perceptual: Literal["auto", "ms-ssim", "lpips"] = Field("auto", description="perceptual loss; auto: lpips where its weights are installed")
+    t_0: int = Field(60, ge=1, le=999, description="how far the photo is noised, of 1000 steps")
+    inversion_steps: int = Field(20, ge=2, le=1000, description="steps of the inversion, from the photo to t_0")
+    generation_steps: int = Field(3, ge=2, le=1000, description="steps of the generation, from t_0 to the photo; the paper takes 6")
+    frugal: bool = Field(False, description="keep one generation step's activations at a time: a fraction of the memory for a third more time")
+
+
+class TransferOptions(DiffusionOptions):
+    """What is transferred, from whom the faces turn away, and the weight of each loss term; a term of weight 0 is not computed."""
+
+    ref: str = Field("XMY-060", description="makeup reference: a name that `privacy-faces references` lists, or an image file")
+    references: Path | None = Field(None, description="folder of references NAME_m, NAME_nm and NAME_mask (DiffAM's assets), looked into first")
+    removal: Path | None = Field(None, description="weights made by `finetune makeup-removal`, which make the bare twin of a reference that has none")
+    goal: Goal = Field("both", description="dodge: unlike the person; impersonate: like the target; both")
+    target: str = Field("000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed")
+    surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimised against")
+    margin: float | None = Field(
+        0.02, ge=0, le=1, description="how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, as in the paper"
+    )
+    diversity: float = Field(1.0, ge=0, le=3, description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through")
+    regions: Literal["lids", "boxes"] = Field("lids", description="where eye colours are read and painted: upper lids, or the skin in boxes around the eyes")
+    histogram: float = Field(1.0, ge=0, description="weight of the colour loss of lips and eyes")
+    skin: float = Field(0.0, ge=0, description="weight of the skin within the colour loss; above 0, skin tone is transferred too")
+    direction: float = Field(15.0, ge=0, description="weight of the CLIP direction loss")
+    adversarial: float = Field(500.0, ge=0, description="weight of the adversarial loss")
+    similarity: float = Field(50.0, ge=0, description="weight of the perceptual loss")
+    l1: float = Field(300.0, ge=0, description="weight of the mean absolute difference")
+
+
+class MakeupOptions(TransferOptions, MethodOptions):
+    """Options of `makeup`."""
+
+    adapter: str = Field("auto", description="fine-tuned weights: a file, none, or auto: those that ship for the reference, model and goal, if any")
+    steps: int = Field(30, ge=0, le=1000, description="optimisation steps on the photo itself; 0: the adapter alone")
+    rate: float = Field(0.02, gt=0, le=1, description="learning rate of these steps")
+
+
+class FinetuneOptions(Options):
+    """Options that both fine-tunings share."""
+
+    data: Path = Field(description="folder with one sub-folder of photos per person, or of photos")
+    output: Path = Field(Path("outputs/finetune"), description="folder of checkpoints, curves, samples and the adapter")
+    images: int = Field(200, ge=1, description="photos to train on, drawn at random")
+    batch: int = Field(1, ge=1, description="photos per step and process")
+    rate: float = Field(8e-6, gt=0, le=1, description="learning rate of the first pass over the photos")
+    growth: float = Field(1.3, ge=1, le=2, description="the rate grows by this factor with each pass")
+    rank: int = Field(0, ge=0, le=256, description="rank of the low-rank adapter; 0 trains all weights")
+    save_every: int = Field(100, ge=1, description="steps between checkpoints")
+    seed: int = Field(0, ge=0, description="seed of everything random")
+    precision: Literal["no", "bf16"] = Field("no", description="bf16 where the processor has it")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
+    tracker: str | None = Field(None, description="an accelerate tracker, such as tensorboard or wandb")
+
+
+class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
+    """Options of `finetune makeup-transfer`."""
+
+    quiet_passes: int = Field(3, ge=0, description="passes over the photos without the adversarial loss")
+    adversarial_passes: int = Field(1, ge=0, description="passes with it, after those")
+    late_histogram: float | None = Field(None, ge=0, description="weight of the colour loss in the adversarial passes, if another one")
+    late_direction: float | None = Field(None, ge=0, description="weight of the direction loss in the adversarial passes, if another one")
+
+
+class RemovalFinetuneOptions(DiffusionOptions, FinetuneOptions):
+    """Options of `finetune makeup-removal`; the defaults are the paper's."""
+
+    t_0: int = Field(300, ge=1, le=999, description="how far the photo is noised, of 1000 steps")
+    inversion_steps: int = Field(40, ge=2, le=1000, description="steps of the inversion, from the photo to t_0")
+    generation_steps: int = Field(6, ge=2, le=1000, description="steps of the generation, from t_0 to the photo")
+    surrogate: str = Field("dlib-resnet", description="recognizer of the identity loss")
+    passes: int = Field(7, ge=1, description="passes over the photos")
+    direction: float = Field(5.0, ge=0, description="weight of the CLIP text direction loss")
+    identity: float = Field(1.0, ge=0, description="weight of the identity loss")
+    similarity: float = Field(5.0, ge=0, description="weight of the perceptual loss")
+    l1: float = Field(2.0, ge=0, description="weight of the mean absolute difference")
