@@ -41,6 +41,13 @@ class TestManifest:
             assert hashlib.sha256(path.read_bytes()).hexdigest() == listed[name].sha256, name
             assert path.stat().st_size == listed[name].bytes, name
 
+    def test_lists_what_ships_with_plugins(self) -> None:
+        item = manifest()["makeup-adapter-xmy-060"]
+        (path,) = verified(item.id)
+        assert item.licence.startswith("Apache-2.0")
+        assert (path.stat().st_size, path.with_suffix(".md").is_file()) == (item.bytes, True)
+        assert item.bytes <= 4 * 2**20
+
     @pytest.mark.parametrize("weight_id", [item.id for item in manifest().values() if item.store == "shipped"])
     def test_says_licence_and_origin(self, weight_id: str) -> None:
         item = manifest()[weight_id]
@@ -48,7 +55,7 @@ class TestManifest:
         assert item.origin.startswith("privacy-faces ")
         assert item.bytes <= 32 * 2**20
 
-    @pytest.mark.parametrize("name", ["face-prior", "face-diffusion-128", "faces", "references"])
+    @pytest.mark.parametrize("name", ["face-prior", "face-diffusion-128", "makeup-clip", "faces", "references"])
     def test_a_card_lies_beside_the_files(self, name: str) -> None:
         card = (ASSETS / f"{name}.md").read_text(encoding="utf-8")
         for part in ("**What**", "**Made by** `privacy-faces models", "**Limits**", "**Licence**"):

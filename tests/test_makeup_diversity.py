@@ -15,7 +15,7 @@ from tests.conftest import batch_of
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = 72  # no multiple of the codec's blocks
-SEEDS = range(9)
+SEEDS = range(12, 21)  # three views of each kind
 
 
 def seeded(seeds: range | list[int]) -> list[torch.Generator]:
@@ -26,7 +26,7 @@ def seeded(seeds: range | list[int]) -> list[torch.Generator]:
 def faces(sample: np.ndarray, sample_face: Face) -> tuple[Tensor, Tensor]:
     """The sample face nine times, a little brighter each time."""
     batch = batch_of([sample], [sample_face], SIZE, [0])
-    return torch.cat([batch.frames * (0.6 + 0.04 * place) for place in SEEDS]), batch.landmarks.expand(len(SEEDS), -1, -1)
+    return torch.cat([batch.frames * (0.6 + 0.04 * place) for place in range(9)]), batch.landmarks.expand(len(SEEDS), -1, -1)
 
 
 def kinds(faces: tuple[Tensor, Tensor]) -> list[str]:
@@ -43,11 +43,11 @@ class TestDiverse:
         frames, landmarks = diverse(*faces, 0.0, generators)
         assert torch.equal(frames, faces[0])
         assert torch.equal(landmarks, faces[1])
-        assert torch.equal(torch.rand(1, generator=generators[0]), torch.rand(1, generator=seeded([0])[0])), "nothing is drawn"
+        assert torch.equal(torch.rand(1, generator=generators[0]), torch.rand(1, generator=seeded([12])[0])), "nothing is drawn"
 
     def test_views_are_of_three_kinds_and_small(self, faces: tuple[Tensor, Tensor]) -> None:
         frames, landmarks = diverse(*faces, 1.0, seeded(SEEDS))
-        assert set(kinds(faces)) == {"moved", "blurred", "compressed"}
+        assert sorted(kinds(faces)) == ["blurred"] * 3 + ["compressed"] * 3 + ["moved"] * 3
         assert 0.001 < float((frames - faces[0]).abs().mean()) < 0.03
         shifts = (landmarks - faces[1]).norm(dim=2).mean(1)
         # About one percent of the frame's side.
@@ -63,8 +63,8 @@ class TestDiverse:
 
     def test_a_view_depends_on_its_own_generator_alone(self, faces: tuple[Tensor, Tensor]) -> None:
         frames, landmarks = diverse(*faces, 1.0, seeded(SEEDS))
-        for place in SEEDS:
-            alone = diverse(faces[0][place : place + 1], faces[1][place : place + 1], 1.0, seeded([place]))
+        for place, seed in enumerate(SEEDS):
+            alone = diverse(faces[0][place : place + 1], faces[1][place : place + 1], 1.0, seeded([seed]))
             torch.testing.assert_close(alone[0][0], frames[place], atol=1e-5, rtol=0)
             torch.testing.assert_close(alone[1][0], landmarks[place], atol=1e-4, rtol=0)
 
@@ -83,8 +83,8 @@ class TestDiverse:
             if kind == "moved":
                 torch.testing.assert_close(grad, 2 * view)
             else:
-                # Brighter frames have brighter views, by about as much.
-                assert float(grad.mean() / (2 * view).mean()) == pytest.approx(1, abs=0.15), kind
+                # Brighter frames have brighter views: blur keeps the mean; the codec rounds along a cubic, of which the mean slope is a quarter.
+                assert float(grad.mean() / (2 * view).mean()) == pytest.approx({"blurred": 1.0, "compressed": 0.25}[kind], rel=0.2), kind
                 assert (grad != 0).float().mean() > 0.9, kind
 
 

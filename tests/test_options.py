@@ -272,7 +272,7 @@ class TestMessages:
         [
             ("method: [", "The config file {path} is not YAML: while parsing a flow node"),
             ("- blur", "The config file {path} must hold a mapping with method, run, methods, finetune. Got: list."),
-            ("methodz: blur", "unknown option 'methodz' of the config file mine.yaml: expected one of method, run, methods"),
+            ("methodz: blur", "unknown option 'methodz' of the config file mine.yaml: expected one of method, run, methods, finetune"),
             ("methods: {blur: 3}", "option 'methods.blur' of the config file mine.yaml: Input should be a valid dictionary, got 3"),
             ("methods: {blur: {sigmaa: 1}}", "unknown option 'sigmaa' of method blur: expected one of frame_size, sigma"),
             ("run: {sead: 1}", "unknown option 'sead' of the run: expected one of recognizers, far, thresholds, detector, min_face, device, seed, "

@@ -114,7 +114,7 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
 @train.command(name="makeup-clip")
 @_data
 @click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/makeup-clip"), show_default=True, help="folder of checkpoints")
-@_recipe(steps=2000, batch=32)
+@_recipe(steps=5000, batch=32)
 def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
     """Train the image and text model that tells makeup on faces."""
     from privacy_faces.models.makeup_clip import save

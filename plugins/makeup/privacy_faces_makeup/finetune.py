@@ -98,8 +98,9 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
         return torch.cat([shown.frames, made_up(denoiser, shown_latents, shown_latents.noisy, shown, options)])
 
     passes = options.quiet_passes + options.adversarial_passes
-    aimed = (options.goal, options.target, options.surrogates) if options.adversarial and options.adversarial_passes else ("", "", [])
-    about = About(options.model, style.name, options.rank, *aimed, *_schedule(options))
+    about = About(options.model, style.name, options.rank, "", "", [], *_schedule(options))
+    if options.adversarial and options.adversarial_passes:
+        about = replace(about, goal=options.goal, target=options.target, surrogates=options.surrogates)
     return _run(denoiser, terms, picture, len(training), passes, options, about, progress)
 
 

@@ -52,7 +52,7 @@ class MakeupOptions(TransferOptions, MethodOptions):
 
     adapter: str = Field("auto", description="fine-tuned weights: a file, none, or auto: those that ship for the reference, model and goal, if any")
     steps: int = Field(30, ge=0, le=1000, description="optimisation steps on the photo itself; 0: the adapter alone")
-    rate: float = Field(0.02, gt=0, le=1, description="learning rate of these steps")
+    rate: float = Field(0.03, gt=0, le=1, description="learning rate of these steps")
 
 
 class FinetuneOptions(Options):
