@@ -179,5 +179,5 @@ class TestRefused:
         else:
             tensors["mid_block.resnets.7.conv1.lora_A.weight"] = torch.zeros(2, 16, 3, 3, dtype=torch.float16)
         path = self.written(tmp_path / "a.safetensors", tensors, asdict(ABOUT))
-        with pytest.raises(AdapterError, match=r"was made for another network than tiny: .*mid_block\.resnets\."):
+        with pytest.raises(AdapterError, match=r"was made for another network than tiny: .*mid_block\."):
             load(tiny_unet(), path)

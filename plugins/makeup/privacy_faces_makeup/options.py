@@ -35,9 +35,9 @@ class TransferOptions(DiffusionOptions):
     target: str = Field("000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed")
     surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimised against")
     margin: float | None = Field(
-        0.02, ge=0, le=1, description="how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, as in the paper"
+        0.01, ge=0, le=1, description="how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, as in the paper"
     )
-    diversity: float = Field(1.0, ge=0, le=3, description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through")
+    diversity: float = Field(0.5, ge=0, le=3, description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through")
     regions: Literal["lids", "boxes"] = Field("lids", description="where eye colours are read and painted: upper lids, or the skin in boxes around the eyes")
     histogram: float = Field(1.0, ge=0, description="weight of the colour loss of lips and eyes")
     skin: float = Field(0.0, ge=0, description="weight of the skin within the colour loss; above 0, skin tone is transferred too")

@@ -1,0 +1,114 @@
+"""Seconds and peak memory of one fine-tuning iteration with DiffAM's network (random weights: the work is the same): a plain float32 loop, and ours.
+
+    python plugins/makeup/benchmarks/iteration.py --side 256
+
+Every variant runs in a process of its own, so that its peak memory is its own. "plain" keeps all activations of all generation steps, trains all weights, and
+computes the features of photo and reference anew in each iteration; "frugal" computes them once, keeps one step's activations at a time and stores images
+channels-last; "adapter" also trains a low-rank adapter instead of all weights. The loss of the first iteration is the same, since an adapter starts at zero.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+VARIANTS = ("plain", "frugal", "adapter")
+
+
+def prepared(variant: str, side: int) -> tuple[Any, ...]:
+    """The objective, the denoiser, latents, the photo's frame and landmarks, and the options."""
+    import torch
+    from diffusers import UNet2DModel
+    from privacy_faces_makeup import adapter
+    from privacy_faces_makeup.denoiser import PlainDenoiser
+    from privacy_faces_makeup.faces import read_style, read_target
+    from privacy_faces_makeup.latents import Latents
+    from privacy_faces_makeup.loading import load_clip
+    from privacy_faces_makeup.objective import Objective
+    from privacy_faces_makeup.options import TransferOptions
+    from privacy_faces_makeup.perceptual import make_perceptual
+
+    from privacy_faces.context import Context
+    from privacy_faces.evaluation.judge import frame_tensors
+    from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
+    from privacy_faces.models.ddpm_layouts import CELEBA_HQ
+    from privacy_faces.photos.finder import make_finder
+    from privacy_faces.photos.read import read_photo
+    from privacy_faces.recognizers.ensemble import Ensemble
+    from privacy_faces.resources import resource as packaged
+
+    torch.manual_seed(0)
+    cpu = torch.device("cpu")
+    context = Context("cpu", above_threshold=above_threshold(load_thresholds(), 0.001))
+    options = TransferOptions(generation_steps=6, diversity=0.0, frugal=variant != "plain")
+    finder, ensemble = make_finder(), Ensemble([context.recognizer("dlib-resnet")])
+    photo = read_photo(packaged("assets/faces/001.png"))
+    frames, landmarks = frame_tensors(photo, finder.find(photo.rgb)[:1], side, cpu)
+    _, target, places = read_target("000", finder, cpu)
+    style = read_style(options, finder, side, cpu)
+    perceptual = make_perceptual("ms-ssim", cpu)[1]
+    with torch.no_grad():
+        objective = Objective(options, style, ensemble.embed(target, places), ensemble, load_clip("makeup-clip", cpu), perceptual, context)
+    network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
+    denoiser = PlainDenoiser("random", network)
+    latents = Latents(torch.randn_like(frames), denoiser.condition(frames), frames)
+    if variant != "plain":
+        network.to(memory_format=torch.channels_last)
+    if variant == "adapter":
+        adapter.attach(network, 8)
+    return objective, denoiser, latents, frames, landmarks, options
+
+
+def measure(variant: str, side: int, iterations: int, threads: int) -> dict[str, float]:
+    """Seconds per iteration after the first, peak memory in GiB, and the loss of the first iteration."""
+    import torch
+    from privacy_faces_makeup.transfer import made_up
+
+    torch.set_num_threads(threads)
+    objective, denoiser, latents, frames, landmarks, options = prepared(variant, side)
+    optimizer = torch.optim.Adam([parameter for parameter in denoiser.parameters() if parameter.requires_grad], lr=8e-6)
+    subject = objective.subject(frames, landmarks)
+    losses, seconds = [], []
+    for _ in range(iterations):
+        started = time.perf_counter()
+        if variant == "plain":
+            subject = objective.subject(frames, landmarks)
+        edited = made_up(denoiser, latents, latents.noisy, subject, options)
+        loss = torch.stack(list(objective.weighted(objective.terms(edited, subject, [torch.Generator()])).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        seconds.append(time.perf_counter() - started)
+    later = seconds[1:] or seconds
+    return {"seconds": sum(later) / len(later), "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "loss": losses[0]}
+
+
+def main() -> None:
+    """Run every variant and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=256, help="side of the frames in pixels; the plain loop takes about 23 GiB at 256")
+    parser.add_argument("--iterations", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--variant", choices=VARIANTS, help="run this one in this process, and print JSON")
+    given = parser.parse_args()
+    if given.variant:
+        sys.stdout.write(json.dumps(measure(given.variant, given.side, given.iterations, given.threads)) + "\n")
+        return
+    for variant in VARIANTS:
+        flags = ["--variant", variant, "--side", str(given.side), "--iterations", str(given.iterations), "--threads", str(given.threads)]
+        done = subprocess.run([sys.executable, __file__, *flags], capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.stdout.write(f"{variant:8}  failed (exit status {done.returncode}): {done.stderr.strip().splitlines()[-1:]}\n")
+            continue
+        found = json.loads(done.stdout.strip().splitlines()[-1])
+        sys.stdout.write(f"{variant:8}  {found['seconds']:7.1f} s an iteration  {found['peak_gib']:6.2f} GiB peak  loss {found['loss']:.4f}\n")
+
+
+if __name__ == "__main__":
+    main()
