@@ -159,14 +159,14 @@ class TestRefused:
     def test_another_network(self, tmp_path: Path, other: dict[str, object]) -> None:
         for made, used in ((other, {}), ({}, other)):
             save(adapted(tiny_unet(**made)), ABOUT, tmp_path / "a.safetensors")
-            with pytest.raises(AdapterError, match=r"^The adapter .*a\.safetensors was made for another network than tiny: "):
+            with pytest.raises(AdapterError, match=r"^The adapter .*a\.safetensors was made for tiny, and does not fit this network: "):
                 load(tiny_unet(**used), tmp_path / "a.safetensors")
 
     @OTHERS
     def test_whole_weights_of_another_network(self, tmp_path: Path, other: dict[str, object]) -> None:
         for made, used in ((other, {}), ({}, other)):
             save_whole(tiny_unet(**made), WHOLE, tmp_path / "a.safetensors")
-            with pytest.raises(AdapterError, match=r"^The adapter .*a\.safetensors was made for another network than tiny: "):
+            with pytest.raises(AdapterError, match=r"^The adapter .*a\.safetensors was made for tiny, and does not fit this network: "):
                 load(tiny_unet(**used), tmp_path / "a.safetensors")
 
     @pytest.mark.parametrize("change", ["too few", "too many"])
@@ -179,5 +179,5 @@ class TestRefused:
         else:
             tensors["mid_block.resnets.7.conv1.lora_A.weight"] = torch.zeros(2, 16, 3, 3, dtype=torch.float16)
         path = self.written(tmp_path / "a.safetensors", tensors, asdict(ABOUT))
-        with pytest.raises(AdapterError, match=r"was made for another network than tiny: .*mid_block\."):
+        with pytest.raises(AdapterError, match=r"was made for tiny, and does not fit this network: .*mid_block\."):
             load(tiny_unet(), path)

@@ -60,6 +60,7 @@ class Recipe:
         save_every: steps between checkpoints.
         precision: "bf16" computes in bfloat16 where that is safe, "no" in float32.
         tracker: name of an accelerate tracker (tensorboard, wandb, ...), or None.
+        purpose: what is trained; a checkpoint made for another purpose is refused.
     """
 
     steps: int
@@ -70,6 +71,7 @@ class Recipe:
     save_every: int = 500
     precision: Literal["no", "bf16"] = "no"
     tracker: str | None = None
+    purpose: str = ""
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step: a linear rise, a plateau, a linear fall."""
@@ -105,7 +107,7 @@ def train(
     average = EMAModel(trained, decay=recipe.ema, use_ema_warmup=True)
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=0.0, fused=True)
     checkpoint = folder / "checkpoint.safetensors"
-    started = _resume(checkpoint, model, average, optimizer) if checkpoint.is_file() else 0
+    started = _resume(checkpoint, model, average, optimizer, recipe.purpose) if checkpoint.is_file() else 0
     average.to(accelerator.device)
     prepared, optimizer = accelerator.prepare(model, optimizer)
     steps = progress(range(started, recipe.steps))
@@ -131,7 +133,7 @@ def train(
             steps.set_postfix({name: f"{value:.4f}" for name, value in shown.items()}, refresh=False)
         done = step + 1
         if (done % recipe.save_every == 0 or done == recipe.steps) and accelerator.is_main_process:
-            _save(checkpoint, model, average, optimizer, done)
+            _save(checkpoint, model, average, optimizer, done, recipe.purpose)
             average.store(trained)
             average.copy_to(trained)
             model.eval()
@@ -147,20 +149,24 @@ def _step_seed(seed: int, step: int, process: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{step}:{process}".encode()).digest()[:7], "little")
 
 
-def _save(path: Path, model: nn.Module, average: EMAModel, optimizer: Any, step: int) -> None:
+def _save(path: Path, model: nn.Module, average: EMAModel, optimizer: Any, step: int, purpose: str) -> None:
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{index}": value for index, value in enumerate(average.shadow_params)}
     tensors |= {f"optimizer.{index}.{name}": value for index, state in optimizer.state_dict()["state"].items() for name, value in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved: an interrupted run leaves the checkpoint before it whole.
     partial = path.with_suffix(".partial")
-    save_file({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}, partial, metadata={"run": json.dumps({"step": step})})
+    run = json.dumps({"step": step, "purpose": purpose})
+    save_file({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}, partial, metadata={"run": run})
     os.replace(partial, path)
 
 
-def _resume(path: Path, model: nn.Module, average: EMAModel, optimizer: torch.optim.Optimizer) -> int:
+def _resume(path: Path, model: nn.Module, average: EMAModel, optimizer: torch.optim.Optimizer, purpose: str) -> int:
     with safe_open(path, "pt") as file:
-        step = int(json.loads(file.metadata()["run"])["step"])
+        run = json.loads(file.metadata()["run"])
+        step = int(run["step"])
+        if run.get("purpose", "") != purpose:
+            raise TrainingError(f"The checkpoint {path} is of another run ({run.get('purpose', '')}), not of this one ({purpose}). Train into an empty folder.")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping, though it has keys)
     try:
         model.load_state_dict({name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")})

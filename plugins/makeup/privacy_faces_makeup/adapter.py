@@ -97,12 +97,13 @@ def load(unet: nn.Module, path: Path) -> About:
     try:
         if about.rank:
             attach(unet, about.rank)
-            unknown = set_peft_model_state_dict(unet, tensors).unexpected_keys
+            found = set_peft_model_state_dict(unet, tensors)
+            unknown = [*found.unexpected_keys, *(name for name in found.missing_keys if "lora_" in name)]
         else:
             unknown = unet.load_state_dict(tensors).unexpected_keys
     except RuntimeError as error:
         unknown = [str(error).splitlines()[-1].strip()]
     if unknown:
-        raise AdapterError(f"The adapter {path} was made for another network than {about.model}: {unknown[0]}")
+        raise AdapterError(f"The adapter {path} was made for {about.model}, and does not fit this network: {unknown[0]}")
     unet.requires_grad_(False)
     return about

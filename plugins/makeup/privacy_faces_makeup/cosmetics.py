@@ -90,9 +90,11 @@ def _face(landmarks: NDArray[np.float64], size: int, boxes: bool) -> tuple[Tenso
     layers = dict(zip(LAYERS, layer_masks(landmarks, size), strict=True))
     lids = torch.from_numpy(_boxes(landmarks, masks["face"], size)) if boxes else layers["eyeshadow"] > _LID
     left = torch.arange(size) < float(landmarks[27:31, 0].mean())
-    skin = torch.from_numpy(masks["skin"]) & ~lids
-    regions = torch.stack([layers["lipstick"] > _LIPS, lids & left, lids & ~left, skin])
-    openings = torch.from_numpy(_openings(landmarks, size)).float()[None, None]
+    closed = ~torch.from_numpy(_openings(landmarks, size))
+    lips = layers["lipstick"] > _LIPS
+    skin = torch.from_numpy(masks["skin"]) & ~lids & ~lips
+    regions = torch.stack([lips, lids & left, lids & ~left, skin]) & closed
+    openings = (~closed).float()[None, None]
     face = torch.from_numpy(masks["face"]).float()[None, None]
     allowed = face * gaussian_blur(face, _EDGE * size) * (1 - openings) * (1 - gaussian_blur(openings, 0.35 * _EDGE * size))
     fine = (layers["eyeshadow"] + layers["eyeliner"] + layers["lipstick"]).clamp(max=1)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
 from PIL import Image
 from torch import Tensor, nn
 
@@ -80,7 +82,8 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     _, perceptual, _ = make_perceptual(options.perceptual, device)
     objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device), perceptual, context)
     training, held_out = _portraits(options, denoiser.size, progress)
-    latents = cached_latents(denoiser, weights, training.unit().to(device), options, options.output / "latents", progress)
+    with PartialState().main_process_first():
+        latents = cached_latents(denoiser, weights, training.unit().to(device), options, options.output / "latents", progress)
     subject = objective.subject(training.unit().to(device), training.landmarks.float().to(device))
     shown = objective.subject(held_out.unit().to(device), held_out.landmarks.float().to(device))
     shown_latents = latents_of(denoiser, shown.frames, *_schedule(options))
@@ -115,7 +118,8 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
     _, perceptual, _ = make_perceptual(options.perceptual, device)
     training, held_out = _portraits(options, denoiser.size, progress)
     frames, landmarks = training.unit().to(device), training.landmarks.float().to(device)
-    latents = cached_latents(denoiser, weights, frames, options, options.output / "latents", progress)
+    with PartialState().main_process_first():
+        latents = cached_latents(denoiser, weights, frames, options, options.output / "latents", progress)
     with torch.no_grad():
         without, with_makeup = clip.embed_texts([BARE, MADE_UP])
         goal = (without - with_makeup)[None]
@@ -146,12 +150,15 @@ def _schedule(options: DiffusionOptions) -> tuple[int, int, int]:
 
 
 def _context(options: FinetuneOptions) -> Context:
+    # First of all: accelerate chooses the device, also of several processes.
+    PartialState(cpu=options.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU"))
     return Context(options.device, None, above_threshold(load_thresholds(), _FAR))
 
 
 def _portraits(options: FinetuneOptions, size: int, progress: Progress) -> tuple[Portraits, Portraits]:
     """The photos to train on, drawn at random, and some of people left out."""
-    everyone = load_portraits(options.data, size, options.output / "portraits.safetensors", progress, photos_below)
+    with PartialState().main_process_first():
+        everyone = load_portraits(options.data, size, options.output / "portraits.safetensors", progress, photos_below)
     training, held_out = everyone.split()
     if not len(training):
         raise ValueError(f"Expected photos of at least two people in {options.data}: every twentieth person, the first of all, is left out to look at.")
@@ -186,7 +193,7 @@ def _run(
     folder = options.output
     folder.mkdir(parents=True, exist_ok=True)
     # Known before accelerate starts: one step takes `batch` photos of each process.
-    processes = _processes()
+    processes = PartialState().num_processes
     per_pass = max(1, math.ceil(count / (options.batch * processes)))
     recipe = PassRecipe(
         steps=passes * per_pass,
@@ -199,7 +206,10 @@ def _run(
         tracker=options.tracker,
         per_pass=per_pass,
         growth=options.growth,
+        purpose=json.dumps(asdict(about)),
     )
+
+    lines: list[str] = []
 
     def step(prepared: nn.Module, turn: Turn) -> dict[str, Tensor]:
         done, place = divmod(turn.step, per_pass)
@@ -210,27 +220,24 @@ def _run(
         found = terms(prepared, rows.to(turn.device), generators, done)
         means = {name: value.mean() for name, value in found.items()}
         if turn.process == 0:
-            with (folder / "losses.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"step": turn.step, "pass": done} | {name: round(float(value), 6) for name, value in means.items()}) + "\n")
+            lines.append(json.dumps({"step": turn.step, "pass": done} | {name: round(value.item(), 6) for name, value in means.items()}) + "\n")
         return means
 
     @torch.no_grad()
     def look(done: int) -> None:
+        # With the checkpoint: the steps after it are taken again when the run is stopped.
+        with (folder / "losses.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+        lines.clear()
         (folder / "samples").mkdir(exist_ok=True)
         Image.fromarray(_grid(picture())).save(folder / "samples" / f"{done:06d}.png")
 
     train(denoiser, step, recipe, folder, look, progress)
     about = replace(about, steps=recipe.steps)
-    if options.rank:
-        adapter.save(denoiser.unet, about, folder / "adapter.safetensors")
-        return folder / "adapter.safetensors"
-    return adapter.save_whole(denoiser.unet, about, folder / "weights.safetensors")
-
-
-def _processes() -> int:
-    from accelerate import PartialState
-
-    return int(PartialState().num_processes)
+    path = folder / ("adapter.safetensors" if options.rank else "weights.safetensors")
+    if PartialState().is_main_process:
+        (adapter.save if options.rank else adapter.save_whole)(denoiser.unet, about, path)
+    return path
 
 
 def _grid(pictures: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:

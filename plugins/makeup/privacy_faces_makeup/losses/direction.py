@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
 
 # Shorter changes count as this long: an edit starts at no change at all, where the gradient of a true cosine is without bound.
 _LEAST_CHANGE = 0.1
@@ -16,7 +15,11 @@ def direction_loss(edited: Tensor, original: Tensor, goal: Tensor) -> Tensor:
         edited, original: unit image embeddings (N, D).
         goal: (N, D) or (1, D), the difference of two unit embeddings: of texts (makeup removal), or of a reference with and without makeup (transfer).
     """
-    return 1 - cosine_similarity(edited - original, goal, dim=1, eps=_LEAST_CHANGE)
+    change = edited - original
+    # Not cosine_similarity's eps: its gradient within it is not that of its value.
+    lengths = change.norm(dim=1).clamp(min=_LEAST_CHANGE) * goal.norm(dim=1).clamp(min=_LEAST_CHANGE)
+    agreement: Tensor = (change * goal).sum(1) / lengths
+    return 1 - agreement
 
 
 def log_direction_loss(edited: Tensor, original: Tensor, goal: Tensor) -> Tensor:

@@ -24,13 +24,19 @@ def matched(images: Tensor, regions: Tensor, styles: Tensor, style_regions: Tens
         (N, R, 3, S, S) in [0, 1]; outside its region, and where either region is empty, the image itself.
     """
     count, kinds = regions.shape[:2]
-    levels = _levels(images)
-    share, exists = _cumulative(levels, regions)
-    style_share, style_exists = _cumulative(_levels(styles), style_regions)
+    places, style_places = (masks.flatten(2).nonzero(as_tuple=True) for masks in (regions, style_regions))
+    share, bins = _cumulative(_levels(images), places, kinds)
+    style_share, _ = _cumulative(_levels(styles), style_places, kinds)
+    exists = (share[..., 0, -1] > 0) & (style_share[..., 0, -1] > 0)
     table = _transport(share, *(part.expand(count, -1, -1, -1) for part in (style_share, _occurs(style_share))))
-    looked_up = table.gather(3, levels[:, None].expand(-1, kinds, -1, -1, -1).flatten(3)).view(count, kinds, *images.shape[1:]) / (_LEVELS - 1)
-    where = regions & (exists & style_exists)[:, :, None, None]
-    return torch.where(where[:, :, None], looked_up.to(images), images.detach()[:, None])
+    looked_up = (table / (_LEVELS - 1)).to(images).flatten()[bins]
+    row, kind, place = places
+    kept = exists[row, kind]
+    found = images.detach()[:, None].repeat(1, kinds, 1, 1, 1)
+    # A bin's number less its level tells image, region and channel.
+    spots = bins.div(_LEVELS, rounding_mode="floor") * images[0, 0].numel() + place
+    found.view(-1).scatter_(0, spots[:, kept].flatten(), looked_up[:, kept].flatten())
+    return found
 
 
 def histogram_loss(images: Tensor, regions: Tensor, targets: Tensor) -> Tensor:
@@ -46,18 +52,18 @@ def histogram_loss(images: Tensor, regions: Tensor, targets: Tensor) -> Tensor:
 
 
 def _levels(images: Tensor) -> Tensor:
-    return (images.detach() * (_LEVELS - 1)).round().clamp(0, _LEVELS - 1).long()
+    """(N, 3, S S), uint8."""
+    return (images.detach() * (_LEVELS - 1)).round().clamp(0, _LEVELS - 1).to(torch.uint8).flatten(2)
 
 
-def _cumulative(levels: Tensor, regions: Tensor) -> tuple[Tensor, Tensor]:
-    """F (N, R, 3, 256) of levels (N, 3, S, S) in regions (N, R, S, S), and whether the regions hold any pixel (N, R)."""
-    count, kinds = regions.shape[:2]
+def _cumulative(levels: Tensor, places: tuple[Tensor, ...], kinds: int) -> tuple[Tensor, Tensor]:
+    """F (N, R, 3, 256), all 0 for an empty region, of levels at places (row, region, pixel); and each place's bin in F, (3, P)."""
+    row, kind, place = places
+    first = (row * kinds + kind) * 3
+    bins = torch.stack([(first + channel) * _LEVELS + levels[row, channel, place] for channel in range(3)])
     # Float64 counts are exact, so that equal shares compare as equal.
-    histogram = torch.zeros(count, kinds, 3, _LEVELS, dtype=torch.float64, device=levels.device)
-    weights = regions.flatten(2)[:, :, None].double().expand(-1, -1, 3, -1)
-    histogram.scatter_add_(3, levels.flatten(2)[:, None].expand(-1, kinds, -1, -1), weights)
-    pixels = regions.sum((2, 3))
-    return histogram.cumsum(3) / pixels.clamp(min=1)[:, :, None, None], pixels > 0
+    counts = torch.bincount(bins.flatten(), minlength=len(levels) * kinds * 3 * _LEVELS).view(len(levels), kinds, 3, _LEVELS).double().cumsum(3)
+    return counts / counts[..., -1:].clamp(min=1), bins
 
 
 def _occurs(share: Tensor) -> Tensor:
