@@ -73,7 +73,8 @@ def similarity(face: FrameBatch, frames: torch.Tensor, context: Context) -> floa
 
 class TestSamplePhoto:
     @pytest.fixture(scope="class")
-    def result(self, sample: np.ndarray) -> Any:
+    @staticmethod
+    def result(sample: np.ndarray) -> Any:
         return anonymize(sample, method="makeup", ref="XMY-060")
 
     def test_dlib_no_longer_matches_and_the_receipt_says_how(self, result: Any) -> None:
@@ -146,11 +147,13 @@ class TestTerms:
     """Each term, left out, takes with it what it is for."""
 
     @pytest.fixture(scope="class")
-    def complete(self, face: FrameBatch, context: Context) -> torch.Tensor:
+    @staticmethod
+    def complete(face: FrameBatch, context: Context) -> torch.Tensor:
         return wearing(face, context)
 
     @pytest.fixture(scope="class")
-    def purple(self, finder: FaceFinder) -> float:
+    @staticmethod
+    def purple(finder: FaceFinder) -> float:
         folder = resource("assets/references")
         return reference_hue(finder, folder / "XMY-060_m.png", folder / "XMY-060_nm.png")
 

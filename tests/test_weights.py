@@ -40,7 +40,7 @@ from privacy_faces.weights.store import (
     verified,
 )
 
-PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn")
+PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn", "makeup-adapter-xmy-060")
 CACHED = "facenet-vggface2"
 STATE = {"conv.weight": torch.arange(12.0).view(3, 4), "bn.num_batches_tracked": torch.tensor(7)}
 

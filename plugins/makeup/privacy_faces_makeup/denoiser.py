@@ -41,10 +41,10 @@ class Denoiser(nn.Module, ABC):
         """v = alpha_t e - sigma_t x_0 (N, 3, S, S) at steps t (N,)."""
 
     @torch.no_grad()
-    def invert(self, frames: Tensor, t_0: int, count: int) -> Tensor:
-        """The latents x_{t_0} (N, 3, S, S) of frames (N, 3, S, S) in [0, 1] by `count` steps of inverse DDIM."""
+    def invert(self, frames: Tensor, t_0: int, count: int, condition: Tensor | None = None) -> Tensor:
+        """The latents x_{t_0} (N, 3, S, S) of frames (N, 3, S, S) in [0, 1] by `count` steps of inverse DDIM; `condition` is that of the frames by default."""
         scaled = frames * 2 - 1
-        condition = self.condition(scaled)
+        condition = self.condition(scaled) if condition is None else condition
         return invert(lambda x, t: self.velocity(x, t, condition), self.schedule, scaled, t_0, count)
 
     def forward(self, latents: Tensor, condition: Tensor, t_0: int, count: int, *, frugal: bool = False) -> Tensor:

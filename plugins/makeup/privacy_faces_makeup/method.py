@@ -63,7 +63,12 @@ class Makeup(Method):
         small = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
         landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
         latents = latents_of(self.original, small, options.t_0, options.inversion_steps, options.generation_steps)
-        edited, steps = transfer(self.painter, self.objective, options, self.objective.subject(small, landmarks), latents, batch.generators())
+        subject = self.objective.subject(small, landmarks)
+        start = latents.noisy
+        if self.painter is self.original and options.histogram:
+            # No adapter paints: from the photo as it is, the steps would be spent on the colours.
+            start = self.original.invert(self.objective.recolored(subject), options.t_0, options.inversion_steps, latents.condition)
+        edited, steps = transfer(self.painter, self.objective, options, subject, latents, start, batch.generators())
         frames = batch.frames + interpolate(edited - small, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
         shared = {"reference": self.options.ref, "source": self.source, "adapter": self.adapter_id, "perceptual": self.perceptual_name}
         return Protection(

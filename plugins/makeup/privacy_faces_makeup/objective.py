@@ -116,6 +116,14 @@ class Objective:
             terms["l1"] = (edited - subject.frames).abs().mean((1, 2, 3))
         return terms
 
+    def recolored(self, subject: Subject) -> Tensor:
+        """The faces (N, 3, S, S) with the reference's colours put on flat: where steps on a photo set out."""
+        change = torch.zeros_like(subject.frames)
+        for kind, share in enumerate(self.shares.tolist()):
+            region = subject.canvas.regions[:, kind : kind + 1]
+            change = torch.where(region, min(share, 1.0) * (subject.colors[:, kind] - subject.frames), change)
+        return subject.canvas.wear(subject.frames, change).clamp(0, 1)
+
     def weighted(self, terms: dict[str, Tensor], instead: Mapping[str, float] = MappingProxyType({})) -> dict[str, Tensor]:
         """Each term times its weight: the option of the same name, or what `instead` says."""
         return {name: instead.get(name, getattr(self.options, name)) * value for name, value in terms.items()}

@@ -29,6 +29,7 @@ def transfer(
     options: MakeupOptions,
     subject: Subject,
     latents: Latents,
+    start: Tensor,
     generators: Sequence[torch.Generator],
     progress: Callable[[range], Sequence[int]] = lambda steps: steps,
 ) -> tuple[Tensor, list[int]]:
@@ -40,13 +41,14 @@ def transfer(
         options: how many steps are taken, and how long ones.
         subject: the faces.
         latents: of the original weights.
+        start: (N, 3, S, S), the latents from which the steps set out.
         generators: one per face.
         progress: wraps the steps.
 
     Returns:
         Frames (N, 3, S, S) in [0, 1], and the steps that each took. Where the adversarial goal is not reached after the given steps, as many again are allowed.
     """
-    noisy = latents.noisy.clone().requires_grad_()
+    noisy = start.clone().requires_grad_()
     taken = [0] * len(noisy)
 
     def wearing() -> Tensor:
