@@ -97,6 +97,10 @@ def chosen_adapter(options: MakeupOptions, style: Style) -> Path | None:
         path = Path(options.adapter)
         if (about := adapter.read_about(path)).model != options.model:
             raise adapter.AdapterError(f"The adapter {path} changes {about.model}, and --model is {options.model}.")
+        if not about.reference:
+            raise adapter.AdapterError(
+                f"The adapter {path} removes makeup: give it as --removal. One that paints is made by: privacy-faces finetune makeup-transfer"
+            )
         return path
     weight_id = f"makeup-adapter-{style.name.lower()}"
     if style.source != "shipped" or weight_id not in manifest():

@@ -6,7 +6,7 @@ alone, and each face has its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -31,7 +31,6 @@ def transfer(
     latents: Latents,
     start: Tensor,
     generators: Sequence[torch.Generator],
-    progress: Callable[[range], Sequence[int]] = lambda steps: steps,
 ) -> tuple[Tensor, list[int]]:
     """Make up the faces.
 
@@ -43,7 +42,6 @@ def transfer(
         latents: of the original weights.
         start: (N, 3, S, S), the latents from which the steps set out.
         generators: one per face.
-        progress: wraps the steps.
 
     Returns:
         Frames (N, 3, S, S) in [0, 1], and the steps that each took. Where the adversarial goal is not reached after the given steps, as many again are allowed.
@@ -55,7 +53,7 @@ def transfer(
         return made_up(denoiser, latents, noisy, subject, options)
 
     optimizer = torch.optim.Adam([noisy], lr=options.rate)
-    for step in progress(range(2 * options.steps)):
+    for step in range(2 * options.steps):
         edited = wearing()
         if step >= options.steps:
             going = objective.open(edited.detach(), subject)
