@@ -14,11 +14,12 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.context import Context
+from privacy_faces.evaluation.thresholds import load_thresholds, threshold_for
 from privacy_faces.models.face_prior import load
 from privacy_faces.photos.faces import FaceFinder
 from privacy_faces.references import UnknownReferenceError, find_reference, shipped_references
 from privacy_faces.resources import resource
-from privacy_faces.synthesis.faces import PAIR, STRANGER, draw_face
+from privacy_faces.synthesis.faces import PAIR, STRANGER, draw_again, draw_face
 from privacy_faces.synthesis.references import LOOKS, region_labels
 from privacy_faces.training.portraits import load_portraits
 from privacy_faces.weights.manifest import manifest
@@ -30,6 +31,14 @@ FACES = sorted((ASSETS / "faces").glob("*.png"))
 
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
+
+
+def framed(paths: list[Path], finder: FaceFinder) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames and landmarks of the one face in each picture."""
+    found = [finder.find(pixels(path)) for path in paths]
+    assert [len(faces) for faces in found] == [1] * len(paths), "each is detected"
+    frames = torch.stack([torch.from_numpy(faces[0].frame(pixels(path), 256)).permute(2, 0, 1) for path, faces in zip(paths, found, strict=True)])
+    return frames, torch.from_numpy(np.stack([faces[0].frame_landmarks(256) for faces in found])).float()
 
 
 class TestManifest:
@@ -69,16 +78,22 @@ class TestFaces:
         assert len(FACES) >= 24
         prior = load(verified("face-prior")[0], torch.device("cpu"))
         for row in about["faces"][:3]:
-            again = (draw_face(prior, about["seed"], row["sample"]).permute(1, 2, 0) * 255).round().numpy()
-            assert np.abs(again - pixels(ASSETS / "faces" / row["file"])).max() <= 1
+            for folder, draw in (("faces", draw_face), ("faces/second", draw_again)):
+                again = (draw(prior, about["seed"], row["sample"]).permute(1, 2, 0) * 255).round().numpy()
+                assert np.abs(again - pixels(ASSETS / folder / row["file"])).max() <= 1
+
+    def test_second_photos_are_of_the_same_people(self, finder: FaceFinder, context: Context) -> None:
+        """Every second photo matches the first, at the strictest calibrated rate, and is another picture."""
+        recognizer = context.recognizer("dlib-resnet")
+        first, second = (recognizer.embed(*framed(paths, finder)) for paths in (FACES, [path.parent / "second" / path.name for path in FACES]))
+        similarity = recognizer.similarity(first, second)
+        assert similarity.min() > threshold_for(load_thresholds(), recognizer.name, 0.001).value
+        assert similarity.max() < 0.995
 
     @pytest.mark.slow(reason="finds 24 faces, and for the strangers all 915 portraits")
     def test_are_nobody(self, finder: FaceFinder, context: Context, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
         recognizer = context.recognizer("dlib-resnet")
-        found = [finder.find(pixels(path)) for path in FACES]
-        assert [len(faces) for faces in found] == [1] * len(FACES), "each is detected"
-        frames = torch.stack([torch.from_numpy(faces[0].frame(pixels(path), 256)).permute(2, 0, 1) for path, faces in zip(FACES, found, strict=True)])
-        places = torch.from_numpy(np.stack([faces[0].frame_landmarks(256) for faces in found])).float()
+        frames, places = framed(FACES, finder)
         portraits = load_portraits(shared_data / "portraits", 128)
         with torch.no_grad():
             descriptors = recognizer.features(recognizer.template.chips(frames, places))

@@ -147,7 +147,7 @@ def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> 
     from privacy_faces.context import Context
     from privacy_faces.models.face_prior import load
     from privacy_faces.photos.finder import make_finder
-    from privacy_faces.synthesis.faces import PAIR, STRANGER, synthesize
+    from privacy_faces.synthesis.faces import PAIR, STRANGER, draw_again, synthesize
     from privacy_faces.synthesis.references import to_pixels
     from privacy_faces.weights.store import verified
 
@@ -158,20 +158,21 @@ def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> 
     except ValueError:
         raise click.UsageError(f"Expected sample numbers separated by commas after --only, got {only!r}.") from None
     portraits = _portraits(data, prior.size)
-    output.mkdir(parents=True, exist_ok=True)
+    (output / "second").mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     try:
         with torch.no_grad():
             training = torch.cat([recognizer.features(recognizer.template.chips(*portraits.part(start, 32))) for start in range(0, len(portraits), 32)])
         for face in synthesize(prior, make_finder(), recognizer, training, count, seed, chosen, bar):
             name = f"{len(rows):03d}.png"
-            Image.fromarray(to_pixels(face.picture)).save(output / name, optimize=True)
+            for place, picture in ((output, face.picture), (output / "second", draw_again(prior, seed, face.index))):
+                Image.fromarray(to_pixels(picture)).save(place / name, optimize=True)
             rows.append({"file": name, "sample": face.index, "detection_score": round(face.score, 4), "nearest_training": round(face.nearest_training, 3)})
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     about = {"seed": seed, "recognizer": recognizer.name, "pairs_farther_than": PAIR, "training_farther_than": STRANGER, "faces": rows}
     (output / "faces.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    click.echo(f"{len(rows)} faces written to {output}")
+    click.echo(f"{len(rows)} faces, two photos each, written to {output}")
 
 
 @command.command(name="references")

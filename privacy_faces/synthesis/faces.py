@@ -19,6 +19,9 @@ from privacy_faces.recognizers.base import Recognizer
 # Length of a sample's coefficients as a share of a random face's: a little less than one, since noses and chins at the tails are nobody's either. Beyond the
 # leading ones they are shorter still, for they paint blotches as much as features.
 _TYPICAL, _LEADING, _REST = 0.9, 60, 0.85
+# How far another photo of the same face goes from the first: in the leading coefficients, which hold light, pose and smile, and in the others. Farther, and
+# men turn into women; as it is, dlib-resnet calls the two one person (tests/test_assets.py).
+_OCCASION, _OTHER_OCCASION, _OTHER_DETAIL = 12, 0.7, 0.25
 # Blur of the colour, not of the light, in frame sides: the model's colour is as blotchy as its light is sharp.
 _COLOR_BLUR = 0.023
 # The picture's side, to which the model's frame is enlarged: the detector was made for larger faces.
@@ -54,9 +57,27 @@ class SyntheticFace:
 
 def draw_face(prior: FaceModel, seed: int, index: int) -> Tensor:
     """Sample number `index`: a picture (3, 256, 256) in [0, 1], whether good or not."""
+    return _picture(prior, _coefficients(prior, seed, index)[0])
+
+
+def draw_again(prior: FaceModel, seed: int, index: int) -> Tensor:
+    """Another photo of the face of sample `index`, (3, 256, 256) in [0, 1]: other light, pose, smile and background, and a little of everything else."""
+    coefficients, generator = _coefficients(prior, seed, index)
+    fresh = _TYPICAL * torch.randn(coefficients.shape, generator=generator)
+    change = torch.full_like(coefficients, _OTHER_DETAIL)
+    change[:, :_OCCASION] = _OTHER_OCCASION
+    # Of the same length as before: a sum of two normal numbers whose weights' squares add up to one.
+    return _picture(prior, (1 - change.square()).sqrt() * coefficients + change * fresh)
+
+
+def _coefficients(prior: FaceModel, seed: int, index: int) -> tuple[Tensor, torch.Generator]:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
     coefficients = _TYPICAL * torch.randn(1, prior.components.shape[1], generator=generator)
     coefficients[:, _LEADING:] *= _REST
+    return coefficients, generator
+
+
+def _picture(prior: FaceModel, coefficients: Tensor) -> Tensor:
     lab = rgb_to_lab(prior.frames(coefficients).clamp(0, 1))
     face = lab_to_rgb(torch.cat([lab[:, :1], gaussian_blur(lab[:, 1:], _COLOR_BLUR * prior.size, reach=2)], 1))
     picture = interpolate(face, (_PICTURE, _PICTURE), mode="bicubic", align_corners=False).clamp(0, 1)
