@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from privacy_faces.weights.store import is_present, read_state_dict, records, verified
+from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
+from privacy_faces.weights.store import is_present, records
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 
-LPIPS_WEIGHTS = "lpips-alex"
 # The usual window of 11 needs frames of 161 pixels: five scales halve them four times.
 _WINDOW = 7
 
@@ -30,7 +30,7 @@ def make_perceptual(name: str, device: torch.device) -> tuple[str, Perceptual, l
         MissingWeightError: for "lpips" without its weights.
     """
     if name == "lpips" or (name == "auto" and is_present(LPIPS_WEIGHTS)):
-        return "lpips", _lpips(device), records(LPIPS_WEIGHTS)
+        return "lpips", load_lpips(device), records(LPIPS_WEIGHTS)
     return "ms-ssim", ms_ssim_loss, []
 
 
@@ -41,14 +41,3 @@ def ms_ssim_loss(edited: Tensor, original: Tensor) -> Tensor:
     similarity: Tensor = ms_ssim(edited, original, data_range=1.0, size_average=False, win_size=_WINDOW)
     return 1 - similarity
 
-
-def _lpips(device: torch.device) -> Perceptual:
-    from lpips import LPIPS
-
-    (path,) = verified(LPIPS_WEIGHTS)
-    # The linear layers come with the package; the trunk is ours to load, since the package would download it.
-    network = LPIPS(net="alex", pnet_rand=True, verbose=False).eval().requires_grad_(False).to(device)
-    trunk = read_state_dict(path)
-    # The package names the layers by slices, and keeps their numbers: slice2.3.weight is features.3.weight of torchvision's AlexNet.
-    network.net.load_state_dict({name: trunk["features." + name.partition(".")[2]] for name in network.net.state_dict()})
-    return lambda edited, original: network(edited * 2 - 1, original * 2 - 1)[:, 0, 0, 0]

@@ -1,0 +1,72 @@
+"""How natural protected faces look as a set (FID, KID) and one by one (LPIPS); each needs weights that do not ship, and says so where they are missing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from privacy_faces.evaluation.intervals import mean
+from privacy_faces.evaluation.results import Number
+from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
+from privacy_faces.weights.manifest import weight
+from privacy_faces.weights.store import is_present, read_state_dict, verified
+
+INCEPTION_WEIGHTS = "inception-fid"
+# KID averages over subsets of this size (of 100 in the original, which fewer faces cannot fill).
+_SUBSET, _SUBSETS = 50, 100
+_BATCH = 16
+
+
+@torch.no_grad()
+def lpips(original: Tensor, protected: Tensor, people: Sequence[str], device: torch.device) -> Number:
+    """The mean LPIPS (Zhang et al., CVPR 2018, AlexNet) of frames (N, 3, S, S), uint8, to their originals; smaller is more alike."""
+    if not is_present(LPIPS_WEIGHTS):
+        return _missing(LPIPS_WEIGHTS)
+    network = load_lpips(device)
+    values = [
+        network(*(frames[start : start + _BATCH].to(device).float() / 255 for frames in (original, protected))).cpu()
+        for start in range(0, len(original), _BATCH)
+    ]
+    return mean(torch.cat(values).double().numpy(), people)
+
+
+@torch.no_grad()
+def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tuple[Number, Number]:
+    """FID (Heusel et al., NeurIPS 2017) and KID (Binkowski et al., ICLR 2018) between two sets of frames (N, 3, S, S), uint8; smaller is more alike.
+
+    FID is biased upwards for small sets: the covariance of 2048 features asks for thousands of faces. KID is not, and has the deviation over its subsets as
+    an interval.
+    """
+    if not is_present(INCEPTION_WEIGHTS):
+        return _missing(INCEPTION_WEIGHTS), _missing(INCEPTION_WEIGHTS)
+    if len(original) < 2:
+        few = Number(value=None, n=len(original), missing="needs at least two faces")
+        return few, few
+    # torchmetrics takes over ten seconds to import: only where there is something to measure with it.
+    from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    # The extractor reads a file of its own making only; these bytes are made here, of tensors that were read safely.
+    buffer = io.BytesIO()
+    torch.save(read_state_dict(verified(INCEPTION_WEIGHTS)[0]), buffer)
+    buffer.seek(0)
+    network = NoTrainInceptionV3("inception-v3-compat", ["2048"], buffer)  # type: ignore[arg-type]  # a path or a file, for torch.load
+    subset = min(_SUBSET, len(original))
+    metrics = FrechetInceptionDistance(network).to(device), KernelInceptionDistance(network, subsets=_SUBSETS, subset_size=subset).to(device)
+    for frames, real in ((original, True), (protected, False)):
+        for start in range(0, len(frames), _BATCH):
+            for metric in metrics:
+                metric.update(frames[start : start + _BATCH].to(device), real=real)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # of KID's subsets
+        kid, deviation = (float(value) for value in metrics[1].compute())
+    low, high = kid - 1.96 * deviation / np.sqrt(_SUBSETS), kid + 1.96 * deviation / np.sqrt(_SUBSETS)
+    return Number(value=float(metrics[0].compute()), n=len(original)), Number(value=kid, n=len(original), low=float(low), high=float(high))
+
+
+def _missing(weight_id: str) -> Number:
+    return Number(value=None, n=0, missing=f"the weights {weight_id} are missing; get them: {weight(weight_id).command}")

@@ -1,0 +1,134 @@
+"""Pictures as a recogniser sees them: faces found, frames cut, embedded in batches; what was seen once is remembered by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from privacy_faces.evaluation.judge import JUDGE_FRAME
+from privacy_faces.photos.faces import Face, FaceFinder, same_face
+from privacy_faces.photos.frames import transform
+from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.ensemble import Ensemble
+
+Rgb = NDArray[np.uint8] | NDArray[np.uint16]
+Embeddings = dict[str, NDArray[np.float32]]
+
+_BATCH = 32
+_BOX, _SCORE = 4, 1
+
+
+@dataclass(frozen=True)
+class View:
+    """One face in one picture.
+
+    Attributes:
+        frame: (S, S, 3), float32 in [0, 1], S = `JUDGE_FRAME`.
+        landmarks: (68, 2) in frame pixels.
+        detected: whether the detector found it there; otherwise its place is known from the original, since an attacker can crop by hand.
+    """
+
+    frame: NDArray[np.float32]
+    landmarks: NDArray[np.float64]
+    detected: bool = True
+
+
+def view_of(rgb: Rgb, face: Face, detected: bool = True) -> View:
+    """A face of a picture (H, W, 3)."""
+    return View(face.frame(rgb, JUDGE_FRAME), face.frame_landmarks(JUDGE_FRAME), detected)
+
+
+def moved(face: Face, affine: NDArray[np.float64]) -> Face:
+    """The face in a picture whose coordinates are `affine` (2, 3) of the old ones."""
+    corners = transform(affine, face.box.reshape(2, 2))
+    return Face(np.concatenate([corners.min(0), corners.max(0)]), transform(affine, face.landmarks), face.score)
+
+
+class Store:
+    """Arrays by key, in one SQLite file that several processes may share; in memory without a path."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(path or ":memory:", timeout=60, isolation_level=None)
+        self._database.execute("CREATE TABLE IF NOT EXISTS arrays (key TEXT PRIMARY KEY, shape TEXT NOT NULL, data BLOB NOT NULL)")
+
+    def get(self, key: str) -> NDArray[np.float64] | None:
+        """The array (float64), or None."""
+        row = self._database.execute("SELECT shape, data FROM arrays WHERE key = ?", (key,)).fetchone()
+        return None if row is None else np.frombuffer(row[1], dtype=np.float64).reshape(json.loads(row[0]))
+
+    def put(self, key: str, array: NDArray[np.float64]) -> None:
+        """Remember an array under a key."""
+        values = np.ascontiguousarray(array, dtype=np.float64)
+        self._database.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?, ?)", (key, json.dumps(values.shape), values.tobytes()))
+
+
+class Observer:
+    """Finds and embeds faces; each network sees each picture once.
+
+    Args:
+        finder: finds faces.
+        ensemble: the recognisers.
+        device: where they run.
+        store: remembers faces and embeddings by the content of the picture, the landmarks and the weights.
+    """
+
+    def __init__(self, finder: FaceFinder, ensemble: Ensemble, device: torch.device, store: Store | None = None) -> None:
+        self.finder, self.ensemble, self.device = finder, ensemble, device
+        self.store = store or Store()
+
+    def faces(self, rgb: Rgb) -> list[Face]:
+        """The faces of a picture, largest first."""
+        key = f"faces {self.finder.detector.name} {_digest(rgb)}"
+        if (known := self.store.get(key)) is not None:
+            return [Face(row[:_BOX], row[_BOX + _SCORE :].reshape(-1, 2), float(row[_BOX])) for row in known]
+        faces = self.finder.find(rgb)
+        rows = [np.concatenate([face.box, [face.score], face.landmarks.ravel()]) for face in faces]
+        self.store.put(key, np.stack(rows) if rows else np.zeros((0, 0)))
+        return faces
+
+    def again(self, face: Face, rgb: Rgb) -> View:
+        """A face that was found in one version of a picture, in another version of it."""
+        found = same_face(face, self.faces(rgb))
+        return view_of(rgb, found or face, found is not None)
+
+    @torch.no_grad()
+    def embed(self, views: Iterable[View]) -> tuple[Embeddings, NDArray[np.bool_]]:
+        """Name -> embeddings (N, D), unit length, of N views, taken as they come; and which of them (N,) were detected."""
+        rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.ensemble.names}
+        detected: list[bool] = []
+        remaining = iter(views)
+        while batch := list(islice(remaining, _BATCH)):
+            detected += [view.detected for view in batch]
+            for recognizer in self.ensemble:
+                rows[recognizer.name] += self._embedded(recognizer, batch)
+        sizes = {recognizer.name: recognizer.embedding_size for recognizer in self.ensemble}
+        return {name: np.array(found, dtype=np.float32).reshape(-1, sizes[name]) for name, found in rows.items()}, np.array(detected, dtype=bool)
+
+    def _embedded(self, recognizer: Recognizer, views: Sequence[View]) -> list[NDArray[np.float64]]:
+        weights = ",".join(sorted(record["sha256"] for record in recognizer.weight_records))
+        keys = [f"{recognizer.name} {weights} {_digest(view.frame)} {_digest(view.landmarks)}" for view in views]
+        found = {key: known for key in keys if (known := self.store.get(key)) is not None}
+        new = {key: view for key, view in zip(keys, views, strict=True) if key not in found}
+        if new:
+            frames = torch.from_numpy(np.stack([view.frame for view in new.values()])).permute(0, 3, 1, 2).contiguous()
+            landmarks = torch.from_numpy(np.stack([view.landmarks for view in new.values()])).float()
+            for key, row in zip(new, recognizer.embed(frames.to(self.device), landmarks.to(self.device)).double().cpu().numpy(), strict=True):
+                self.store.put(key, row)
+                found[key] = row
+        return [found[key] for key in keys]
+
+
+def _digest(array: NDArray[np.generic]) -> str:
+    header = f"{array.shape} {array.dtype}".encode()
+    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
