@@ -1,0 +1,55 @@
+"""Faces to look at, before and after: the ones that are recognised most easily come first."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+
+from privacy_faces.evaluation.measure import WRITTEN
+from privacy_faces.evaluation.results import Example
+from privacy_faces.evaluation.success import cosine
+from privacy_faces.evaluation.tables import Result
+
+_SHOWN = 6
+_SIDE = 224
+_QUALITY = 82
+# Grey levels by which a pixel must differ to count as changed: fewer may come from writing the file.
+_CHANGED = 3
+
+
+def worst_examples(result: Result) -> list[Example]:
+    """The faces with the largest similarity to their own photo before, measured from the main threshold, over all recognisers."""
+    setting, seen = result.setting, result.seen
+    similarity = {name: cosine(setting.original[name][seen.rows], seen.embeddings[WRITTEN][name]) for name in result.roles}
+    if not len(seen.rows):
+        return []
+    margin = np.max([values - setting.threshold(name, setting.far[0]) for name, values in similarity.items()], axis=0)
+    return [
+        Example(
+            photo=setting.probes[seen.rows[face]].name,
+            similarity={name: round(float(values[face]), 4) for name, values in similarity.items()},
+            margin=round(float(margin[face]), 4),
+            psnr=None if np.isinf(seen.quality["psnr"][face]) else round(float(seen.quality["psnr"][face]), 2),
+            before=_data_uri(setting.clean.frames[seen.rows[face]]),
+            mask=_data_uri(_difference(setting.clean.frames[seen.rows[face]], seen.frames[face])),
+            after=_data_uri(seen.frames[face]),
+        )
+        for face in np.argsort(-margin, kind="stable")[:_SHOWN]
+    ]
+
+
+def _difference(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """White where two frames (3, S, S), uint8, differ."""
+    changed = (before.int() - after.int()).abs().amax(0, keepdim=True) >= _CHANGED
+    return (changed * 255).to(torch.uint8).expand(3, -1, -1)
+
+
+def _data_uri(frame: torch.Tensor) -> str:
+    image = Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy()).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_QUALITY, method=6)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
