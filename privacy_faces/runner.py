@@ -109,7 +109,7 @@ def collect(inputs: Sequence[Path], output: Path) -> Collection:
     """
     _check_writable(output)
     if not inputs:
-        return Collection([_job(None, SAMPLE, Path(SAMPLE), output)], [])
+        return Collection([job_of(None, SAMPLE, Path(SAMPLE), output)], [])
     found: list[tuple[Path, Path]] = []
     ignored: list[str] = []
     for given in inputs:
@@ -125,7 +125,7 @@ def collect(inputs: Sequence[Path], output: Path) -> Collection:
         raise InputError(f"No photo found in {', '.join(map(str, inputs))}: expected files such as .jpg, .png, .webp, .tif or .bmp.")
     # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the whole name.
     stems = Counter(relative.with_suffix("") for _, relative in found)
-    jobs = [_job(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1) for path, relative in found]
+    jobs = [job_of(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1) for path, relative in found]
     sources = {path.resolve(): path for path, _ in found}
     taken: dict[Path, Job] = {}
     for job in jobs:
@@ -291,7 +291,8 @@ def _files(folder: Path, skip: Path) -> Iterator[Path]:
         yield path
 
 
-def _job(source: Path | None, name: str, relative: Path, output: Path, whole_name: bool = False) -> Job:
+def job_of(source: Path | None, name: str, relative: Path, output: Path, whole_name: bool = False) -> Job:
+    """The job of one photo, whose result goes to `output`/`relative`; its receipt takes the stem, or the whole name of the file."""
     target = output / relative
     receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
     return Job(source, name, target, receipt, output / "masks" / relative.parent)

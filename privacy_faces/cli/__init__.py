@@ -14,12 +14,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _VERBS = {
     "anonymize": "Change the faces in photos so that face recognition no longer finds the people.",
+    "benchmark": "Judge methods on the same photos, by every recognizer.",
     "calibrate": "Measure the thresholds at which recognizers declare a match.",
+    "evaluate": "Judge protected photos of any tool.",
     "finetune": "Fine-tune a model on a folder of photos.",
     "models": "Make what ships: models, synthetic faces, makeup references.",
     "methods": "List the methods.",
     "recognizers": "List the recognizers.",
     "references": "List the makeup references.",
+    "report": "Make report.html from results.json.",
     "weights": "List, download or add model weights.",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,28 @@ def photos_below(root: Path) -> list[LabelledPhoto]:
     if not photos:
         raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
     return [LabelledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos]
+
+
+def metadata_of(root: Path) -> dict[Path, dict[str, str]]:
+    """Photo -> column -> value of `root`/metadata.csv, in the convention of ImageFolder: a column file_name, relative to `root`, and any others; else nothing.
+
+    Raises:
+        DatasetError: when the file has no such column, or names a photo outside of `root`.
+    """
+    path = root / "metadata.csv"
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if rows and "file_name" not in rows[0]:
+        raise DatasetError(f"Expected a column file_name in {path}, found {', '.join(rows[0])}.")
+    found = {}
+    for row in rows:
+        photo = root / row.pop("file_name")
+        if not photo.resolve().is_relative_to(root.resolve()):
+            raise DatasetError(f"Expected photos inside {root} in {path}, found {photo}.")
+        found[photo] = {column: value for column, value in row.items() if column and value}
+    return found
 
 
 def content_hash(photos: list[LabelledPhoto]) -> str:

@@ -26,7 +26,7 @@ def prepared(variant: str, side: int) -> tuple[Any, ...]:
     from diffusers import UNet2DModel
     from privacy_faces_makeup import adapter
     from privacy_faces_makeup.denoiser import PlainDenoiser
-    from privacy_faces_makeup.faces import read_style, read_target
+    from privacy_faces_makeup.faces import read_style
     from privacy_faces_makeup.latents import Latents
     from privacy_faces_makeup.loading import load_clip
     from privacy_faces_makeup.objective import Objective
@@ -41,6 +41,7 @@ def prepared(variant: str, side: int) -> tuple[Any, ...]:
     from privacy_faces.photos.read import read_photo
     from privacy_faces.recognizers.ensemble import Ensemble
     from privacy_faces.resources import resource as packaged
+    from privacy_faces.targets import read_target
 
     torch.manual_seed(0)
     cpu = torch.device("cpu")
@@ -49,11 +50,13 @@ def prepared(variant: str, side: int) -> tuple[Any, ...]:
     finder, ensemble = make_finder(), Ensemble([context.recognizer("dlib-resnet")])
     photo = read_photo(packaged("assets/faces/001.png"))
     frames, landmarks = frame_tensors(photo, finder.find(photo.rgb)[:1], side, cpu)
-    _, target, places = read_target("000", finder, cpu)
+    target = read_target("000", finder, cpu)
     style = read_style(options, finder, side, cpu)
     perceptual = make_perceptual("ms-ssim", cpu)[1]
     with torch.no_grad():
-        objective = Objective(options, style, ensemble.embed(target, places), ensemble, load_clip("makeup-clip", cpu), perceptual, context)
+        objective = Objective(
+            options, style, ensemble.embed(target.frame[None], target.landmarks[None]), ensemble, load_clip("makeup-clip", cpu), perceptual, context
+        )
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)
     latents = Latents(torch.randn_like(frames), denoiser.condition(frames), frames)

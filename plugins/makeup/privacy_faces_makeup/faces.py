@@ -1,4 +1,4 @@
-"""The faces that a run refers to, beside those of the photo: the makeup reference and the person to resemble."""
+"""The makeup reference that a run refers to, as frames."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ from privacy_faces.photos.faces import Face, FaceFinder, NoFaceError
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
 from privacy_faces.references import Reference, UnknownReferenceError, find_reference
-from privacy_faces.resources import resource
 from privacy_faces_makeup.options import TransferOptions
 from privacy_faces_makeup.removal import clean_twin
-
-# Frames of targets are embedded, and every recogniser's chip is smaller.
-_TARGET_FRAME = 256
 
 
 @dataclass(frozen=True)
@@ -67,26 +63,6 @@ def _of_pair(reference: Reference, finder: FaceFinder, size: int, device: torch.
     face = [_largest(clean, finder, reference.clean)]
     frame, landmarks = frame_tensors(makeup, face, size, device)
     return Style(reference.name, reference.source, frame, frame_tensors(clean, face, size, device)[0], landmarks)
-
-
-def read_target(target: str, finder: FaceFinder, device: torch.device) -> tuple[str, Tensor, Tensor]:
-    """The person to resemble: the number of a synthetic face, or the path of an image.
-
-    Returns:
-        Name, frame (1, 3, S, S) in [0, 1], landmarks (1, 68, 2) in frame pixels.
-
-    Raises:
-        ValueError: when it is neither.
-    """
-    path = Path(target)
-    name = path.name
-    if target.isdecimal():
-        path, name = resource("assets/faces") / f"{target}.png", f"synthetic face {target}"
-    if not path.is_file():
-        known = sorted(file.stem for file in resource("assets/faces").glob("*.png"))
-        raise ValueError(f"Expected a synthetic face ({known[0]} to {known[-1]}) or an image file as the target, got {target!r}.")
-    photo = read_photo(path)
-    return name, *frame_tensors(photo, [_largest(photo, finder, path)], _TARGET_FRAME, device)
 
 
 def _largest(photo: Photo, finder: FaceFinder, path: Path) -> Face:

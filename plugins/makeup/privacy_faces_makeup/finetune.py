@@ -24,13 +24,14 @@ from privacy_faces.datasets.folder import photos_below
 from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.targets import read_target
 from privacy_faces.training.portraits import Portraits, load_portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
 from privacy_faces.weights.store import records
 from privacy_faces_makeup import adapter
 from privacy_faces_makeup.adapter import About
 from privacy_faces_makeup.denoiser import Denoiser
-from privacy_faces_makeup.faces import read_style, read_target
+from privacy_faces_makeup.faces import read_style
 from privacy_faces_makeup.latents import Latents, cached_latents, latents_of
 from privacy_faces_makeup.loading import load_clip, load_denoiser
 from privacy_faces_makeup.losses.direction import direction_loss
@@ -75,10 +76,10 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     weights = [record for weight_id in ids for record in records(weight_id)]
     finder = make_finder(device=device)
     style = read_style(options, finder, denoiser.size, device)
-    _target, frame, landmarks = read_target(options.target, finder, device)
+    target = read_target(options.target, finder, device)
     ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
     with torch.no_grad():
-        aim = ensemble.embed(frame, landmarks)
+        aim = ensemble.embed(target.frame[None], target.landmarks[None])
     _, perceptual, _ = make_perceptual(options.perceptual, device)
     objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device), perceptual, context)
     training, held_out = _portraits(options, denoiser.size, progress)

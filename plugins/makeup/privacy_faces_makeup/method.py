@@ -8,14 +8,15 @@ import torch
 from torch.nn.functional import interpolate
 
 from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch, Method, Protection, Target
+from privacy_faces.methods.base import FrameBatch, Method, Protection
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.targets import read_target
 from privacy_faces.weights.manifest import manifest
 from privacy_faces.weights.store import records, sha256_of, verified
 from privacy_faces_makeup import adapter
 from privacy_faces_makeup.cosmetics import closed_mask
-from privacy_faces_makeup.faces import Style, read_style, read_target
+from privacy_faces_makeup.faces import Style, read_style
 from privacy_faces_makeup.latents import latents_of
 from privacy_faces_makeup.loading import load_clip, load_denoiser
 from privacy_faces_makeup.objective import Objective
@@ -48,12 +49,12 @@ class Makeup(Method):
             adapter.load(self.painter.unet, adapted)
             self.adapter_id = adapted.name
             self._records.append({"id": adapted.name, "sha256": sha256_of(adapted)})
-        target, frame, landmarks = read_target(options.target, finder, device)
-        self.target = Target(target, frame[0], landmarks[0]) if options.goal != "dodge" else None
+        target = read_target(options.target, finder, device)
+        self.target = target if options.goal != "dodge" else None
         self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
         self._records += [*records(options.clip), *used]
         with torch.no_grad():
-            aim = self.ensemble.embed(frame, landmarks)
+            aim = self.ensemble.embed(target.frame[None], target.landmarks[None])
         self.objective = Objective(options, style, aim, self.ensemble, load_clip(options.clip, device), perceptual, context)
         self.source = style.source
 
@@ -100,6 +101,11 @@ def chosen_adapter(options: MakeupOptions, style: Style) -> Path | None:
         if not about.reference:
             raise adapter.AdapterError(
                 f"The adapter {path} removes makeup: give it as --removal. One that paints is made by: privacy-faces finetune makeup-transfer"
+            )
+        if (about.t_0, about.inversion_steps, about.generation_steps) != (options.t_0, options.inversion_steps, options.generation_steps):
+            raise adapter.AdapterError(
+                f"The adapter {path} was trained with --t-0 {about.t_0} --inversion-steps {about.inversion_steps} --generation-steps "
+                f"{about.generation_steps}. Found: {options.t_0}, {options.inversion_steps}, {options.generation_steps}."
             )
         return path
     weight_id = f"makeup-adapter-{style.name.lower()}"

@@ -40,4 +40,3 @@ def ms_ssim_loss(edited: Tensor, original: Tensor) -> Tensor:
 
     similarity: Tensor = ms_ssim(edited, original, data_range=1.0, size_average=False, win_size=_WINDOW)
     return 1 - similarity
-

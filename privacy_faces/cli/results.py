@@ -1,0 +1,92 @@
+"""What `benchmark` and `evaluate` share: progress, the table on stdout, and the files they leave."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from privacy_faces.cli.table import table
+
+if TYPE_CHECKING:
+    from privacy_faces.evaluation.results import MethodResults, Number, Results
+
+
+class Steps:
+    """A bar on stderr that is told how far the work is."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=1, unit="step", file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10)
+
+    def report(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` steps; `what` runs now."""
+        self._bar.total = total
+        self._bar.set_postfix_str(what, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.close()
+
+
+def command_line() -> str:
+    """What was typed."""
+    return shlex.join(["privacy-faces", *sys.argv[1:]])
+
+
+def conclude(results: Results, output: Path) -> Path:
+    """Write results.json and report.html into the folder; returns the report's path."""
+    from privacy_faces.evaluation.report import render
+    from privacy_faces.evaluation.results import write_results
+    from privacy_faces.photos.write import write_atomic
+
+    write_results(results, output / "results.json")
+    report = output / "report.html"
+    write_atomic(report, render(results).encode())
+    return report
+
+
+def summary(results: Results, report: Path) -> str:
+    """The leaderboard as text: the main measures of each method and recogniser, at the main false accept rate."""
+    header = ["method", "recognizer", "photos", "dodged", "clean", "after JPEG 75", "as target", "still a face", "PSNR", "SSIM", "s a face"]
+    rows = [_row(results, item, info.name) for item in results.methods for info in results.recognizers]
+    lines = [table(header, rows), "", f"Dodged: no longer matched with the same photo, at FAR {results.far[0]:g}. Shares in percent."]
+    lines += [f"{item.label}: {flag}" for item in results.methods for flag in item.flags]
+    return "\n".join([*lines, *results.notes, f"written to {report}"])
+
+
+def _row(results: Results, item: MethodResults, recognizer: str) -> list[str]:
+    def found(measure: str) -> Any:
+        rows = [row for row in item.success if (row.measure, row.recognizer, row.far, row.group) == (measure, recognizer, results.far[0], None)]
+        return rows[0] if rows else None
+
+    dodging, aimed = found("dodging"), found("impersonation")
+    compressed = [row.dodging for row in item.robustness if (row.operation, row.recognizer) == ("jpeg-75", recognizer)]
+    role = "surrogate" if recognizer in item.surrogates else "held-out"
+    return [
+        item.label,
+        f"{recognizer} ({role})",
+        str(item.photos),
+        _percent(dodging.protected) if dodging else "",
+        _percent(dodging.clean) if dodging else "",
+        _percent(compressed[0]) if compressed else "",
+        _percent(aimed.protected) if aimed else "",
+        _percent(item.quality.detected),
+        _plain(item.quality.psnr, 1),
+        _plain(item.quality.ssim, 3),
+        _plain(item.cost.seconds, 2) if item.cost else "",
+    ]
+
+
+def _percent(number: Number) -> str:
+    return "n/a" if number.value is None else f"{100 * number.value:.0f} ({100 * (number.low or 0):.0f} to {100 * (number.high or 0):.0f})"
+
+
+def _plain(number: Number, digits: int) -> str:
+    return "n/a" if number.value is None else f"{number.value:.{digits}f}"

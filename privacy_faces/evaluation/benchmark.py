@@ -1,0 +1,305 @@
+"""Methods x photos x recognisers: protect, see, and put the tables together; each method in a process of its own, whose memory is measured with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from privacy_faces.anonymizer import Anonymizer
+from privacy_faces.context import Context
+from privacy_faces.evaluation import assemble
+from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.intervals import mean
+from privacy_faces.evaluation.measure import Probe, Scope, Seen, find_probes, measure, originals
+from privacy_faces.evaluation.observe import Observer, Store, view_of
+from privacy_faces.evaluation.results import Cost, Number, Results, Role
+from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.tables import Result
+from privacy_faces.evaluation.thresholds import load_thresholds
+from privacy_faces.photos.faces import Face
+from privacy_faces.photos.finder import make_finder
+from privacy_faces.photos.photo import Photo
+from privacy_faces.photos.read import read_photo
+from privacy_faces.photos.write import encode_photo
+from privacy_faces.plan import Plan, RunOptions
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, job_of, run, write_run
+from privacy_faces.targets import scored_image
+
+# Recognisers and detector results of all methods, shared by their processes.
+_STORE = "seen.sqlite"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the leaderboard: a method with its options.
+
+    Attributes:
+        plan: what is done.
+        label: for the reader; also the folder of its results.
+        held_out: the recogniser that was kept from the method, if any.
+    """
+
+    plan: Plan
+    label: str
+    held_out: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process does: protect the probes with `entry` (None: copy them as they are), and see the results."""
+
+    entry: Entry | None
+    run: RunOptions
+    probes: Sequence[Probe]
+    faces: Sequence[Face]
+    output: Path
+    robustness: bool
+    attackers: bool
+    threads: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a process found.
+
+    Attributes:
+        seen: the results.
+        surrogates: recognisers that helped.
+        failures: photo -> reason.
+        seconds: a face, in the method itself, one for each photo.
+        peak: memory of the process until the photos were done, in MiB; None when an earlier run had done them.
+        target: name of whom the faces are to resemble.
+    """
+
+    seen: Seen
+    surrogates: tuple[str, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    peak: float | None = None
+    target: str | None = None
+
+
+def benchmark(
+    entries: Sequence[Entry],
+    run: RunOptions,
+    probes: Sequence[Probe],
+    output: Path,
+    *,
+    data_name: str,
+    command: str,
+    far: Sequence[float],
+    robustness: bool = True,
+    attackers: bool = True,
+    workers: int = 1,
+    notes: Sequence[str] = (),
+    report: Callable[[int, int, str], None] = lambda done, total, what: None,
+) -> Results:
+    """Judge every entry on the same probes.
+
+    Args:
+        entries: the methods.
+        run: recognisers, seed, device, thresholds; the same for all entries.
+        probes: photos of people.
+        output: holds protected photos, one folder for each entry, and what was seen; a second call does only what is missing.
+        data_name, command, notes: for results.json.
+        far: false accept rates, the main one first.
+        robustness, attackers: whether to measure these.
+        workers: processes at a time.
+        report: told (steps done, steps in all, what is done) about twice a second.
+
+    Raises:
+        ValueError: when no photo has a face, or a method cannot be built (a missing weight, for instance).
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    report(0, 1, "finding faces")
+    observer = _observer(run, output / _STORE)
+    usable, faces, unusable = find_probes(probes, observer)
+    if not usable:
+        raise ValueError(f"Expected at least one photo with a face in {data_name}, found none. {next(iter(unusable.values()), '')}")
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    tasks = [Task(entry, run, usable, faces, output, robustness, attackers, threads) for entry in (None, *entries)]
+    clean, *done = _in_processes(tasks, workers, report)
+    setting = Setting(usable, originals(usable, faces, observer), clean.seen, load_thresholds(run.thresholds), far)
+    methods = []
+    for entry, found in zip(entries, done, strict=True):
+        roles: dict[str, Role] = {name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names}
+        image = scored_image(found.target) if found.target else None
+        result = Result(setting, found.seen, roles, _embedded(image, observer) if image else None)
+        methods.append(
+            assemble.method_results(
+                result,
+                name=entry.plan.method,
+                label=entry.label,
+                device=observer.device,
+                failures=found.failures,
+                options=entry.plan.options.model_dump(mode="json"),
+                held_out=entry.held_out,
+                target=found.target,
+                cost=_cost(found, result.names),
+            )
+        )
+    return assemble.results(
+        setting,
+        methods,
+        observer.ensemble,
+        kind="benchmark",
+        data_name=data_name,
+        unusable=unusable,
+        command=command,
+        seed=run.seed,
+        notes=[*notes, *([f"{workers} methods ran at a time: each would be faster alone."] if workers > 1 else [])],
+    )
+
+
+def _observer(options: RunOptions, store: Path) -> Observer:
+    context = Context(options.device, {choice.name: choice.options for choice in options.recognizers})
+    finder = make_finder(options.detector, options.min_face, context.device)
+    return Observer(finder, Ensemble([context.recognizer(choice.name) for choice in options.recognizers]), context.device, Store(store))
+
+
+def _embedded(image: Path, observer: Observer) -> dict[str, Any]:
+    photo = read_photo(image)
+    embeddings, _ = observer.embed([view_of(photo.rgb, observer.faces(photo.rgb)[0])])
+    return {name: rows[0] for name, rows in embeddings.items()}
+
+
+def _cost(done: Done, people: Sequence[str]) -> Cost:
+    earlier = "the photos were done by an earlier run; --overwrite does them again"
+    peak = Number(value=None, n=0, missing=earlier) if done.peak is None else Number(value=round(done.peak, 1), n=1)
+    return Cost(seconds=mean(torch.tensor(done.seconds).double().numpy(), people), peak_memory=peak)
+
+
+def _in_processes(tasks: Sequence[Task], workers: int, report: Callable[[int, int, str], None]) -> list[Done]:
+    """Every task in a fresh process; the first error ends all."""
+    # A server that has imported torch, and forks: each process starts at once, and with little memory of its own.
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    if sys.platform != "win32":
+        context.set_forkserver_preload([__name__])
+    counter = context.Value("q", 0)
+    # Each photo is protected, then seen.
+    total = sum((1 if task.entry is None else 2) * len(task.probes) for task in tasks)
+    with ProcessPoolExecutor(workers, context, initializer=_share, initargs=(counter,), max_tasks_per_child=1) as pool:
+        futures: list[Future[Done]] = [pool.submit(_do, task) for task in tasks]
+        left: set[Future[Done]] = set(futures)
+        try:
+            while left:
+                finished, left = wait(left, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                running = [task.entry.label if task.entry else "unprotected" for task, future in zip(tasks, futures, strict=True) if future.running()]
+                report(counter.value, total, ", ".join(running[:workers]))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+_counter: Any = None
+
+
+def _share(counter: Any) -> None:
+    global _counter  # noqa: PLW0603 (one per process, set when it starts)
+    _counter = counter
+
+
+def _counted(items: Iterable[Any]) -> Iterable[Any]:
+    for item in items:
+        yield item
+        with _counter.get_lock():
+            _counter.value += 1
+
+
+def _do(task: Task) -> Done:
+    torch.set_num_threads(task.threads)
+    store = task.output / _STORE
+    if task.entry is None:
+        return Done(_see(task, [partial(_copy, probe.photo) for probe in task.probes], _observer(task.run, store)))
+    anonymizer = Anonymizer(task.entry.plan)
+    jobs = [_job(task, probe) for probe in task.probes]
+    folder = task.output / "photos" / task.entry.label
+    collection = Collection(jobs, [])
+    write_run(folder / RUN_FILE, task.entry.plan.described(), [Outcome(job, "pending") for job in jobs], [])
+    outcomes = {outcome.job.name: outcome for outcome in run(lambda: anonymizer, collection, task.entry.plan.fingerprint(), lambda left: list(_counted(left)))}
+    write_run(folder / RUN_FILE, task.entry.plan.described(), list(outcomes.values()), [])
+    peak = _peak_memory() if any(outcome.status == "done" for outcome in outcomes.values()) else None
+    made = [outcomes[job.name] for job in jobs]
+    versions = [None if outcome.status == "failed" else partial(read_photo, outcome.job.target) for outcome in made]
+    observer = Observer(anonymizer.finder, anonymizer.ensemble, anonymizer.context.device, Store(store))
+    receipts = [outcome.receipt for outcome in made if outcome.status != "failed"]
+    targets = [face["target"]["name"] for receipt in receipts for face in receipt["faces"] if face["target"]]
+    return Done(
+        _see(task, versions, observer),
+        anonymizer.method.surrogates,
+        {outcome.job.name: outcome.reason or "" for outcome in made if outcome.status == "failed"},
+        [receipt["seconds"]["protect"] / len(receipt["faces"]) for receipt in receipts],
+        peak,
+        targets[0] if targets else None,
+    )
+
+
+def _see(task: Task, versions: Sequence[Callable[[], Photo] | None], observer: Observer) -> Seen:
+    scope = Scope(task.robustness, task.attackers, purifier() if task.attackers else None)
+    return measure(task.probes, task.faces, versions, observer, scope, _counted)
+
+
+def _job(task: Task, probe: Probe) -> Job:
+    assert task.entry is not None
+    # The name of a probe is its path below the data's folder, so that two photos never share a result.
+    return job_of(probe.photo, probe.name, Path(probe.name), task.output / "photos" / task.entry.label, whole_name=True)
+
+
+def _copy(path: Path) -> Photo:
+    photo = read_photo(path)
+    return read_photo(encode_photo(photo)) if photo.lossy else photo
+
+
+def _peak_memory() -> float | None:
+    """Of this process, in MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def held_out_entries(plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None) -> list[Entry]:
+    """One entry for each method, or one for each method and recogniser that is held out.
+
+    Args:
+        plans: method -> makes its plan with options laid over the others.
+        recognizers: names of those that judge.
+        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its own surrogates.
+
+    Raises:
+        ValueError: for a recogniser that does not judge, or when none would be left.
+    """
+    if held_out is None:
+        return [Entry(make({}), name) for name, make in plans.items()]
+    names = list(recognizers) if held_out == "rotate" else [held_out]
+    if unknown := [name for name in names if name not in recognizers]:
+        raise ValueError(f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got {unknown[0]!r}.")
+    if len(recognizers) < 2:
+        raise ValueError(
+            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: privacy-faces recognizers lists them, "
+            "privacy-faces weights add ID FILE brings their weights."
+        )
+    entries: list[Entry] = []
+    for method, make in plans.items():
+        if "surrogates" not in type(make({}).options).model_fields:
+            entries.append(Entry(make({}), method))
+            continue
+        for name in names:
+            plan = make({"surrogates": [other for other in recognizers if other != name]})
+            entries.append(Entry(plan, f"{method}-without-{name}", name))
+    return entries
