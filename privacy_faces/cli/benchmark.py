@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def _results(
     def plan(method: str, options: dict[str, Any]) -> Plan:
         return make_plan(method, profile=given["profile"], config=given["config"], options=options, run=of_run)
 
-    entries = held_out_entries({method: lambda options, method=method: plan(method, options) for method in methods}, names, given["held_out"])
+    entries = held_out_entries({method: partial(plan, method) for method in methods}, names, given["held_out"])
     if data is None:
         notes.append("The faces are synthetic and soft; measure on photos like yours: --data DIR.")
     if len(names) == 1:

@@ -102,13 +102,13 @@ def _flags(result: Result, failures: Mapping[str, str]) -> list[str]:
 
 def _quality(result: Result, device: torch.device) -> Quality:
     seen, people = result.seen, result.names
-    before = result.setting.clean.frames[torch.from_numpy(seen.rows)]
-    fid, kid = fid_and_kid(before, seen.frames, device)
+    before, after = (torch.from_numpy(frames).permute(0, 3, 1, 2) for frames in (result.setting.clean.frames[seen.rows], seen.frames))
+    fid, kid = fid_and_kid(before, after, device)
     psnr = np.where(np.isinf(seen.quality["psnr"]), np.nan, seen.quality["psnr"])
     return Quality(
         psnr=mean(psnr, people) if (~np.isnan(psnr)).any() else Number(value=None, n=0, missing="no frame differs from its original"),
         ssim=mean(seen.quality["ssim"], people),
-        lpips=lpips(before, seen.frames, people, device),
+        lpips=lpips(before, after, people, device),
         fid=fid,
         kid=kid,
         detected=share(seen.detected[WRITTEN]),

@@ -6,13 +6,15 @@ import base64
 import io
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from privacy_faces.evaluation.measure import WRITTEN
 from privacy_faces.evaluation.results import Example
 from privacy_faces.evaluation.success import cosine
 from privacy_faces.evaluation.tables import Result
+
+Frame = NDArray[np.uint8]
 
 _SHOWN = 6
 _SIDE = 224
@@ -42,14 +44,14 @@ def worst_examples(result: Result) -> list[Example]:
     ]
 
 
-def _difference(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """White where two frames (3, S, S), uint8, differ."""
-    changed = (before.int() - after.int()).abs().amax(0, keepdim=True) >= _CHANGED
-    return (changed * 255).to(torch.uint8).expand(3, -1, -1)
+def _difference(before: Frame, after: Frame) -> Frame:
+    """White where two frames (S, S, 3) differ."""
+    changed = np.abs(before.astype(int) - after).max(2, keepdims=True) >= _CHANGED
+    return np.repeat((changed * 255).astype(np.uint8), 3, axis=2)
 
 
-def _data_uri(frame: torch.Tensor) -> str:
-    image = Image.fromarray(frame.permute(1, 2, 0).contiguous().numpy()).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+def _data_uri(frame: Frame) -> str:
+    image = Image.fromarray(frame).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=_QUALITY, method=6)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

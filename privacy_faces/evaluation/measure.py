@@ -73,7 +73,7 @@ class Seen:
         detected: kind of view -> (N,), where the detector still finds the face.
         quality: psnr (dB, inf for equal frames), ssim, landmark_shift (NaN where nothing is detected), color_shift: (N,) each.
         unchanged: (N,), where all pixels of the photo are the original's.
-        frames: (N, 3, S, S), uint8, at the original's landmarks.
+        frames: (N, S, S, 3), at the original's landmarks.
     """
 
     rows: Indices
@@ -81,7 +81,7 @@ class Seen:
     detected: dict[str, Flags]
     quality: dict[str, Values]
     unchanged: Flags
-    frames: torch.Tensor
+    frames: NDArray[np.uint8]
 
 
 def find_probes(probes: Iterable[Probe], observer: Observer) -> tuple[list[Probe], list[Face], dict[str, str]]:
@@ -173,7 +173,7 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
         {kind: detected for kind, (_, detected) in seen.items()},
         _qualities(pairs, before, after, observer),
         np.array([np.array_equal(pair.original.rgb, pair.photo.rgb) for pair in pairs], dtype=bool),
-        torch.stack([(_tensor(view) * 255 + 0.5).to(torch.uint8) for view in after]) if after else torch.zeros(0, 3, 1, 1, dtype=torch.uint8),
+        np.array([(view.frame * 255 + 0.5).astype(np.uint8) for view in after], dtype=np.uint8),
     )
 
 
@@ -206,5 +206,5 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         {kind: np.concatenate([part.detected[kind] for part in parts]) for kind in first.detected},
         {name: np.concatenate([part.quality[name] for part in parts]) for name in first.quality},
         np.concatenate([part.unchanged for part in parts]),
-        torch.cat([part.frames for part in parts]),
+        np.concatenate([part.frames for part in parts]),
     )
