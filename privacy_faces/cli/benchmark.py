@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.options import NameList
-from privacy_faces.cli.results import conclude, summary
+from privacy_faces.cli.results import Steps, chosen_recognizers, command_line, conclude, far_levels, summary
 from privacy_faces.plan import PROFILES
-from privacy_faces.registry import METHODS, RECOGNIZERS
-from privacy_faces.weights.store import is_present
+from privacy_faces.registry import METHODS
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.measure import Probe
@@ -60,9 +59,7 @@ def _results(
 ) -> Any:
     import torch
 
-    from privacy_faces.cli.results import Steps, command_line
     from privacy_faces.evaluation.benchmark import benchmark, held_out_entries
-    from privacy_faces.evaluation.calibration import FAR_LEVELS
     from privacy_faces.plan import Plan, make_plan
 
     of_run = {"recognizers": names, "far": far, "seed": given["seed"], "device": given["device"], "thresholds": given["thresholds"]}
@@ -87,7 +84,7 @@ def _results(
             output,
             data_name="synthetic faces" if data is None else data.resolve().name,
             command=command_line(),
-            far=[far, *sorted(set(FAR_LEVELS) - {far})],
+            far=far_levels(far),
             robustness=given["robustness"],
             attackers=given["attackers"],
             workers=workers or (1 if cuda else min(2, os.cpu_count() or 1)),
@@ -116,18 +113,3 @@ def probes_of(data: Path | None, limit: int) -> list[Probe]:
         person = groups.pop("identity", photo.identity)
         probes.append(Probe(str(photo.path.relative_to(data)), person, photo.path, groups))
     return probes
-
-
-def chosen_recognizers(names: list[str]) -> tuple[list[str], list[str]]:
-    """The recognisers to ask, and notes about those that "all" leaves out.
-
-    Raises:
-        UnknownNameError: for a name that is not registered.
-    """
-    if names != ["all"]:
-        for name in names:
-            RECOGNIZERS.spec(name)
-        return names, []
-    missing = {name: [item for item in entry.spec().weights if not is_present(item)] for name, entry in RECOGNIZERS.entries().items()}
-    notes = [f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)." for name, items in missing.items() if items]
-    return [name for name, items in missing.items() if not items], notes

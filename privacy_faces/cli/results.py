@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from privacy_faces.cli.table import table
+from privacy_faces.registry import RECOGNIZERS
+from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.results import MethodResults, Number, Results
@@ -33,6 +35,28 @@ class Steps:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.close()
+
+
+def chosen_recognizers(names: list[str]) -> tuple[list[str], list[str]]:
+    """The recognisers to ask, and notes about those that "all" leaves out.
+
+    Raises:
+        UnknownNameError: for a name that is not registered.
+    """
+    if names != ["all"]:
+        for name in names:
+            RECOGNIZERS.spec(name)
+        return names, []
+    missing = {name: [item for item in entry.spec().weights if not is_present(item)] for name, entry in RECOGNIZERS.entries().items()}
+    notes = [f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)." for name, items in missing.items() if items]
+    return [name for name, items in missing.items() if not items], notes
+
+
+def far_levels(main: float) -> list[float]:
+    """The false accept rates of an evaluation: the leaderboard's, then the calibrated ones."""
+    from privacy_faces.evaluation.calibration import FAR_LEVELS
+
+    return [main, *sorted(set(FAR_LEVELS) - {main})]
 
 
 def command_line() -> str:

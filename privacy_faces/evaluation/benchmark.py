@@ -15,23 +15,19 @@ from typing import Any
 import torch
 
 from privacy_faces.anonymizer import Anonymizer
-from privacy_faces.context import Context
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.intervals import mean
-from privacy_faces.evaluation.measure import Probe, Scope, Seen, find_probes, measure, originals
-from privacy_faces.evaluation.observe import Observer, Store, view_of
+from privacy_faces.evaluation.measure import Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
+from privacy_faces.evaluation.observe import Observer, Store, make_observer
 from privacy_faces.evaluation.results import Cost, Number, Results, Role
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables import Result
 from privacy_faces.evaluation.thresholds import load_thresholds
 from privacy_faces.photos.faces import Face
-from privacy_faces.photos.finder import make_finder
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
-from privacy_faces.photos.write import encode_photo
 from privacy_faces.plan import Plan, RunOptions
-from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, job_of, run, write_run
 from privacy_faces.targets import scored_image
 
@@ -122,7 +118,7 @@ def benchmark(
     """
     output.mkdir(parents=True, exist_ok=True)
     report(0, 1, "finding faces")
-    observer = _observer(run, output / _STORE)
+    observer = make_observer(run, Store(output / _STORE))
     usable, faces, unusable = find_probes(probes, observer)
     if not usable:
         raise ValueError(f"Expected at least one photo with a face in {data_name}, found none. {next(iter(unusable.values()), '')}")
@@ -134,7 +130,7 @@ def benchmark(
     for entry, found in zip(entries, done, strict=True):
         roles: dict[str, Role] = {name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names}
         image = scored_image(found.target) if found.target else None
-        result = Result(setting, found.seen, roles, _embedded(image, observer) if image else None)
+        result = Result(setting, found.seen, roles, seen_in(image, observer) if image else None)
         methods.append(
             assemble.method_results(
                 result,
@@ -159,18 +155,6 @@ def benchmark(
         seed=run.seed,
         notes=[*notes, *([f"{workers} methods ran at a time: each would be faster alone."] if workers > 1 else [])],
     )
-
-
-def _observer(options: RunOptions, store: Path) -> Observer:
-    context = Context(options.device, {choice.name: choice.options for choice in options.recognizers})
-    finder = make_finder(options.detector, options.min_face, context.device)
-    return Observer(finder, Ensemble([context.recognizer(choice.name) for choice in options.recognizers]), context.device, Store(store))
-
-
-def _embedded(image: Path, observer: Observer) -> dict[str, Any]:
-    photo = read_photo(image)
-    embeddings, _ = observer.embed([view_of(photo.rgb, observer.faces(photo.rgb)[0])])
-    return {name: rows[0] for name, rows in embeddings.items()}
 
 
 def _cost(done: Done, people: Sequence[str]) -> Cost:
@@ -223,7 +207,7 @@ def _do(task: Task) -> Done:
     torch.set_num_threads(task.threads)
     store = task.output / _STORE
     if task.entry is None:
-        return Done(_see(task, [partial(_copy, probe.photo) for probe in task.probes], _observer(task.run, store)))
+        return Done(_see(task, [partial(copy_of, probe.photo) for probe in task.probes], make_observer(task.run, Store(store))))
     anonymizer = Anonymizer(task.entry.plan)
     jobs = [_job(task, probe) for probe in task.probes]
     folder = task.output / "photos" / task.entry.label
@@ -256,11 +240,6 @@ def _job(task: Task, probe: Probe) -> Job:
     assert task.entry is not None
     # The name of a probe is its path below the data's folder, so that two photos never share a result.
     return job_of(probe.photo, probe.name, Path(probe.name), task.output / "photos" / task.entry.label, whole_name=True)
-
-
-def _copy(path: Path) -> Photo:
-    photo = read_photo(path)
-    return read_photo(encode_photo(photo)) if photo.lossy else photo
 
 
 def _peak_memory() -> float | None:

@@ -14,10 +14,11 @@ from privacy_faces.evaluation.attackers import averaged, blur_and_sharpen, crops
 from privacy_faces.evaluation.observe import Embeddings, Observer, View, moved, view_of
 from privacy_faces.evaluation.quality import color_shift, landmark_shift, quality
 from privacy_faces.evaluation.robustness import OPERATIONS, Operation
-from privacy_faces.photos.faces import Face, same_face
+from privacy_faces.photos.faces import Face, NoFaceError, same_face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
 from privacy_faces.photos.regions import region_masks
+from privacy_faces.photos.write import encode_photo
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -83,6 +84,17 @@ class Seen:
     unchanged: Flags
     frames: NDArray[np.uint8]
 
+    def take(self, places: Indices) -> Seen:
+        """What was seen of some of the versions (M,)."""
+        return Seen(
+            self.rows[places],
+            {kind: {name: rows[places] for name, rows in embeddings.items()} for kind, embeddings in self.embeddings.items()},
+            {kind: detected[places] for kind, detected in self.detected.items()},
+            {name: values[places] for name, values in self.quality.items()},
+            self.unchanged[places],
+            self.frames[places],
+        )
+
 
 def find_probes(probes: Iterable[Probe], observer: Observer) -> tuple[list[Probe], list[Face], dict[str, str]]:
     """The probes in which there is a face, the largest face of each, and name -> reason of the others."""
@@ -99,6 +111,25 @@ def find_probes(probes: Iterable[Probe], observer: Observer) -> tuple[list[Probe
         else:
             unusable[probe.name] = f"no face found (detector {observer.finder.detector.name})"
     return usable, faces, unusable
+
+
+def seen_in(image: Path, observer: Observer) -> Embeddings:
+    """Name -> embedding (D,) of the largest face of an image.
+
+    Raises:
+        PhotoError, NoFaceError: for an image that cannot be read, or has no face.
+    """
+    rgb = read_photo(image).rgb
+    faces = observer.faces(rgb)
+    if not faces:
+        raise NoFaceError(f"no face found in {image} (detector {observer.finder.detector.name})")
+    return {name: rows[0] for name, rows in observer.embed([view_of(rgb, faces[0])])[0].items()}
+
+
+def copy_of(path: Path) -> Photo:
+    """An unprotected photo as it reads back when it is written as protected ones are: the clean baseline."""
+    photo = read_photo(path)
+    return read_photo(encode_photo(photo)) if photo.lossy else photo
 
 
 def originals(probes: Sequence[Probe], faces: Sequence[Face], observer: Observer) -> Embeddings:

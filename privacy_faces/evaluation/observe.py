@@ -14,9 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from privacy_faces.context import Context
 from privacy_faces.evaluation.judge import JUDGE_FRAME
 from privacy_faces.photos.faces import Face, FaceFinder, same_face
+from privacy_faces.photos.finder import make_finder
 from privacy_faces.photos.frames import transform
+from privacy_faces.plan import RunOptions
 from privacy_faces.recognizers.base import Recognizer
 from privacy_faces.recognizers.ensemble import Ensemble
 
@@ -127,6 +130,17 @@ class Observer:
                 self.store.put(key, row)
                 found[key] = row
         return [found[key] for key in keys]
+
+
+def make_observer(options: RunOptions, store: Store) -> Observer:
+    """An observer with the recognisers, detector and device of a run.
+
+    Raises:
+        ValueError: (or a named subclass) when a weight or a plugin is missing.
+    """
+    context = Context(options.device, {choice.name: choice.options for choice in options.recognizers})
+    finder = make_finder(options.detector, options.min_face, context.device)
+    return Observer(finder, Ensemble([context.recognizer(choice.name) for choice in options.recognizers]), context.device, store)
 
 
 def _digest(array: NDArray[np.generic]) -> str:

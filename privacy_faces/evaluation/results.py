@@ -21,6 +21,7 @@ Measure = Literal[
     "rank-5",  # the person is not among the first five of the gallery
     "targeted-rank-1",  # the target is the first of the gallery
     "targeted-rank-5",  # the target is among the first five of the gallery
+    "misclassification",  # a closed-set classifier names somebody else; its accuracy is one less this
     "fooling",  # a closed-set classifier was right before and is wrong after, of those it was right about before
 ]
 

@@ -1,0 +1,156 @@
+"""Judge protected photos of any tool, beside their originals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from privacy_faces.evaluation import assemble
+from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.intervals import lift, share
+from privacy_faces.evaluation.measure import WRITTEN, Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
+from privacy_faces.evaluation.observe import Embeddings, Observer
+from privacy_faces.evaluation.pairs import Pair
+from privacy_faces.evaluation.results import MethodResults, Results, Role, Success
+from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.success import fooled
+from privacy_faces.evaluation.tables import Result
+from privacy_faces.evaluation.thresholds import ThresholdFile
+from privacy_faces.photos.read import read_photo
+from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet
+from privacy_faces.targets import scored_image
+
+Progress = Callable[[Sequence[int], str], Iterable[int]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to judge, and how.
+
+    Attributes:
+        name: of the protected photos, for the reader.
+        surrogates: recognisers that helped to make the change; None asks the receipts beside the photos.
+        targets: name -> test image of the people whom the pairs are to resemble.
+        classifier: closed-set classifier whose fooling rate is asked for.
+        far: false accept rates, the main one first.
+        robustness, attackers: whether to measure these.
+    """
+
+    name: str
+    surrogates: Sequence[str] | None = None
+    targets: Mapping[str, Path] = field(default_factory=dict)
+    classifier: ClosedSet | None = None
+    far: Sequence[float] = (0.001, 0.01, 0.1)
+    robustness: bool = True
+    attackers: bool = True
+
+
+def evaluate_pairs(
+    pairs: Sequence[Pair], observer: Observer, thresholds: ThresholdFile, request: Request, *, data_name: str, command: str, progress: Progress
+) -> Results:
+    """Judge pairs; those of each target are a row of their own.
+
+    Args:
+        pairs: of `evaluation.pairs.find_pairs`.
+        observer: finds and embeds faces.
+        thresholds: of its recognisers.
+        request: what to judge.
+        data_name, command: for results.json.
+        progress: wraps the photos of each pass, and is told its name.
+
+    Raises:
+        ValueError: when no original has a face.
+        ClassifierError: for a classifier over a recogniser that does not judge, or that knows none of the people.
+    """
+    by_name = {pair.name: pair for pair in pairs}
+    usable, faces, unusable = find_probes([Probe(pair.name, pair.person, pair.original, pair.groups) for pair in pairs], observer)
+    if not usable:
+        raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
+    told = {probe.name: _receipt(by_name[probe.name]) for probe in usable}
+    scope = Scope(request.robustness, request.attackers, purifier() if request.attackers else None)
+    clean = measure(usable, faces, [partial(copy_of, probe.photo) for probe in usable], observer, scope, lambda rows: progress(rows, "unprotected"))
+    versions = [partial(read_photo, path) if (path := by_name[probe.name].protected) else None for probe in usable]
+    failures = {probe.name: "no protected version" for probe, version in zip(usable, versions, strict=True) if version is None}
+    seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"))
+    setting = Setting(usable, originals(usable, faces, observer), clean, thresholds, request.far)
+    roles = _roles(observer, request, told.values())
+    methods: list[MethodResults] = []
+    for target, part in _by_target(seen, [by_name[probe.name].target or told[probe.name].get("target") for probe in usable]).items():
+        image = request.targets.get(target) or scored_image(target)
+        result = Result(setting, part, roles, seen_in(image, observer) if image else None)
+        label = f"{request.name} as {target}" if target else request.name
+        missing = failures if not methods else {}
+        found = assemble.method_results(result, name=request.name, label=label, device=observer.device, failures=missing, target=target or None)
+        methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
+    notes = []
+    if "surrogate" not in roles.values() and request.surrogates is None:
+        notes.append("Nothing says which recognizers helped to protect these photos: all count as held out. Name those that did with --surrogates.")
+    return assemble.results(
+        setting, methods, observer.ensemble, kind="evaluate", data_name=data_name, unusable=unusable, command=command, seed=None, notes=notes
+    )
+
+
+def _by_target(seen: Seen, targets: Sequence[str | None]) -> dict[str, Seen]:
+    """Target ("" for none) -> what was seen of its photos."""
+    names = np.array([targets[row] or "" for row in seen.rows], dtype=str)
+    return {str(name): seen.take(np.flatnonzero(names == name)) for name in np.unique(names)}
+
+
+def _roles(observer: Observer, request: Request, told: Iterable[dict[str, Any]]) -> dict[str, Role]:
+    helped = set(request.surrogates) if request.surrogates is not None else {name for receipt in told for name in receipt.get("surrogates", ())}
+    return {name: "surrogate" if name in helped else "held-out" for name in observer.ensemble.names}
+
+
+def _receipt(pair: Pair) -> dict[str, Any]:
+    """Surrogates and target as the receipt beside a protected photo tells; empty where there is none."""
+    if pair.protected is None:
+        return {}
+    for name in (pair.protected.name, pair.protected.stem):
+        path = pair.protected.with_name(f"{name}.receipt.json")
+        if path.is_file():
+            faces = json.loads(path.read_text(encoding="utf-8"))["faces"]
+            helped = {name for face in faces for name, row in face["recognizers"].items() if row["role"] == "surrogate"}
+            targets = [face["target"]["name"] for face in faces if face["target"]]
+            return {"surrogates": sorted(helped), "target": targets[0] if targets else None}
+    return {}
+
+
+def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet) -> MethodResults:
+    """The results with the closed-set classifier's rows: how often it errs, and the fooling rate."""
+    if classifier.recognizer not in result.roles:
+        raise ClassifierError(f"The classifier is built on {classifier.recognizer}, which does not judge. Add it: --recognizers {classifier.recognizer}")
+    truth = classifier.class_of(result.names)
+    known = np.flatnonzero(truth >= 0)
+    if not len(known):
+        raise ClassifierError(f"The classifier knows {', '.join(classifier.people[:5])}, ... and none of the people in these photos ({result.names[0]}, ...).")
+    name, rows = classifier.recognizer, result.seen.rows[known]
+    embeddings: list[Embeddings] = [result.setting.original, result.setting.clean.embeddings[WRITTEN]]
+    before, copied = (classifier.classes(side[name][rows]) for side in embeddings)
+    after = classifier.classes(result.seen.embeddings[WRITTEN][name][known])
+    truth, names = truth[known], np.array(result.names, dtype=str)[known]
+    right = before == truth
+    tables = (
+        ("misclassification", copied != truth, after != truth, names),
+        ("fooling", fooled(truth, before, copied), fooled(truth, before, after), names[right]),
+    )
+    added = [
+        Success.model_validate(
+            {
+                "measure": measured,
+                "recognizer": f"classifier on {name}",
+                "role": result.roles[name],
+                "far": None,
+                "clean": share(clean),
+                "protected": share(protected),
+                "lift": lift(clean, protected, people.tolist()),
+            }
+        )
+        for measured, clean, protected, people in tables
+    ]
+    return found.model_copy(update={"success": [*found.success, *added]})
