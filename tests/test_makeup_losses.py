@@ -8,12 +8,13 @@ import time
 import numpy as np
 import pytest
 import torch
-from privacy_faces_makeup.losses.adversarial import dodging_loss, impersonation_loss
 from privacy_faces_makeup.losses.direction import direction_loss, log_direction_loss
 from privacy_faces_makeup.losses.histogram import histogram_loss, matched
 from privacy_faces_makeup.losses.identity import identity_loss
 from skimage.exposure import match_histograms
 from torch import Tensor
+
+from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from privacy_faces.context import Context
 from privacy_faces.models.makeup_clip import ImageText
+from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces_makeup.cosmetics import Canvas, canvas_of
 from privacy_faces_makeup.diversity import diverse, thinned
 from privacy_faces_makeup.faces import Style
-from privacy_faces_makeup.losses.adversarial import dodging_loss, impersonation_loss
 from privacy_faces_makeup.losses.direction import log_direction_loss
 from privacy_faces_makeup.losses.histogram import histogram_loss, matched
 from privacy_faces_makeup.options import TransferOptions

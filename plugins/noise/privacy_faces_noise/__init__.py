@@ -1,0 +1,1 @@
+"""Adversarial noise, methods of privacy-faces: the baselines that new methods are compared with."""

@@ -1,0 +1,83 @@
+"""What all noise methods share: the surrogates, the goal, and where noise may lie."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from privacy_faces.context import Context
+from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.photos.finder import make_finder
+from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.targets import read_target
+from privacy_faces_noise.ball import Loss
+from privacy_faces_noise.options import FgsmOptions, NoiseOptions
+
+# Width of the soft edge inside the mask, as a share of the frame's side.
+FEATHER = 0.02
+
+Embeddings = dict[str, Tensor]
+
+
+class Noise(Method):
+    """Noise against an ensemble of surrogates, inside the face or all over the frame."""
+
+    options: NoiseOptions
+
+    def __init__(self, options: NoiseOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.surrogates = tuple(options.surrogates)
+        self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
+
+    def mask(self, batch: FrameBatch) -> Tensor:
+        """Where noise may lie, boolean (N, 1, S, S)."""
+        face = batch.regions["face"]
+        return face if self.options.region == "face" else torch.ones_like(face)
+
+
+class GoalNoise(Noise):
+    """Noise that descends one loss: away from the person, towards a target, or both. A subclass writes `attack`."""
+
+    options: FgsmOptions
+
+    def __init__(self, options: FgsmOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.target = None
+        if options.goal != "dodge":
+            self.target = read_target(options.target, make_finder(device=context.device), context.device)
+            with torch.no_grad():
+                self.aim = self.ensemble.embed(self.target.frame[None], self.target.landmarks[None])
+
+    @abstractmethod
+    def attack(self, loss: Loss, original: Tensor, mask: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """Frames (N, 3, S, S) with noise.
+
+        Args:
+            loss: smaller is better for the person.
+            original: (N, 3, S, S) in [0, 1].
+            mask: boolean (N, 1, S, S), where noise may lie.
+            generators: one CPU generator for each face.
+        """
+
+    def protect(self, batch: FrameBatch) -> Protection:
+        """Frames with noise."""
+        with torch.no_grad():
+            person = self.ensemble.embed(batch.frames, batch.landmarks)
+
+        def loss(frames: Tensor) -> Tensor:
+            seen = self.ensemble.embed(frames, batch.landmarks)
+            terms = []
+            if self.options.goal != "impersonate":
+                terms.append(dodging_loss(self.ensemble.similarity(seen, person)))
+            if self.target is not None:
+                aim = {name: embedding.expand_as(seen[name]) for name, embedding in self.aim.items()}
+                terms.append(impersonation_loss(self.ensemble.similarity(seen, aim)))
+            return torch.stack(terms).sum(0)
+
+        mask = self.mask(batch)
+        frames = self.attack(loss, batch.frames, mask, batch.generators())
+        return Protection(frames, mask, "difference", feather=FEATHER, target=self.target)

@@ -1,0 +1,16 @@
+"""The plugin's cards, light to import."""
+
+from privacy_faces.registry import Spec
+
+_OPTIONS = "privacy_faces_noise.options"
+
+
+def _spec(summary: str, module: str, name: str) -> Spec:
+    return Spec(summary, f"{_OPTIONS}:{name}Options", f"privacy_faces_noise.{module}:{name}", seeded=True)
+
+
+FGSM = _spec("one step along the sign of the gradient (FGSM)", "fgsm", "Fgsm")
+PGD = _spec("projected gradient descent from a random start (PGD)", "pgd", "Pgd")
+MIFGSM = _spec("gradient steps with momentum (MI-FGSM)", "mifgsm", "Mifgsm")
+TIDIM = _spec("momentum, diverse inputs and smoothed gradients (TI-DIM)", "tidim", "Tidim")
+TIPIM = _spec("towards whichever of several targets is easiest, close to the photo (TIP-IM)", "tipim", "Tipim")

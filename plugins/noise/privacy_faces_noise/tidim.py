@@ -1,0 +1,48 @@
+"""TI-DIM: MI-FGSM whose gradient is smoothed by a kernel W (Dong et al., CVPR 2019, equation 8: W * grad L) and taken at a resized and padded frame (Xie et
+al., CVPR 2019, equation 4), so that it fits one recogniser's alignment less and others' more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from privacy_faces.photos.blur import gaussian_blur
+from privacy_faces_noise.ball import Loss, gradient
+from privacy_faces_noise.method import GoalNoise
+from privacy_faces_noise.mifgsm import mifgsm
+from privacy_faces_noise.options import TidimOptions
+
+
+def diverse_input(frames: Tensor, smallest: float, chance: float, generators: Sequence[torch.Generator]) -> Tensor:
+    """Frames (N, 3, S, S), each with probability `chance` resized to between `smallest` S and S and set at a random place on black; differentiable."""
+    size = frames.shape[-1]
+    changed = []
+    for frame, generator in zip(frames, generators, strict=True):
+        drawn, share, right, down = torch.rand(4, generator=generator).tolist()
+        side = round(size * (smallest + (1 - smallest) * share))
+        if drawn >= chance or side == size:
+            changed.append(frame)
+            continue
+        small = interpolate(frame[None], (side, side), mode="bilinear", antialias=True)[0]
+        left, top = int(right * (size - side + 1)), int(down * (size - side + 1))
+        changed.append(pad(small, (left, size - side - left, top, size - side - top)))
+    return torch.stack(changed)
+
+
+class Tidim(GoalNoise):
+    """TI-DIM against the ensemble of surrogates."""
+
+    options: TidimOptions
+
+    def attack(self, loss: Loss, original: Tensor, mask: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """All steps."""
+        options = self.options
+
+        def smoothed(frames: Tensor) -> Tensor:
+            found = gradient(lambda seen: loss(diverse_input(seen, options.smallest, options.chance, generators)), frames)
+            return gaussian_blur(found, options.kernel, border="constant")
+
+        return mifgsm(smoothed, original, mask, options.epsilon / 255, options.step / 255, options.steps, options.decay, generators)
