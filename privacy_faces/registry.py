@@ -174,4 +174,5 @@ METHODS = Registry(
 )
 RECOGNIZERS = Registry("recognizer", "privacy_faces.recognizers", {})
 INPAINTERS = Registry("inpainter", "privacy_faces.inpainters", {})
-REGISTRIES = {registry.group: registry for registry in (METHODS, RECOGNIZERS, INPAINTERS)}
+VERIFIERS = Registry("service", "privacy_faces.verifiers", {})
+REGISTRIES = {registry.group: registry for registry in (METHODS, RECOGNIZERS, INPAINTERS, VERIFIERS)}

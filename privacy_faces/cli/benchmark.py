@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.options import NameList
-from privacy_faces.cli.results import Steps, chosen_recognizers, command_line, conclude, far_levels, summary
+from privacy_faces.cli.results import Steps, chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options, summary
 from privacy_faces.plan import PROFILES
 from privacy_faces.registry import METHODS
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(min=1), help="methods that run at a time  [default: 2 on a CPU with 2 cores or more, otherwise 1]")
 @click.option("--robustness/--no-robustness", default=True, show_default=True, help="measure again after JPEG, resizing and the like")
 @click.option("--attackers/--no-attackers", default=True, show_default=True, help="measure against adaptive attackers")
+@service_options
 @click.option("as_json", "--json", is_flag=True, help="print results.json")
 def command(*, data: Path | None, output: Path, limit: int, far: float, workers: int | None, as_json: bool, **given: Any) -> None:
     """Judge methods on the same photos: results.json and report.html in the output folder."""
@@ -75,6 +76,7 @@ def _results(
             f"{names[0]} is the only recognizer here: where a method used it as a surrogate, nothing is known about other recognizers. Bring another: "
             "privacy-faces weights list."
         )
+    services = chosen_services(given["services"], given["allow_upload"])
     cuda = given["device"] == "cuda" or (given["device"] == "auto" and torch.cuda.is_available())
     with Steps() as steps:
         return benchmark(
@@ -89,6 +91,7 @@ def _results(
             attackers=given["attackers"],
             workers=workers or (1 if cuda else min(2, os.cpu_count() or 1)),
             notes=notes,
+            services=services,
             report=steps.report,
         )
 

@@ -12,7 +12,7 @@ import click
 
 from privacy_faces.cli.options import NameList
 from privacy_faces.cli.progress import bar
-from privacy_faces.cli.results import chosen_recognizers, command_line, conclude, far_levels, summary
+from privacy_faces.cli.results import chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options, summary
 
 
 @click.command(name="evaluate")
@@ -29,6 +29,7 @@ from privacy_faces.cli.results import chosen_recognizers, command_line, conclude
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="where the networks run")
 @click.option("--robustness/--no-robustness", default=True, show_default=True, help="measure again after JPEG, resizing and the like")
 @click.option("--attackers/--no-attackers", default=True, show_default=True, help="measure against adaptive attackers")
+@service_options
 @click.option("as_json", "--json", is_flag=True, help="print results.json")
 def command(*, output: Path, as_json: bool, **given: Any) -> None:
     """Judge the photos in PROTECTED beside those in ORIGINALS: results.json and report.html in the output folder."""
@@ -45,19 +46,21 @@ def command(*, output: Path, as_json: bool, **given: Any) -> None:
 
 def _results(output: Path, given: dict[str, Any]) -> Any:
     from privacy_faces.evaluation.folders import Request, evaluate_pairs
-    from privacy_faces.evaluation.observe import Store, make_observer
+    from privacy_faces.evaluation.observe import make_observer
     from privacy_faces.evaluation.pairs import find_pairs
+    from privacy_faces.evaluation.store import Store
     from privacy_faces.evaluation.thresholds import load_thresholds
     from privacy_faces.plan import RunOptions
     from privacy_faces.recognizers.closed_set import load_classifier
 
+    services = chosen_services(given["services"], given["allow_upload"])
     originals, protected = given["originals"], given["protected"]
     names, notes = chosen_recognizers(given["recognizers"])
     pairs = find_pairs(originals, protected, given["pairs"])
     targets = {path.stem: path for path in sorted(given["targets"].iterdir()) if path.is_file()} if given["targets"] else {}
     classifier = load_classifier(given["classifier"]) if given["classifier"] else None
     far = far_levels(given["far"])
-    request = Request(protected.resolve().name, given["surrogates"], targets, classifier, far, given["robustness"], given["attackers"])
+    request = Request(protected.resolve().name, given["surrogates"], targets, classifier, far, given["robustness"], given["attackers"], services)
     run = RunOptions.validated({"recognizers": names, "device": given["device"]}, "the run")
     observer = make_observer(run, Store(output / "seen.sqlite"))
     thresholds = load_thresholds(given["thresholds"])

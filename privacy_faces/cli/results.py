@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from privacy_faces.cli.options import NameList
 from privacy_faces.cli.table import table
-from privacy_faces.registry import RECOGNIZERS
+from privacy_faces.registry import RECOGNIZERS, VERIFIERS
 from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.results import MethodResults, Number, Results
+    from privacy_faces.verifiers.base import Verifier
 
 
 class Steps:
@@ -50,6 +55,21 @@ def chosen_recognizers(names: list[str]) -> tuple[list[str], list[str]]:
     missing = {name: [item for item in entry.spec().weights if not is_present(item)] for name, entry in RECOGNIZERS.entries().items()}
     notes = [f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)." for name, items in missing.items() if items]
     return [name for name, items in missing.items() if not items], notes
+
+
+def service_options(command: Any) -> Any:
+    """The flags about verification services."""
+    command = click.option("--allow-upload", is_flag=True, help="let the services receive the photos: of yourself, or of people who agreed")(command)
+    return click.option("--services", type=NameList(), default=[], help="verification services to ask too, such as faceplusplus; needs --allow-upload")(command)
+
+
+def chosen_services(names: Sequence[str], allow_upload: bool) -> list[Verifier]:
+    """The services, ready to be asked.
+
+    Raises:
+        UnknownNameError, UploadNotAllowedError, MissingKeyError.
+    """
+    return [VERIFIERS.build(name, {"allow_upload": allow_upload}, None) for name in names]
 
 
 def far_levels(main: float) -> list[float]:

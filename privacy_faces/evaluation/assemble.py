@@ -17,7 +17,7 @@ from privacy_faces.evaluation.examples import worst_examples
 from privacy_faces.evaluation.fidelity import fid_and_kid, lpips
 from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.measure import WRITTEN
-from privacy_faces.evaluation.results import Cost, Data, Failure, MethodResults, Number, Operating, Quality, RecognizerInfo, Results
+from privacy_faces.evaluation.results import Cost, Data, Failure, MethodResults, Number, Operating, Quality, RecognizerInfo, Results, Service
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables import Result, attack_table, robustness_table, roc_table, success_table
 from privacy_faces.evaluation.thresholds import threshold_for
@@ -37,6 +37,7 @@ def method_results(
     held_out: str | None = None,
     target: str | None = None,
     cost: Cost | None = None,
+    services: Sequence[Service] = (),
 ) -> MethodResults:
     """All of one method."""
     return MethodResults(
@@ -56,6 +57,7 @@ def method_results(
         robustness=robustness_table(result),
         attacks=attack_table(result),
         roc=roc_table(result),
+        services=list(services),
         examples=worst_examples(result),
     )
 

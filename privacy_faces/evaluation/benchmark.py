@@ -19,9 +19,11 @@ from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.measure import Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
-from privacy_faces.evaluation.observe import Observer, Store, make_observer
+from privacy_faces.evaluation.observe import Observer, make_observer
 from privacy_faces.evaluation.results import Cost, Number, Results, Role
+from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.store import Store
 from privacy_faces.evaluation.tables import Result
 from privacy_faces.evaluation.thresholds import load_thresholds
 from privacy_faces.photos.faces import Face
@@ -30,6 +32,7 @@ from privacy_faces.photos.read import read_photo
 from privacy_faces.plan import Plan, RunOptions
 from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, job_of, run, write_run
 from privacy_faces.targets import scored_image
+from privacy_faces.verifiers.base import Verifier
 
 # Recognisers and detector results of all methods, shared by their processes.
 _STORE = "seen.sqlite"
@@ -98,6 +101,7 @@ def benchmark(
     attackers: bool = True,
     workers: int = 1,
     notes: Sequence[str] = (),
+    services: Sequence[Verifier] = (),
     report: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Results:
     """Judge every entry on the same probes.
@@ -111,6 +115,7 @@ def benchmark(
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
         workers: processes at a time.
+        services: verification services to ask; photos are sent to them.
         report: told (steps done, steps in all, what is done) about twice a second.
 
     Raises:
@@ -142,6 +147,7 @@ def benchmark(
                 held_out=entry.held_out,
                 target=found.target,
                 cost=_cost(found, result.names),
+                services=[ask(service, observer.store, _versions(usable, entry, output, found), result.names, far[0]) for service in services],
             )
         )
     return assemble.results(
@@ -155,6 +161,12 @@ def benchmark(
         seed=run.seed,
         notes=[*notes, *([f"{workers} methods ran at a time: each would be faster alone."] if workers > 1 else [])],
     )
+
+
+def _versions(probes: Sequence[Probe], entry: Entry, output: Path, done: Done) -> list[tuple[Callable[[], Photo], ...]]:
+    """Readers of original, copy and protected photo."""
+    chosen = [probes[row] for row in done.seen.rows]
+    return [(partial(read_photo, probe.photo), partial(copy_of, probe.photo), partial(read_photo, _job(entry, output, probe).target)) for probe in chosen]
 
 
 def _cost(done: Done, people: Sequence[str]) -> Cost:
@@ -209,7 +221,7 @@ def _do(task: Task) -> Done:
     if task.entry is None:
         return Done(_see(task, [partial(copy_of, probe.photo) for probe in task.probes], make_observer(task.run, Store(store))))
     anonymizer = Anonymizer(task.entry.plan)
-    jobs = [_job(task, probe) for probe in task.probes]
+    jobs = [_job(task.entry, task.output, probe) for probe in task.probes]
     folder = task.output / "photos" / task.entry.label
     collection = Collection(jobs, [])
     write_run(folder / RUN_FILE, task.entry.plan.described(), [Outcome(job, "pending") for job in jobs], [])
@@ -236,10 +248,9 @@ def _see(task: Task, versions: Sequence[Callable[[], Photo] | None], observer: O
     return measure(task.probes, task.faces, versions, observer, scope, _counted)
 
 
-def _job(task: Task, probe: Probe) -> Job:
-    assert task.entry is not None
+def _job(entry: Entry, output: Path, probe: Probe) -> Job:
     # The name of a probe is its path below the data's folder, so that two photos never share a result.
-    return job_of(probe.photo, probe.name, Path(probe.name), task.output / "photos" / task.entry.label, whole_name=True)
+    return job_of(probe.photo, probe.name, Path(probe.name), output / "photos" / entry.label, whole_name=True)
 
 
 def _peak_memory() -> float | None:

@@ -18,13 +18,16 @@ from privacy_faces.evaluation.measure import WRITTEN, Probe, Scope, Seen, copy_o
 from privacy_faces.evaluation.observe import Embeddings, Observer
 from privacy_faces.evaluation.pairs import Pair
 from privacy_faces.evaluation.results import MethodResults, Results, Role, Success
+from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.success import fooled
 from privacy_faces.evaluation.tables import Result
 from privacy_faces.evaluation.thresholds import ThresholdFile
+from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet
 from privacy_faces.targets import scored_image
+from privacy_faces.verifiers.base import Verifier
 
 Progress = Callable[[Sequence[int], str], Iterable[int]]
 
@@ -40,6 +43,7 @@ class Request:
         classifier: closed-set classifier whose fooling rate is asked for.
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
+        services: verification services to ask; photos are sent to them.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Request:
     far: Sequence[float] = (0.001, 0.01, 0.1)
     robustness: bool = True
     attackers: bool = True
+    services: Sequence[Verifier] = ()
 
 
 def evaluate_pairs(
@@ -86,7 +91,11 @@ def evaluate_pairs(
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
         label = f"{request.name} as {target}" if target else request.name
         missing = failures if not methods else {}
-        found = assemble.method_results(result, name=request.name, label=label, device=observer.device, failures=missing, target=target or None)
+        readers = [_versions(by_name[usable[row].name]) for row in part.rows]
+        services = [ask(service, observer.store, readers, result.names, request.far[0]) for service in request.services]
+        found = assemble.method_results(
+            result, name=request.name, label=label, device=observer.device, failures=missing, target=target or None, services=services
+        )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
     notes = []
     if "surrogate" not in roles.values() and request.surrogates is None:
@@ -94,6 +103,12 @@ def evaluate_pairs(
     return assemble.results(
         setting, methods, observer.ensemble, kind="evaluate", data_name=data_name, unusable=unusable, command=command, seed=None, notes=notes
     )
+
+
+def _versions(pair: Pair) -> tuple[Callable[[], Photo], ...]:
+    """Readers of original, copy and protected photo."""
+    assert pair.protected is not None  # only pairs that were seen are asked for
+    return partial(read_photo, pair.original), partial(copy_of, pair.original), partial(read_photo, pair.protected)
 
 
 def _by_target(seen: Seen, targets: Sequence[str | None]) -> dict[str, Seen]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import sqlite3
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.context import Context
 from privacy_faces.evaluation.judge import JUDGE_FRAME
+from privacy_faces.evaluation.store import Store
 from privacy_faces.photos.faces import Face, FaceFinder, same_face
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.photos.frames import transform
@@ -56,26 +55,6 @@ def moved(face: Face, affine: NDArray[np.float64]) -> Face:
     return Face(np.concatenate([corners.min(0), corners.max(0)]), transform(affine, face.landmarks), face.score)
 
 
-class Store:
-    """Arrays by key, in one SQLite file that several processes may share; in memory without a path."""
-
-    def __init__(self, path: Path | None = None) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path or ":memory:", timeout=60, isolation_level=None)
-        self._database.execute("CREATE TABLE IF NOT EXISTS arrays (key TEXT PRIMARY KEY, shape TEXT NOT NULL, data BLOB NOT NULL)")
-
-    def get(self, key: str) -> NDArray[np.float64] | None:
-        """The array (float64), or None."""
-        row = self._database.execute("SELECT shape, data FROM arrays WHERE key = ?", (key,)).fetchone()
-        return None if row is None else np.frombuffer(row[1], dtype=np.float64).reshape(json.loads(row[0]))
-
-    def put(self, key: str, array: NDArray[np.float64]) -> None:
-        """Remember an array under a key."""
-        values = np.ascontiguousarray(array, dtype=np.float64)
-        self._database.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?, ?)", (key, json.dumps(values.shape), values.tobytes()))
-
-
 class Observer:
     """Finds and embeds faces; each network sees each picture once.
 
@@ -93,11 +72,11 @@ class Observer:
     def faces(self, rgb: Rgb) -> list[Face]:
         """The faces of a picture, largest first."""
         key = f"faces {self.finder.detector.name} {_digest(rgb)}"
-        if (known := self.store.get(key)) is not None:
+        if (known := self._remembered(key)) is not None:
             return [Face(row[:_BOX], row[_BOX + _SCORE :].reshape(-1, 2), float(row[_BOX])) for row in known]
         faces = self.finder.find(rgb)
         rows = [np.concatenate([face.box, [face.score], face.landmarks.ravel()]) for face in faces]
-        self.store.put(key, np.stack(rows) if rows else np.zeros((0, 0)))
+        self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
         return faces
 
     def again(self, face: Face, rgb: Rgb) -> View:
@@ -121,15 +100,24 @@ class Observer:
     def _embedded(self, recognizer: Recognizer, views: Sequence[View]) -> list[NDArray[np.float64]]:
         weights = ",".join(sorted(record["sha256"] for record in recognizer.weight_records))
         keys = [f"{recognizer.name} {weights} {_digest(view.frame)} {_digest(view.landmarks)}" for view in views]
-        found = {key: known for key in keys if (known := self.store.get(key)) is not None}
+        found = {key: known for key in keys if (known := self._remembered(key)) is not None}
         new = {key: view for key, view in zip(keys, views, strict=True) if key not in found}
         if new:
             frames = torch.from_numpy(np.stack([view.frame for view in new.values()])).permute(0, 3, 1, 2).contiguous()
             landmarks = torch.from_numpy(np.stack([view.landmarks for view in new.values()])).float()
             for key, row in zip(new, recognizer.embed(frames.to(self.device), landmarks.to(self.device)).double().cpu().numpy(), strict=True):
-                self.store.put(key, row)
+                self._remember(key, row)
                 found[key] = row
         return [found[key] for key in keys]
+
+    def _remember(self, key: str, array: NDArray[np.float64]) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        self.store.put(key, buffer.getvalue())
+
+    def _remembered(self, key: str) -> NDArray[np.float64] | None:
+        known = self.store.get(key)
+        return None if known is None else np.asarray(np.load(io.BytesIO(known), allow_pickle=False))
 
 
 def make_observer(options: RunOptions, store: Store) -> Observer:

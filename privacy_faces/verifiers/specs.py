@@ -1,0 +1,6 @@
+"""What the verification services are called; light to import."""
+
+from privacy_faces.registry import Spec
+
+FACEPLUSPLUS = Spec("Face++ Compare, a service", "privacy_faces.verifiers.options:FacePlusPlusOptions", "privacy_faces.verifiers.faceplusplus:FacePlusPlus")
+ALIYUN = Spec("Alibaba Cloud CompareFace, a service", "privacy_faces.verifiers.options:AliyunOptions", "privacy_faces.verifiers.aliyun:Aliyun")
