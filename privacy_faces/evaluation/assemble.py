@@ -38,6 +38,7 @@ def method_results(
     target: str | None = None,
     cost: Cost | None = None,
     services: Sequence[Service] = (),
+    attackers: bool = True,
 ) -> MethodResults:
     """All of one method."""
     return MethodResults(
@@ -55,7 +56,7 @@ def method_results(
         quality=_quality(result, device),
         cost=cost,
         robustness=robustness_table(result),
-        attacks=attack_table(result),
+        attacks=attack_table(result) if attackers else [],
         roc=roc_table(result),
         services=list(services),
         examples=worst_examples(result),

@@ -27,15 +27,15 @@ Indices = NDArray[np.int64]
 
 SUMMARIES = {
     "blur-and-sharpen": "smooths the face (Gaussian blur, 1.5 pixels of 256) and sharpens it again, to wash out fine noise",
-    "diffusion-purification": "noises the face to step 60 of 1000 and denoises it with the shipped diffusion model (DiffPure, Nie et al., ICML 2022)",
+    "diffusion-purification": "noises the face to step 20 of 1000 and denoises it with the shipped diffusion model (DiffPure, Nie et al., ICML 2022)",
     "crop-ensemble": "averages the embeddings of ten crops: shifted, scaled, turned and mirrored",
     "protected-gallery": "looks the photo up among photos protected in the same way; succeeds where the person ranks first",
     "linear-probe": "trains a linear classifier on the people's other photos, protected in the same way; succeeds where it names the person",
 }
 
 _BLUR, _SHARPEN = 1.5, 150
-# Noise that covers perturbations of a few grey levels and leaves the features; further up, the small model paints another face.
-PURIFY_FROM, _PURIFY_STEPS = 60, 6
+# Noise of about ten grey levels, which covers what noise methods add; further up, the grain of the small model is worse than what it takes away.
+PURIFY_FROM, _PURIFY_STEPS = 20, 2
 _BATCH = 16
 # Shift right and down in shares of the frame, scale, turn in degrees, mirrored.
 _CROPS = (

@@ -147,6 +147,7 @@ def benchmark(
                 held_out=entry.held_out,
                 target=found.target,
                 cost=_cost(found, result.names),
+                attackers=attackers,
                 services=[ask(service, observer.store, _versions(usable, entry, output, found), result.names, far[0]) for service in services],
             )
         )

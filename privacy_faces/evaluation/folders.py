@@ -94,7 +94,14 @@ def evaluate_pairs(
         readers = [_versions(by_name[usable[row].name]) for row in part.rows]
         services = [ask(service, observer.store, readers, result.names, request.far[0]) for service in request.services]
         found = assemble.method_results(
-            result, name=request.name, label=label, device=observer.device, failures=missing, target=target or None, services=services
+            result,
+            name=request.name,
+            label=label,
+            device=observer.device,
+            failures=missing,
+            target=target or None,
+            services=services,
+            attackers=request.attackers,
         )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
     notes = []

@@ -14,7 +14,7 @@ from privacy_faces.evaluation.attackers import averaged, blur_and_sharpen, crops
 from privacy_faces.evaluation.observe import Embeddings, Observer, View, moved, view_of
 from privacy_faces.evaluation.quality import color_shift, landmark_shift, quality
 from privacy_faces.evaluation.robustness import OPERATIONS, Operation
-from privacy_faces.photos.faces import Face, NoFaceError, same_face
+from privacy_faces.photos.faces import Face, NoFaceError
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
 from privacy_faces.photos.regions import region_masks
@@ -101,13 +101,15 @@ def find_probes(probes: Iterable[Probe], observer: Observer) -> tuple[list[Probe
     usable, faces, unusable = [], [], {}
     for probe in probes:
         try:
-            found = observer.faces(read_photo(probe.photo).rgb)
+            rgb = read_photo(probe.photo).rgb
+            found = observer.faces(rgb)
         except ValueError as error:
             unusable[probe.name] = str(error)
             continue
         if found:
             usable.append(probe)
-            faces.append(found[0])
+            # Looked at as its other versions will be, so that an equal picture gives an equal face.
+            faces.append(observer.find_again(found[0], rgb) or found[0])
         else:
             unusable[probe.name] = f"no face found (detector {observer.finder.detector.name})"
     return usable, faces, unusable
@@ -219,7 +221,7 @@ def _qualities(pairs: Sequence[_Pair], before: Sequence[View], after: Sequence[V
         item = quality(_tensor(old), _tensor(new))
         found["psnr"].append(float("inf") if item["psnr"] is None else item["psnr"])
         found["ssim"].append(item["ssim"])
-        again = same_face(pair.face, observer.faces(pair.photo.rgb))
+        again = observer.find_again(pair.face, pair.photo.rgb)
         found["landmark_shift"].append(landmark_shift(pair.face, again) if again else float("nan"))
         found["color_shift"].append(color_shift(old.frame, new.frame, region_masks(old.landmarks, old.frame.shape[0])["face"]))
     return {name: np.array(values, dtype=np.float64) for name, values in found.items()}

@@ -27,6 +27,8 @@ Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
 _BOX, _SCORE = 4, 1
+# A face that is searched for again is at least this share of its former size.
+_SMALLER = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,23 @@ class Observer:
         self.finder, self.ensemble, self.device = finder, ensemble, device
         self.store = store or Store()
 
-    def faces(self, rgb: Rgb) -> list[Face]:
-        """The faces of a picture, largest first."""
-        key = f"faces {self.finder.detector.name} {_digest(rgb)}"
+    def faces(self, rgb: Rgb, smallest: int = 0) -> list[Face]:
+        """The faces of a picture, largest first; faces below `smallest` pixels may be missed."""
+        key = f"faces {self.finder.detector.name} {smallest} {_digest(rgb)}"
         if (known := self._remembered(key)) is not None:
             return [Face(row[:_BOX], row[_BOX + _SCORE :].reshape(-1, 2), float(row[_BOX])) for row in known]
-        faces = self.finder.find(rgb)
+        faces = self.finder.find(rgb, smallest)
         rows = [np.concatenate([face.box, [face.score], face.landmarks.ravel()]) for face in faces]
         self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
         return faces
 
+    def find_again(self, face: Face, rgb: Rgb) -> Face | None:
+        """A face that was found in one version of a picture, in another version of it. Its size is known, so that no smaller ones are searched for."""
+        return same_face(face, self.faces(rgb, int(_SMALLER * (face.box[2] - face.box[0]))))
+
     def again(self, face: Face, rgb: Rgb) -> View:
-        """A face that was found in one version of a picture, in another version of it."""
-        found = same_face(face, self.faces(rgb))
+        """The view of such a face."""
+        found = self.find_again(face, rgb)
         return view_of(rgb, found or face, found is not None)
 
     @torch.no_grad()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Embeddings = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -46,18 +48,32 @@ def ranks(probes: Embeddings, gallery: Embeddings, people: Indices, sought: Indi
     ends = np.append(first[1:], len(order))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    better = np.zeros(len(probes), dtype=np.int64)
+    excluded = np.full(len(probes), -1) if leave_out is None else np.where(leave_out >= 0, place[leave_out], -1)
+    better = torch.zeros(len(probes), dtype=torch.int64)
     size = max(1, _BLOCK // max(1, len(probes)))
+    least, wanted = torch.from_numpy(own)[:, None], torch.from_numpy(np.ascontiguousarray(probes))
     start = 0
     while start < len(names):
         stop = max(start + 1, int(np.searchsorted(ends, first[start] + size, side="right")))
-        rows = order[first[start] : ends[stop - 1]]
-        similarity = probes @ gallery[rows].T
-        if leave_out is not None:
-            column = np.where(leave_out >= 0, place[leave_out], -1) - first[start]
-            inside = np.flatnonzero((column >= 0) & (column < len(rows)))
-            similarity[inside, column[inside]] = -np.inf
-        best = np.maximum.reduceat(similarity, first[start:stop] - first[start], axis=1)
-        better += ((best > own[:, None]) & (names[start:stop] != sought[:, None])).sum(1)
+        begin, end = first[start], ends[stop - 1]
+        above = wanted @ torch.from_numpy(gallery[order[begin:end]]).T > least
+        inside = np.flatnonzero((excluded >= begin) & (excluded < end))
+        above[inside, excluded[inside] - begin] = False
+        hit = _any_photo(above, first[start:stop] - begin)
+        # Rounding must not let a person outrank themself.
+        mine = np.searchsorted(names[start:stop], sought)
+        known = np.flatnonzero((mine < stop - start) & (names[start:stop][np.minimum(mine, stop - start - 1)] == sought))
+        hit[known, mine[known]] = False
+        better += hit.sum(1)
         start = stop
-    return better + 1
+    return better.numpy() + 1
+
+
+def _any_photo(above: Tensor, first: Indices) -> Tensor:
+    """Whether any photo of each person is above, (N, P), of photos (N, M) that stand person by person, each beginning at `first` (P,)."""
+    counts = np.diff(np.append(first, above.shape[1]))
+    hit = above[:, torch.from_numpy(first)]
+    for number in range(1, int(counts.max())):
+        several = np.flatnonzero(counts > number)
+        hit[:, torch.from_numpy(several)] |= above[:, torch.from_numpy(first[several] + number)]
+    return hit

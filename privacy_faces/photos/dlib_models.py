@@ -60,11 +60,11 @@ class DlibDetector:
         self._detector = dlib.get_frontal_face_detector()
         self._model = _load_landmark_model()
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """Faces in an RGB photo (H, W, 3), uint8."""
+    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
+        """Faces of at least `smallest` pixels (0: `min_face`) in an RGB photo (H, W, 3), uint8."""
         rgb = np.ascontiguousarray(rgb)
         upsample = 0
-        while self._WINDOW / 2**upsample > self.min_face and rgb.shape[0] * rgb.shape[1] * 4 ** (upsample + 1) <= self._MOST_PIXELS:
+        while self._WINDOW / 2**upsample > (smallest or self.min_face) and rgb.shape[0] * rgb.shape[1] * 4 ** (upsample + 1) <= self._MOST_PIXELS:
             upsample += 1
         boxes, scores, _ = self._detector.run(rgb, upsample, self._LEAST_SCORE)
         return [

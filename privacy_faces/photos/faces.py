@@ -41,8 +41,8 @@ class Detector(Protocol):
     def weights(self) -> tuple[str, ...]:
         """Ids in the weight manifest."""
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """The faces, in any order."""
+    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
+        """The faces, in any order; at least those of `smallest` pixels and more (0: of the detector's own least size)."""
 
 
 class LandmarkModel(Protocol):
@@ -101,9 +101,9 @@ class FaceFinder:
         """Ids of the weights in use."""
         return (*self.detector.weights, *self.landmark_model.weights)
 
-    def find(self, rgb: Image) -> list[Face]:
-        """Every face of an RGB photo (H, W, 3), by falling size of the box."""
-        detections = self.detector.detect(to_uint8(rgb))
+    def find(self, rgb: Image, smallest: int = 0) -> list[Face]:
+        """Every face of an RGB photo (H, W, 3), by falling size of the box; faces below `smallest` pixels may be missed, which saves much of the time."""
+        detections = self.detector.detect(to_uint8(rgb), smallest)
         faces = [self._face(rgb, detection) for detection in detections]
         return sorted(faces, key=lambda face: -_area(face.box))
 

@@ -36,13 +36,14 @@ class MtcnnDetector:
         self.min_face = min_face
         self._network = MTCNN(keep_all=True, post_process=False, device=torch.device(device))
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """Faces in an RGB photo (H, W, 3), uint8."""
+    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
+        """Faces of at least `smallest` pixels (0: `min_face`) in an RGB photo (H, W, 3), uint8."""
+        least = smallest or self.min_face
         # MTCNN's smallest window is its own default: shrinking the photo until the smallest face sought has that size costs no face, and spares the
         # network, which resamples the whole photo at each scale. The landmark model works at full resolution again.
-        shrink = max(1.0, (self.min_face or max(rgb.shape[:2]) * SMALLEST_SHARE) / SMALLEST_FACE)
+        shrink = max(1.0, (least or max(rgb.shape[:2]) * SMALLEST_SHARE) / SMALLEST_FACE)
         small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else np.ascontiguousarray(rgb)
-        self._network.min_face_size = min(self.min_face, SMALLEST_FACE) or SMALLEST_FACE
+        self._network.min_face_size = min(least, SMALLEST_FACE) or SMALLEST_FACE
         boxes, probabilities, points = self._network.detect(small, landmarks=True)
         if boxes is None:
             return []

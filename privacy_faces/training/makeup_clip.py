@@ -83,7 +83,7 @@ def layers_of(portraits: Portraits) -> Tensor:
 
 
 def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Generator) -> Pairs:
-    """`count` random portraits with random looks, each pair mirrored, turned, scaled, shifted and tinted at random as one.
+    """`count` random portraits with random looks, each pair mirrored, turned, scaled, shifted and tinted at random as one; the grain is each picture's own.
 
     Args:
         portraits: to draw from.
@@ -152,7 +152,13 @@ def balanced_sigmoid(logits: Tensor, true: Tensor) -> Tensor:
 
 
 def train_makeup_clip(
-    portraits: Portraits, config: Mapping[str, Any], batch: int, recipe: Recipe, folder: Path, progress: Callable[[range], Any] = iter
+    portraits: Portraits,
+    config: Mapping[str, Any],
+    batch: int,
+    recipe: Recipe,
+    folder: Path,
+    progress: Callable[[range], Any] = iter,
+    start: ImageText | None = None,
 ) -> ImageText:
     """Train, or go on from the checkpoint in `folder`; what `measure` finds on the people left out is written to `folder`/measured.jsonl at every checkpoint.
 
@@ -161,11 +167,14 @@ def train_makeup_clip(
         config: of open_clip, see `default_config`.
         batch: portraits per step, each without and with makeup.
         recipe, folder, progress: as for `training.trainer.train`.
+        start: a trained model of the same configuration to set out from.
     """
     training, held_out = portraits.split()
     layers = layers_of(training)
     torch.manual_seed(recipe.seed)
     model = build(config)
+    if start is not None:
+        model.network.load_state_dict(start.network.state_dict())
     # The losses have boundaries and scales of their own.
     model.network.logit_scale.requires_grad_(False)
 
