@@ -18,6 +18,8 @@ from privacy_faces.registry import METHODS
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.measure import Probe
+    from privacy_faces.evaluation.results import Results
+    from privacy_faces.verifiers.base import Verifier
 
 
 @click.command(name="benchmark")
@@ -42,11 +44,13 @@ def command(*, data: Path | None, output: Path, limit: int, far: float, workers:
     """Judge methods on the same photos: results.json and report.html in the output folder."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
+        # Before anything is loaded: nothing may be sent unasked, and nobody should wait to be told so.
+        services = chosen_services(given["services"], given["allow_upload"])
         names, notes = chosen_recognizers(given["recognizers"])
         methods = given["methods"] or list(METHODS.entries())
         for name in methods:
             METHODS.spec(name)  # refuses unknown ones before anything is loaded
-        results = _results(data, methods, names, notes, output, limit, far, workers, given)
+        results = _results(data, methods, names, notes, services, output, limit, far, workers, given)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     path = conclude(results, output)
@@ -56,8 +60,17 @@ def command(*, data: Path | None, output: Path, limit: int, far: float, workers:
 
 
 def _results(
-    data: Path | None, methods: list[str], names: list[str], notes: list[str], output: Path, limit: int, far: float, workers: int | None, given: dict[str, Any]
-) -> Any:
+    data: Path | None,
+    methods: list[str],
+    names: list[str],
+    notes: list[str],
+    services: list[Verifier],
+    output: Path,
+    limit: int,
+    far: float,
+    workers: int | None,
+    given: dict[str, Any],
+) -> Results:
     import torch
 
     from privacy_faces.evaluation.benchmark import benchmark, held_out_entries
@@ -76,7 +89,6 @@ def _results(
             f"{names[0]} is the only recognizer here: where a method used it as a surrogate, nothing is known about other recognizers. Bring another: "
             "privacy-faces weights list."
         )
-    services = chosen_services(given["services"], given["allow_upload"])
     cuda = given["device"] == "cuda" or (given["device"] == "auto" and torch.cuda.is_available())
     with Steps() as steps:
         return benchmark(

@@ -17,7 +17,7 @@ from privacy_faces.verifiers.options import ServiceOptions
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BUSY = (429, 500, 502, 503, 504)
 _SHOWN = 80
-_backoff = wait_exponential_jitter(initial=0.5, max=30)
+_backoff = wait_exponential_jitter(multiplier=0.5, max=30)
 
 
 class Line:
