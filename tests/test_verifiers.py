@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from email.parser import BytesParser
 from email.policy import HTTP
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -259,7 +260,7 @@ class TestPermission:
         assert not server.received
 
     def test_nothing_travels_in_the_clear(self) -> None:
-        with pytest.raises(VerifierError, match="Expected an https address for faceplusplus, got 'http://example.org/'"):
+        with pytest.raises(VerifierError, match=r"Expected an https address for faceplusplus, got 'http://example.org/'"):
             verifier("faceplusplus", "http://example.org/")
 
     def test_redirects_are_not_followed(self, server: Server) -> None:
@@ -310,9 +311,7 @@ class TestColumn:
 
     def test_nothing_is_lost_when_the_service_dies_half_way(self, server: Server, tmp_path: Path) -> None:
         asked, store = verifier("faceplusplus", server.url, retries=0), Store(tmp_path / "s.sqlite")
-        photos = [
-            (lambda value=value: picture(value), lambda value=value: picture(value + 1), lambda value=value: picture(value + 2)) for value in (0, 50, 100)
-        ]
+        photos = [tuple(partial(picture, value + step) for step in range(3)) for value in (0, 50, 100)]
         good = (200, json.dumps(FACEPP).encode(), {})
         server.queue = [good, good, good, GARBAGE]
         with pytest.raises(MalformedAnswerError):
