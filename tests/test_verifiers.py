@@ -154,7 +154,7 @@ class TestFormats:
         assert SECRET not in str(sent)
 
     def test_aliyun_without_a_face(self, server: Server) -> None:
-        server.queue = [(400, json.dumps({"Code": "InvalidFace.NotFound", "Message": "no face"}).encode(), {})]
+        server.queue = [(404, json.dumps({"Code": "InvalidImage.NotFoundFace", "Message": "no face"}).encode(), {})]
         assert verifier("aliyun", server.url).compare(b"1", b"2") == Comparison(None, {})
 
     def test_signature_is_that_of_the_documentation(self) -> None:

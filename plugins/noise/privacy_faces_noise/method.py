@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.methods.base import FrameBatch, Method, Protection, Target
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -32,11 +33,24 @@ class Noise(Method):
         super().__init__(options, context)
         self.surrogates = tuple(options.surrogates)
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
+        self.target: Target | None = None
 
     def mask(self, batch: FrameBatch) -> Tensor:
         """Where noise may lie, boolean (N, 1, S, S)."""
         face = batch.regions["face"]
         return face if self.options.region == "face" else torch.ones_like(face)
+
+    @abstractmethod
+    def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """The frame (1, 3, S, S) of one face with noise, and details for its receipt."""
+
+    def protect(self, batch: FrameBatch) -> Protection:
+        """Frames with noise, face by face: a sign makes a whole step of the rounding that another batch size brings, and steps add up."""
+        mask = self.mask(batch)
+        faces = [self.perturbed(batch[index], mask[index : index + 1]) for index in range(len(batch.seeds))]
+        return Protection(
+            torch.cat([frame for frame, _ in faces]), mask, "difference", feather=FEATHER, details=[detail for _, detail in faces], target=self.target
+        )
 
 
 class GoalNoise(Noise):
@@ -46,7 +60,6 @@ class GoalNoise(Noise):
 
     def __init__(self, options: FgsmOptions, context: Context) -> None:
         super().__init__(options, context)
-        self.target = None
         if options.goal != "dodge":
             self.target = read_target(options.target, make_finder(device=context.device), context.device)
             with torch.no_grad():
@@ -63,21 +76,18 @@ class GoalNoise(Noise):
             generators: one CPU generator for each face.
         """
 
-    def protect(self, batch: FrameBatch) -> Protection:
-        """Frames with noise."""
+    def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """One face."""
         with torch.no_grad():
-            person = self.ensemble.embed(batch.frames, batch.landmarks)
+            person = self.ensemble.embed(face.frames, face.landmarks)
 
         def loss(frames: Tensor) -> Tensor:
-            seen = self.ensemble.embed(frames, batch.landmarks)
+            seen = self.ensemble.embed(frames, face.landmarks)
             terms = []
             if self.options.goal != "impersonate":
                 terms.append(dodging_loss(self.ensemble.similarity(seen, person)))
             if self.target is not None:
-                aim = {name: embedding.expand_as(seen[name]) for name, embedding in self.aim.items()}
-                terms.append(impersonation_loss(self.ensemble.similarity(seen, aim)))
+                terms.append(impersonation_loss(self.ensemble.similarity(seen, self.aim)))
             return torch.stack(terms).sum(0)
 
-        mask = self.mask(batch)
-        frames = self.attack(loss, batch.frames, mask, batch.generators())
-        return Protection(frames, mask, "difference", feather=FEATHER, target=self.target)
+        return self.attack(loss, face.frames, mask, face.generators()), {}

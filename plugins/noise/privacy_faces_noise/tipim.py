@@ -7,17 +7,18 @@ and sign; of the candidates, the one with the largest gain G = log(1 + exp(D(x, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch, Protection
+from privacy_faces.methods.base import FrameBatch
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.recognizers.adversarial import dodging_loss
 from privacy_faces.targets import read_target
 from privacy_faces_noise.ball import gradient, project, random_start
-from privacy_faces_noise.method import FEATHER, Noise
+from privacy_faces_noise.method import Noise
 from privacy_faces_noise.mifgsm import unit_l1
 from privacy_faces_noise.options import TipimOptions
 
@@ -94,27 +95,17 @@ class Tipim(Noise):
             frames, places = (torch.stack(parts) for parts in zip(*((target.frame, target.landmarks) for target in self.targets), strict=True))
             self.aims = self.ensemble.embed(frames, places)
 
-    def protect(self, batch: FrameBatch) -> Protection:
-        """Frames with noise, and each face's last target in the details."""
+    def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """One face, and whom the last step took it towards."""
         options = self.options
         with torch.no_grad():
-            person = self.ensemble.embed(batch.frames, batch.landmarks)
+            person = self.ensemble.embed(face.frames, face.landmarks)
 
         def similarities(frames: Tensor) -> tuple[Tensor, Tensor]:
-            seen = self.ensemble.embed(frames, batch.landmarks)
+            seen = self.ensemble.embed(frames, face.landmarks)
             to_targets = torch.stack([seen[name] @ aim.T for name, aim in self.aims.items()]).mean(0)
             return to_targets, dodging_loss(self.ensemble.similarity(seen, person))
 
-        frames, chosen = tipim(
-            similarities,
-            batch.frames,
-            self.mask(batch),
-            options.epsilon / 255,
-            options.step / 255,
-            options.steps,
-            options.decay,
-            options.gamma,
-            batch.generators(),
-        )
-        details = [{"towards": self.targets[index].name} for index in chosen.tolist()]
-        return Protection(frames, self.mask(batch), "difference", feather=FEATHER, details=details)
+        epsilon, alpha = options.epsilon / 255, options.step / 255
+        frame, chosen = tipim(similarities, face.frames, mask, epsilon, alpha, options.steps, options.decay, options.gamma, face.generators())
+        return frame, {"towards": self.targets[int(chosen)].name}
