@@ -20,6 +20,7 @@ _VERBS = {
     "methods": "List the methods.",
     "recognizers": "List the recognizers.",
     "references": "List the makeup references.",
+    "report": "Make report.html from results.json.",
     "weights": "List, download or add model weights.",
 }
 
