@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from privacy_faces.evaluation.labels import LINE, Box, Label, place_labels
 from privacy_faces.evaluation.results import Operating, Roc
 
-# In SVG units. Text is planned at this width of a letter, which is that of the larger type of small screens.
-_LETTER, _LINE = 7.0, 15.0
-_RADIUS = 5.0
+# The least that an axis spans, as a share of its values: small differences are not blown up.
+_LEAST_SPAN = 0.3
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point in its place, with the ends of its interval, and its label: where that begins, and, where it stands apart, where a line from the mark meets it.
-
-    Attributes:
-        anchor_x: end of that line along the axis; None for a label that stands beside its mark.
-    """
+    """A point in its place, with the ends of its interval and its label."""
 
     point: Point
     x: float
     y: float
     low: float
     high: float
-    label_x: float
-    label_y: float
-    anchor_x: float | None
+    text: str
+    label: Label
 
 
 @dataclass(frozen=True)
@@ -93,68 +88,36 @@ class Scatter:
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True)
-class _Box:
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def overlap(self, other: _Box) -> float:
-        """The area that both cover."""
-        return max(0.0, min(self.right, other.right) - max(self.left, other.left)) * max(0.0, min(self.bottom, other.bottom) - max(self.top, other.top))
-
-
 SCATTER_WIDTH, SCATTER_HEIGHT = 480.0, 400.0
+# What the heading of the upward axis needs.
+_HEADING = 18.0
+# Letters of a label that are shown: always fewer than half of the plot's width holds.
+_LONGEST = 22
 
 
-def scatter(points: Sequence[Point]) -> Scatter:
-    """At least one point, with labels where they cover each other and the marks least."""
-    low, high, step = _round_range(min(point.x for point in points), max(point.x for point in points))
-    across, up = Axis(low, high, 46, SCATTER_WIDTH - 14), Axis(0, 1, SCATTER_HEIGHT - 44, 30)
+def scatter(points: Sequence[Point], values: Sequence[float]) -> Scatter:
+    """Points, with labels where they cover each other and the marks least.
+
+    Args:
+        points: what is drawn.
+        values: what the axis must hold, the points' own x among them: charts that are to be compared get the same.
+    """
+    low, high, step = _round_range(min(values), max(values))
+    across, up = Axis(low, high, 54, SCATTER_WIDTH - 16), Axis(0, 1, SCATTER_HEIGHT - 44, 44)
     ticks = tuple(Tick(across.at(low + index * step), f"{round(low + index * step, 6):g}") for index in range(round((high - low) / step) + 1))
     plot = Plot(SCATTER_WIDTH, SCATTER_HEIGHT, across, up, ticks, tuple(Tick(up.at(share / 4), f"{25 * share} %") for share in range(5)))
     places = [(across.at(point.x), up.at(point.y)) for point in points]
-    taken = [_Box(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
-    marks = []
-    # From the right edge inwards: labels there have the fewest places to go.
-    for point, (x, y) in sorted(zip(points, places, strict=True), key=lambda item: (-item[1][0], item[1][1], item[0].label)):
-        box, joined = _label_box(plot, x, y, len(point.label) * _LETTER, taken)
-        taken.append(box)
-        anchor = round(min(max(x, box.left), box.right), 1) if joined else None
-        marks.append(Mark(point, x, y, up.at(point.low), up.at(point.high), round(box.left, 1), round(box.bottom - 4, 1), anchor))
+    texts = [point.label if len(point.label) <= _LONGEST else f"{point.label[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}" for point in points]
+    labels = place_labels(places, texts, Box(across.start + 2, _HEADING, plot.width - 2, up.start + LINE / 2))
+    marks = [
+        Mark(point, x, y, up.at(point.low), up.at(point.high), text, label) for point, (x, y), text, label in zip(points, places, texts, labels, strict=True)
+    ]
     return Scatter(plot, tuple(marks))
-
-
-def _label_box(plot: Plot, x: float, y: float, width: float, taken: Sequence[_Box]) -> tuple[_Box, bool]:
-    """The place of a label near a mark: the first that covers nothing, otherwise the one that covers least. Whether it stands apart."""
-    best: tuple[float, _Box, bool] | None = None
-    for left, middle, joined in _label_places(x, y, width):
-        left = min(max(left, plot.across.start + 2), plot.across.end + 12 - width)
-        box = _Box(left, middle - _LINE / 2, left + width, middle + _LINE / 2)
-        if box.top < 2 or box.bottom > plot.up.start:
-            continue
-        covered = sum(box.overlap(other) for other in taken)
-        if best is None or covered < best[0]:
-            best = (covered, box, joined)
-        if covered == 0:
-            break
-    if best is None:
-        raise AssertionError("a mark lies outside its plot")
-    return best[1], best[2]
-
-
-def _label_places(x: float, y: float, width: float) -> Iterator[tuple[float, float, bool]]:
-    """Left end and middle line of candidate places, the nicest first, and whether a line must join it to its mark."""
-    yield from ((x + _RADIUS + 4, y, False), (x - _RADIUS - 4 - width, y, False), (x - width / 2, y - 14, False), (x - width / 2, y + 14, False))
-    for step in range(1, 24):
-        for away in (step * _LINE, -step * _LINE):
-            yield from ((x + 12, y + away, True), (x - 12 - width, y + away, True))
 
 
 def _round_range(low: float, high: float) -> tuple[float, float, float]:
     """Round ends around the values, and a round step of the ticks between them."""
-    margin = max((high - low) * 0.08, abs(high) * 0.005, 1e-3)
+    margin = max((high - low) * 0.08, (_LEAST_SPAN * abs(high) - (high - low)) / 2, 1e-3)
     step = _round_step((high - low + 2 * margin) / 5)
     return math.floor((low - margin) / step) * step, math.ceil((high + margin) / step) * step, step
 
@@ -176,7 +139,8 @@ def heat_level(share: float) -> int:
 # Ends of the heat map's scale on a light and on a dark page: one blue hue, whose lightness alone says how much, so that it reads without seeing colours and on
 # grey paper. Larger shares stand out more from the page.
 _LIGHT, _DARK = ((240, 245, 251), (8, 62, 128)), ((28, 38, 50), (158, 203, 255))
-_INKS = ((16, 24, 32), (255, 255, 255))
+# Black on white has a contrast of 21, so one of the two has at least the root of that, 4.58, on any ground.
+_INKS = ((0, 0, 0), (255, 255, 255))
 
 
 def heat_colors(dark: bool) -> list[tuple[str, str]]:
@@ -247,7 +211,7 @@ class RocChart:
 def roc_chart(curves: Sequence[Roc], operating: Sequence[Operating]) -> RocChart:
     """Curves (at least one) of the same recogniser on the same impostor pairs: false accept rates along a logarithmic axis."""
     least = max(_LEAST_FAR, min(min(curve.far, default=_LEAST_FAR) for curve in curves))
-    across, up = Axis(min(least, 0.1), 1, 44, ROC_WIDTH - 12, logarithmic=True), Axis(0, 1, ROC_HEIGHT - 40, 24)
+    across, up = Axis(min(least, 0.1), 1, 52, ROC_WIDTH - 12, logarithmic=True), Axis(0, 1, ROC_HEIGHT - 40, 24)
     decades = range(math.ceil(math.log10(across.low) - 1e-9), 1)
     plot = Plot(
         ROC_WIDTH,
@@ -257,7 +221,11 @@ def roc_chart(curves: Sequence[Roc], operating: Sequence[Operating]) -> RocChart
         tuple(Tick(across.at(10.0**decade), f"{10.0**decade:g}") for decade in decades),
         tuple(Tick(up.at(share / 2), f"{50 * share} %") for share in range(3)),
     )
-    lines = [(curve.pairs, protected, _polyline(plot, curve.far, values)) for curve in curves for protected, values in ((False, curve.clean), (True, curve.protected))]
+    lines = [
+        (curve.pairs, protected, _polyline(plot, curve.far, values))
+        for curve in curves
+        for protected, values in ((False, curve.clean), (True, curve.protected))
+    ]
     return RocChart(plot, tuple(curves), tuple(lines), tuple(_threshold(plot, curves[0], point) for point in operating))
 
 

@@ -18,6 +18,7 @@ from privacy_faces.evaluation.results import MethodResults, Operating, Recognize
 _Item = TypeVar("_Item")
 # In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
 _PROTECTS = 0.9
+_STRONG = f"Hides at least {wording.percent(_PROTECTS)} of the faces (low end of the interval)"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def render(results: Results) -> str:
         surrogate_only=[method.label for method in results.methods if method.evidence == "surrogate-only"],
         reasons=wording.reasons(results),
         operations=_unique(row.operation for method in results.methods for row in method.robustness),
+        protecting=_protecting(panels, far),
+        psnrs=[method.quality.psnr.value for method in results.methods if method.quality.psnr.value is not None],
         attackers={row.attacker: row.summary for method in results.methods for row in method.attacks},
         threshold_of=lambda name: _threshold_of(results, name),
         options=[_options(method) for method in results.methods],
@@ -97,9 +100,12 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("privacy_faces.evaluation", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    words = (wording.value, wording.interval, wording.brackets, wording.spelled, wording.reason, wording.percent, wording.signed, wording.listed, wording.decimals)
-    environment.filters |= {word.__name__: word for word in words} | {"rate": lambda far: f"{far:g}"}
-    environment.globals |= {"find": find, "columns": columns, "points_of": points_of, "undrawn": undrawn, "roc_charts": roc_charts, "charts": charts, "wording": wording}
+    for word in (wording.value, wording.interval, wording.brackets, wording.spelled, wording.reason, wording.percent, wording.signed, wording.decimals):
+        environment.filters[word.__name__] = word
+    environment.filters |= {"listed": wording.listed, "rate": wording.rate}
+    environment.globals |= {"charts": charts, "wording": wording}
+    for function in (find, columns, points_of, undrawn, roc_charts):
+        environment.globals[function.__name__] = function
     return environment
 
 
@@ -129,10 +135,21 @@ def _sort_key(row: Row, far: float) -> float:
     return 1.0 if dodging is None or dodging.protected.value is None else -dodging.protected.value
 
 
+def _protecting(panels: Sequence[Panel], far: float) -> list[str]:
+    """The methods that hide nearly every face from each held-out recogniser that judged them."""
+    strong: dict[str, tuple[str, bool]] = {}
+    for panel in panels:
+        if panel.role == "held-out":
+            hidden = {row.anchor for verdict in _verdicts(panel, far)[:1] if verdict.heading == _STRONG for row, _ in verdict.rows}
+            for row in panel.rows:
+                strong[row.anchor] = row.method.label, row.anchor in hidden and strong.get(row.anchor, ("", True))[1]
+    return [label for label, always in strong.values() if always]
+
+
 def _verdicts(panel: Panel, far: float) -> list[Verdict]:
     """The methods of a panel by what their dodging of the same photo at the main false accept rate allows to say; interval ends count, not luck."""
     groups: dict[str, list[tuple[Row, Success]]] = {
-        f"Hides at least {wording.percent(_PROTECTS)} of the faces (low end of the interval)": [],
+        _STRONG: [],
         "Hides some": [],
         "Not told apart from no protection at all": [],
         "Not measured": [],

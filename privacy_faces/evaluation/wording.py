@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from privacy_faces.evaluation.results import MethodResults, Number, Results, Role
 
@@ -23,13 +24,13 @@ MEASURES: Mapping[str, Measured] = {
     "dodging": Measured("Dodging, same photo", "The protected photo no longer matches the very photo that it was made from."),
     "dodging-other-photo": Measured("Dodging, other photo", "The protected photo matches no other, unprotected photo of the person."),
     "dodging-protected": Measured("Dodging, protected photo", "The protected photo matches no other photo of the person that was protected in the same way."),
+    "rank-1": Measured("Not rank 1", "In a search of the gallery, the person is not the first answer."),
+    "rank-5": Measured("Not in rank 5", "In a search of the gallery, the person is not among the first five answers."),
     "impersonation": Measured(
         "Impersonation",
         "The protected photo matches the target's test image, which the method never saw. It says nothing about whether the person is still recognized.",
     ),
     "dodging-and-impersonation": Measured("Both at once", "The protected photo no longer matches the same photo before, and matches the target's test image."),
-    "rank-1": Measured("Not rank 1", "In a search of the gallery, the person is not the first answer."),
-    "rank-5": Measured("Not in rank 5", "In a search of the gallery, the person is not among the first five answers."),
     "targeted-rank-1": Measured("Target is rank 1", "In a search of the gallery, the target is the first answer."),
     "targeted-rank-5": Measured("Target in rank 5", "In a search of the gallery, the target is among the first five answers."),
     "misclassification": Measured("Misclassified", "A closed-set classifier names somebody else; its accuracy is one less this share."),
@@ -50,8 +51,8 @@ TERMS: Mapping[str, str] = {
     "LPIPS": "Perceptual distance between the frames before and after, by a network: smaller is closer.",
     "FID and KID": "Distances between the protected and the original faces as sets: smaller is more alike.",
     "Still a face": "The share of protected faces that a face detector still finds.",
-    "Landmark shift": "How far facial landmarks move, as a share of the distance between the eyes.",
-    "Colour shift": "How much the colour changes outside the regions that the method was to change.",
+    "Landmark shift": "The mean distance that the facial landmarks move, in distances between the eyes.",
+    "Colour shift": "How far colours move where no face is: the mean CIE 1976 difference outside the face; 1 is barely visible.",
     "Margin": "The largest similarity less its threshold at the main false accept rate: above zero, some recognizer still matches.",
 }  # fmt: skip
 
@@ -90,6 +91,11 @@ def decimals(value: float, digits: int) -> str:
     return f"{value:.{digits}f}".replace("-", _MINUS)
 
 
+def rate(far: float) -> str:
+    """A false accept rate, never in powers of ten."""
+    return f"{far:.9f}".rstrip("0").rstrip(".")
+
+
 def three_figures(value: float) -> str:
     """Seconds and the like, from a hundred-thousandth up: three significant figures, never in powers of ten."""
     text = f"{value:.3g}"
@@ -106,21 +112,31 @@ _KINDS: Mapping[str, _Kind] = {
     "share": _Kind(hundredths, " %"),
     "points": _Kind(points),
     "seconds": _Kind(three_figures),
-    **{f"decimals-{digits}": _Kind(lambda value, digits=digits: decimals(value, digits)) for digits in range(5)},  # type: ignore[misc]
+    **{f"decimals-{digits}": _Kind(partial(decimals, digits=digits)) for digits in range(5)},
 }
 
-# Quality and cost: field, heading, kind of number, and whether larger is better.
+
+@dataclass(frozen=True)
+class Column:
+    """A column about quality or cost: the field, its heading, the kind of number, and the order that puts the best first."""
+
+    name: str
+    title: str
+    kind: str
+    first: str = "ascending"
+
+
 QUALITY = (
-    ("psnr", "PSNR, dB", "decimals-1"),
-    ("ssim", "SSIM", "decimals-3"),
-    ("lpips", "LPIPS", "decimals-3"),
-    ("fid", "FID", "decimals-1"),
-    ("kid", "KID", "decimals-4"),
-    ("detected", "Still a face", "share"),
-    ("landmark_shift", "Landmark shift", "decimals-3"),
-    ("color_shift", "Colour shift", "decimals-2"),
+    Column("psnr", "PSNR, dB", "decimals-1", "descending"),
+    Column("ssim", "SSIM", "decimals-3", "descending"),
+    Column("lpips", "LPIPS", "decimals-3"),
+    Column("fid", "FID", "decimals-1"),
+    Column("kid", "KID", "decimals-4"),
+    Column("detected", "Still a face", "share", "descending"),
+    Column("landmark_shift", "Landmark shift", "decimals-3"),
+    Column("color_shift", "Colour shift", "decimals-3"),
 )
-COST = (("seconds", "Seconds a face", "seconds"), ("peak_memory", "Peak memory, MiB", "decimals-0"))
+COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
 
 
 def value(number: Number, kind: str = "share") -> str:
