@@ -179,13 +179,13 @@ class TestHonesty:
     def test_only_held_out_recognizers_make_the_summary(self, page: Page) -> None:
         # noise-pgd hides everybody from its surrogate, and nobody from the held-out recogniser.
         text = section(page, "summary")
-        assert "fill hides at least 90 % of the faces (low end of the interval) from every held-out recognizer" in text
+        assert "fill is shown to hide at least 90 % of the faces (low end of the interval) from every held-out recognizer that judged it." in text
         held_out = text[text.index("Against facenet, held out") : text.index("Against dlib-resnet, surrogate")]
         unsure = held_out[held_out.index("Not told apart from no protection at all") :]
         assert "noise-pgd 2 % (0.3 to 9, n = 60)" in unsure
         assert "pixelate 0 % (0 to 6, n = 60), flagged" in unsure
         # 97 % of 60 faces is not "at least 90 %" yet: the interval begins below.
-        assert "inpaint-gradcam 97 % (89 to 99, n = 60)" in held_out[held_out.index("Hides some") :]
+        assert "inpaint-gradcam 97 % (89 to 99, n = 60)" in held_out[held_out.index("not shown to hide 90 %") :]
 
     def test_a_negative_lift_is_shown_as_one(self, page: Page) -> None:
         cells = [text for _, text in page.all("b", **{"class": "negative"})]

@@ -18,7 +18,7 @@ from privacy_faces.evaluation.results import MethodResults, Operating, Recognize
 _Item = TypeVar("_Item")
 # In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
 _PROTECTS = 0.9
-_STRONG = f"Hides at least {wording.percent(_PROTECTS)} of the faces (low end of the interval)"
+_STRONG = f"Shown to hide at least {wording.percent(_PROTECTS)} of the faces (low end of the interval)"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def render(results: Results) -> str:
         surrogate_only=[method.label for method in results.methods if method.evidence == "surrogate-only"],
         reasons=wording.reasons(results),
         operations=_unique(row.operation for method in results.methods for row in method.robustness),
+        protects=wording.percent(_PROTECTS),
         protecting=_protecting(panels, far),
         psnrs=[method.quality.psnr.value for method in results.methods if method.quality.psnr.value is not None],
         attackers={row.attacker: row.summary for method in results.methods for row in method.attacks},
@@ -150,7 +151,7 @@ def _verdicts(panel: Panel, far: float) -> list[Verdict]:
     """The methods of a panel by what their dodging of the same photo at the main false accept rate allows to say; interval ends count, not luck."""
     groups: dict[str, list[tuple[Row, Success]]] = {
         _STRONG: [],
-        "Hides some": [],
+        f"Hides more than no protection does, not shown to hide {wording.percent(_PROTECTS)}": [],
         "Not told apart from no protection at all": [],
         "Not measured": [],
     }
