@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of everything random")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="where the networks run")
 @click.option("--workers", type=click.IntRange(min=1), help="methods that run at a time  [default: 2 on a CPU with 2 cores or more, otherwise 1]")
+@click.option("--overwrite", is_flag=True, help="protect the photos again that an earlier run has done")
 @click.option("--robustness/--no-robustness", default=True, show_default=True, help="measure again after JPEG, resizing and the like")
 @click.option("--attackers/--no-attackers", default=True, show_default=True, help="measure against adaptive attackers")
 @service_options
@@ -102,6 +103,7 @@ def _results(
             robustness=given["robustness"],
             attackers=given["attackers"],
             workers=workers or (1 if cuda else min(2, os.cpu_count() or 1)),
+            overwrite=given["overwrite"],
             notes=notes,
             services=services,
             report=steps.report,

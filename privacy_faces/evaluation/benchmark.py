@@ -65,6 +65,7 @@ class Task:
     robustness: bool
     attackers: bool
     threads: int
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def benchmark(
     robustness: bool = True,
     attackers: bool = True,
     workers: int = 1,
+    overwrite: bool = False,
     notes: Sequence[str] = (),
     services: Sequence[Verifier] = (),
     report: Callable[[int, int, str], None] = lambda done, total, what: None,
@@ -115,6 +117,7 @@ def benchmark(
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
         workers: processes at a time.
+        overwrite: protect the photos again that an earlier call has done.
         services: verification services to ask; photos are sent to them.
         report: told (steps done, steps in all, what is done) about twice a second.
 
@@ -128,7 +131,7 @@ def benchmark(
     if not usable:
         raise ValueError(f"Expected at least one photo with a face in {data_name}, found none. {next(iter(unusable.values()), '')}")
     threads = max(1, (os.cpu_count() or 1) // workers)
-    tasks = [Task(entry, run, usable, faces, output, robustness, attackers, threads) for entry in (None, *entries)]
+    tasks = [Task(entry, run, usable, faces, output, robustness, attackers, threads, overwrite) for entry in (None, *entries)]
     clean, *done = _in_processes(tasks, workers, report)
     setting = Setting(usable, originals(usable, faces, observer), clean.seen, load_thresholds(run.thresholds), far)
     methods = []
