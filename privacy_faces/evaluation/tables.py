@@ -12,7 +12,7 @@ from privacy_faces.evaluation.attackers import SUMMARIES, named
 from privacy_faces.evaluation.intervals import lift, share
 from privacy_faces.evaluation.measure import WRITTEN, Seen
 from privacy_faces.evaluation.observe import Embeddings
-from privacy_faces.evaluation.results import Attack, Measure, Robustness, Roc, Role, Success
+from privacy_faces.evaluation.results import Attack, Group, Measure, Robustness, Roc, Role, Success
 from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.evaluation.search import ranks
 from privacy_faces.evaluation.setting import Setting
@@ -53,30 +53,54 @@ class Result:
         return self.setting.copies(recognizer, self.seen.rows, kind), self.seen.embeddings[kind][recognizer]
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """What one measure says of the faces that it can be asked of.
+
+    Attributes:
+        measure, far: as in `Success`.
+        faces: (M,), places among the protected photos.
+        clean, protected: (M,), True where the person is better off, for the unprotected copies and for the protected photos.
+    """
+
+    measure: Measure
+    far: float | None
+    faces: Indices
+    clean: Flags
+    protected: Flags
+
+    def row(self, result: Result, recognizer: str, members: Indices | None = None, group: Group | None = None) -> Success | None:
+        """The row of all faces, or of those among some `members`; None without any."""
+        inside = np.ones(len(self.faces), dtype=bool) if members is None else np.isin(self.faces, members)
+        if not inside.any() and members is not None:
+            return None
+        clean, protected, people = self.clean[inside], self.protected[inside], [result.names[face] for face in self.faces[inside]]
+        return Success(
+            measure=self.measure,
+            recognizer=recognizer,
+            role=result.roles[recognizer],
+            far=self.far,
+            group=group,
+            clean=share(clean),
+            protected=share(protected),
+            lift=lift(clean, protected, people),
+        )
+
+
 def success_table(result: Result) -> list[Success]:
     """Every measure for every recogniser and false accept rate; subgroups at the main rate."""
-    rows: list[Success] = []
-    for recognizer, role in result.roles.items():
-        for measure, far, faces, clean, protected in _flags(result, recognizer):
-            people = [result.names[face] for face in faces]
-
-            def row(places: Indices, **more: object) -> Success:
-                kept = [people[place] for place in places]  # noqa: B023 (called before the loop goes on)
-                shares = {"clean": share(clean[places]), "protected": share(protected[places]), "lift": lift(clean[places], protected[places], kept)}  # noqa: B023
-                return Success.model_validate({"measure": measure, "recognizer": recognizer, "role": role, "far": far, **shares, **more})  # noqa: B023
-
-            rows.append(row(np.arange(len(faces))))
-            if far in (None, result.setting.far[0]):
-                inside = {face: place for place, face in enumerate(faces.tolist())}
-                for group, members in result.setting.groups(result.seen.rows):
-                    places = np.array([inside[face] for face in members.tolist() if face in inside], dtype=np.int64)
-                    if len(places):
-                        rows.append(row(places, group=group))
-    return rows
+    groups = result.setting.groups(result.seen.rows)
+    rows: list[Success | None] = []
+    for recognizer in result.roles:
+        for answers in _answers(result, recognizer):
+            rows.append(answers.row(result, recognizer))
+            if answers.far in (None, result.setting.far[0]):
+                rows += [answers.row(result, recognizer, members, group) for group, members in groups]
+    return [row for row in rows if row is not None]
 
 
-def _flags(result: Result, recognizer: str) -> Iterator[tuple[Measure, float | None, Indices, Flags, Flags]]:
-    """Measure, rate, the faces (M,) that it can be asked of, and its answers (M,) for their copies and their protected photos."""
+def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
+    """Every measure at every rate."""
     setting, rows = result.setting, result.seen.rows
     people = setting.people[rows]
     original = setting.original[recognizer][rows]
@@ -88,15 +112,15 @@ def _flags(result: Result, recognizer: str) -> Iterator[tuple[Measure, float | N
     resembled = _resembled(result, recognizer)
     for far in setting.far:
         threshold = setting.threshold(recognizer, far)
-        yield "dodging", far, everyone, dodging(same[0], threshold), dodging(same[1], threshold)
+        yield _Answers("dodging", far, everyone, dodging(same[0], threshold), dodging(same[1], threshold))
         if resembled is not None:
-            yield "impersonation", far, everyone, impersonation(resembled[0], threshold), impersonation(resembled[1], threshold)
-            yield "dodging-and-impersonation", far, everyone, both(same[0], resembled[0], threshold), both(same[1], resembled[1], threshold)
+            yield _Answers("impersonation", far, everyone, impersonation(resembled[0], threshold), impersonation(resembled[1], threshold))
+            yield _Answers("dodging-and-impersonation", far, everyone, both(same[0], resembled[0], threshold), both(same[1], resembled[1], threshold))
         compared: tuple[tuple[Measure, tuple[Scores, ...]], ...] = (("dodging-other-photo", other), ("dodging-protected", among))
         for measure, (before, after) in compared:
             known = np.flatnonzero(~np.isnan(after))
             if len(known):
-                yield measure, far, known, dodging(before[known], threshold), dodging(after[known], threshold)
+                yield _Answers(measure, far, known, dodging(before[known], threshold), dodging(after[known], threshold))
     yield from _identification(result, recognizer)
 
 
@@ -116,7 +140,7 @@ def _resembled(result: Result, recognizer: str) -> tuple[Scores, Scores] | None:
     return cosine(copy, np.broadcast_to(aim, copy.shape)), cosine(protected, np.broadcast_to(aim, protected.shape))
 
 
-def _identification(result: Result, recognizer: str) -> Iterator[tuple[Measure, float | None, Indices, Flags, Flags]]:
+def _identification(result: Result, recognizer: str) -> Iterator[_Answers]:
     setting, rows = result.setting, result.seen.rows
     everyone, sought = np.arange(len(rows)), setting.people[rows]
     gallery, enrolled, leave_out = setting.original[recognizer], setting.people, setting.enrolled_itself[rows]
@@ -126,19 +150,19 @@ def _identification(result: Result, recognizer: str) -> Iterator[tuple[Measure, 
         enrolled = np.append(enrolled, enrolled.max() + 1)
     versions = result.versions(recognizer)
     copy, protected = (ranks(probes, gallery, enrolled, sought, leave_out) for probes in versions)
-    yield "rank-1", None, everyone, not_identified(copy, 1), not_identified(protected, 1)
-    yield "rank-5", None, everyone, not_identified(copy, 5), not_identified(protected, 5)
+    yield _Answers("rank-1", None, everyone, not_identified(copy, 1), not_identified(protected, 1))
+    yield _Answers("rank-5", None, everyone, not_identified(copy, 5), not_identified(protected, 5))
     if result.target is not None:
         aim = np.full(len(rows), enrolled[-1])
         copied, aimed = (ranks(probes, gallery, enrolled, aim, leave_out) for probes in versions)
-        yield "targeted-rank-1", None, everyone, identified_as_target(copied, 1), identified_as_target(aimed, 1)
-        yield "targeted-rank-5", None, everyone, identified_as_target(copied, 5), identified_as_target(aimed, 5)
+        yield _Answers("targeted-rank-1", None, everyone, identified_as_target(copied, 1), identified_as_target(aimed, 1))
+        yield _Answers("targeted-rank-5", None, everyone, identified_as_target(copied, 5), identified_as_target(aimed, 5))
     # The nearest enrolled person as a closed-set classifier; -1 is anybody else.
     before = ranks(setting.original[recognizer][rows], gallery, enrolled, sought, leave_out)
     said = [np.where(rank == 1, sought, -1) for rank in (before, copy, protected)]
     right = np.flatnonzero(said[0] == sought)
     if len(right):
-        yield "fooling", None, right, fooled(sought, said[0], said[1]), fooled(sought, said[0], said[2])
+        yield _Answers("fooling", None, right, fooled(sought, said[0], said[1]), fooled(sought, said[0], said[2]))
 
 
 def robustness_table(result: Result) -> list[Robustness]:
