@@ -27,7 +27,7 @@ class Steps:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=1, unit="step", file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10)
+        self._bar = tqdm(total=1, unit="step", file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10, miniters=1)
 
     def report(self, done: int, total: int, what: str) -> None:
         """`done` of `total` steps; `what` runs now."""

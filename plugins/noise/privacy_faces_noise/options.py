@@ -53,7 +53,7 @@ class TidimOptions(MifgsmOptions):
 class TipimOptions(NoiseOptions):
     """Options of `noise-tipim`."""
 
-    targets: list[str] = Field(["000", "005", "010", "015", "020"], min_length=1, description="whom to resemble: synthetic faces by number, or image files")
+    targets: list[str] = Field(["000", "008", "016"], min_length=1, description="whom to resemble: synthetic faces by number, or image files")
     steps: int = Field(20, ge=1, le=1000, description="gradient steps")
     step: float = Field(1.0, gt=0, le=64, description="length of a step, in grey levels of 255")
     decay: float = Field(1.0, ge=0, le=2, description="decay factor of the momentum")
