@@ -461,11 +461,12 @@ class TestCommand:
             ("[]", "is no results.json of version 1"),
             ('{"schema": 2}', "is no results.json of version 1: schema: Input should be 1"),
             ("not json", "is no results.json of version 1: : Invalid JSON"),
+            (b"\xff\xd8\xff\xe0 a photo", "results.json is no results.json of version 1: : Invalid JSON"),
         ],
     )
-    def test_refuses_what_is_no_results_json(self, tmp_path: Path, content: str | None, message: str) -> None:
+    def test_refuses_what_is_no_results_json(self, tmp_path: Path, content: str | bytes | None, message: str) -> None:
         if content is not None:
-            (tmp_path / "results.json").write_text(content, encoding="utf-8")
+            (tmp_path / "results.json").write_bytes(content.encode() if isinstance(content, str) else content)
         result = call(tmp_path / "results.json", code=2)
         assert re.search(message, result.stderr)
         assert not (tmp_path / "report.html").exists()
