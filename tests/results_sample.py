@@ -133,7 +133,9 @@ def method(name: str, surrogates: list[str], white: float, black: float, psnr: f
     return {
         "name": name,
         "label": name,
-        "options": {"frame_size": 256, "seeds": (1, 2), "inpainter": {"name": "face-prior"}} if surrogates else {"frame_size": 256},
+        "options": {"frame_size": 256, "seeds": (1, 2), "reference": Path("faces/031.png"), "inpainter": {"name": "face-prior"}}
+        if surrogates
+        else {"frame_size": 256},
         "surrogates": surrogates,
         "held_out": "facenet" if surrogates == WHITE_BOX else None,
         "target": "faces/031.png" if name == "makeup" else None,

@@ -208,6 +208,22 @@ class TestHonesty:
         assert "Not told apart from no protection at all after 0 % (0 to 49, n = 4), surrogate-only evidence" in text
         assert "held out" not in text
 
+    @pytest.mark.parametrize(
+        ("low", "lift_low", "verdict"),
+        [
+            (0.9, 0.1, "Shown to hide at least 90 %"),
+            (0.89, 0.1, "Hides more than no protection does"),
+            (0.9, 0.0, "Not told apart"),
+            (0.9, -0.1, "Not told apart"),
+        ],
+    )
+    def test_the_low_ends_of_the_intervals_decide(self, low: float, lift_low: float, verdict: str) -> None:
+        (row,) = minimal().methods[0].success
+        protected, lift = Number(value=0.97, n=60, low=low, high=1), Number(value=0.5, n=60, low=lift_low, high=0.6)
+        page = Page(render(changed(minimal(), success=[row.model_copy(update={"protected": protected, "lift": lift})])))
+        headings = [text for _, text in page.all("dt")]
+        assert headings[0].startswith(verdict)
+
     def test_photos_without_a_result_are_named(self, page: Page) -> None:
         ((_, text),) = page.all("details", id="method-6")
         assert "57; without a result: 3" in text
@@ -445,11 +461,12 @@ class TestCommand:
             ("[]", "is no results.json of version 1"),
             ('{"schema": 2}', "is no results.json of version 1: schema: Input should be 1"),
             ("not json", "is no results.json of version 1: : Invalid JSON"),
+            (b"\xff\xd8\xff\xe0 a photo", "results.json is no results.json of version 1: : Invalid JSON"),
         ],
     )
-    def test_refuses_what_is_no_results_json(self, tmp_path: Path, content: str | None, message: str) -> None:
+    def test_refuses_what_is_no_results_json(self, tmp_path: Path, content: str | bytes | None, message: str) -> None:
         if content is not None:
-            (tmp_path / "results.json").write_text(content, encoding="utf-8")
+            (tmp_path / "results.json").write_bytes(content.encode() if isinstance(content, str) else content)
         result = call(tmp_path / "results.json", code=2)
         assert re.search(message, result.stderr)
         assert not (tmp_path / "report.html").exists()

@@ -300,7 +300,7 @@ def read_results(path: Path) -> Results:
     if not path.is_file():
         raise ResultsError(f"Expected a results.json at {path}, found none. Make one: privacy-faces benchmark")
     try:
-        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+        return Results.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         raise ResultsError(f"{path} is no results.json of version 1: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
