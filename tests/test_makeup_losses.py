@@ -28,16 +28,16 @@ def photo(seed: int, size: int, levels: int = 256) -> Tensor:
 
 
 def scattered(seed: int, size: int, shares: tuple[float, ...]) -> Tensor:
-    """Boolean (len(shares), size, size), each with a share of all pixels; they overlap."""
-    chance = torch.rand(len(shares), size, size, generator=torch.Generator().manual_seed(seed))
-    return chance < torch.tensor(shares)[:, None, None]
+    """Boolean (len(shares), size, size), each with a share of all pixels, none with a pixel of another."""
+    chance = torch.rand(size, size, generator=torch.Generator().manual_seed(seed))
+    ends = torch.tensor(shares).cumsum(0)[:, None, None]
+    return (chance < ends) & (chance >= ends - torch.tensor(shares)[:, None, None])
 
 
 def looped(image: np.ndarray, regions: np.ndarray, style: np.ndarray, style_regions: np.ndarray) -> np.ndarray:
     """Histogram matching of levels (3, H, W), float32, as DiffAM's code goes about it: NumPy's scalars in Python's loops over levels, and over pixels."""
-    results = []
+    result = image.copy()
     for region, style_region in zip(regions, style_regions, strict=True):
-        result = image.copy()
         for channel in range(3):
             shares = []
             for pixels in (image[channel][region], style[channel][style_region]):
@@ -56,8 +56,7 @@ def looped(image: np.ndarray, regions: np.ndarray, style: np.ndarray, style_regi
             for place in range(len(before)):
                 after[place] = table[int(before[place])]
             result[channel][region] = after
-        results.append(result)
-    return np.stack(results)
+    return result
 
 
 class TestMatched:
@@ -65,10 +64,10 @@ class TestMatched:
     def test_is_scikit_images_region_by_region(self, seed: int) -> None:
         images = torch.stack([photo(seed, 40), photo(seed + 10, 40, levels=4)])
         styles = torch.stack([photo(seed + 20, 56), photo(seed + 30, 56, levels=6)])
-        regions = torch.stack([scattered(seed + place, 40, (0.9, 0.2, 0.005)) for place in range(2)])
+        regions = torch.stack([scattered(seed + place, 40, (0.7, 0.2, 0.005)) for place in range(2)])
         style_regions = torch.stack([scattered(seed + 50 + place, 56, (0.7, 0.01, 0.3)) for place in range(2)])
         found = matched(images, regions, styles, style_regions)
-        assert found.shape == (2, 3, 3, 40, 40)
+        assert found.shape == (2, 3, 40, 40)
         for row in range(2):
             for kind in range(3):
                 for channel in range(3):
@@ -79,7 +78,7 @@ class TestMatched:
                     assert len(values)
                     expected = match_histograms(values, wanted)
                     # float32 of levels / 255: far closer than the one level asked for.
-                    np.testing.assert_allclose(255 * found[row, kind, channel][regions[row, kind]].numpy(), expected, atol=1e-3)
+                    np.testing.assert_allclose(255 * found[row, channel][regions[row, kind]].numpy(), expected, atol=1e-3)
 
     def test_one_style_serves_all_images(self) -> None:
         images, style = torch.stack([photo(0, 24), photo(1, 24)]), photo(2, 24)[None]
@@ -91,22 +90,20 @@ class TestMatched:
     def test_elsewhere_and_where_a_region_is_empty_it_is_the_image(self) -> None:
         # Not on 8-bit levels: the image itself, not its levels.
         images, style = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), photo(1, 16)[None]
-        regions, style_regions = scattered(2, 16, (0.5, 0.0, 0.5))[None], scattered(3, 16, (0.5, 0.5, 0.0))[None]
+        regions, style_regions = scattered(2, 16, (0.5, 0.0, 0.3))[None], scattered(3, 16, (0.3, 0.5, 0.0))[None]
         found = matched(images, regions, style, style_regions)
         outside = ~regions[0, 0].expand(3, -1, -1)
-        assert torch.equal(found[0, 0][outside], images[0][outside])
-        assert not torch.equal(found[0, 0], images[0])
-        assert torch.equal(found[0, 1], images[0]), "the image has no such region"
-        assert torch.equal(found[0, 2], images[0]), "the style has no such region"
+        assert torch.equal(found[0][outside], images[0][outside]), "the image has no second region, and the style no third"
+        assert not torch.equal(found, images)
 
     def test_own_colours_stay_and_nothing_is_differentiated(self) -> None:
         images, regions = photo(0, 16)[None].requires_grad_(), scattered(1, 16, (0.5,))[None]
         found = matched(images, regions, images, regions)
         assert not found.requires_grad
-        torch.testing.assert_close(found[:, 0], images.detach(), atol=1e-6, rtol=0)
+        torch.testing.assert_close(found, images.detach(), atol=1e-6, rtol=0)
 
     def test_is_many_times_faster_than_loops(self) -> None:
-        """About eleven times on one core; twenty were aimed for."""
+        """About 25 times on one core, of which half is asked: what else the machine does takes more from the fast one."""
         image, style = photo(0, 256), photo(1, 256)
         regions = torch.zeros(4, 256, 256, dtype=torch.bool)
         # About what lips, eyes and skin take of a face.
@@ -114,24 +111,26 @@ class TestMatched:
             ((slice(180, 210), slice(95, 160)), (slice(95, 120), slice(60, 110)), (slice(95, 120), slice(145, 195)), (slice(60, 180), slice(50, 205)))
         ):
             regions[kind, rows, columns] = True
+        regions[3] &= ~regions[:3].any(0)
         levels, masks = (255 * torch.stack([image, style])).round().numpy(), regions.numpy()
         times: dict[str, list[float]] = {"ours": [], "looped": []}
         # This thread's own time: what else the machine does is left out.
-        for _ in range(9):
-            start = time.thread_time()
-            ours = matched(image[None], regions[None], style[None], regions[None])
-            times["ours"].append(time.thread_time() - start)
+        for _ in range(7):
+            for _ in range(9):
+                start = time.thread_time()
+                ours = matched(image[None], regions[None], style[None], regions[None])
+                times["ours"].append(time.thread_time() - start)
             start = time.thread_time()
             theirs = looped(levels[0], masks, levels[1], masks)
             times["looped"].append(time.thread_time() - start)
         # The same work was done, but for the table's way to take the next level up, and never level 0.
-        assert np.abs(255 * ours[0].numpy() - theirs).mean() < 2
-        assert statistics.median(times["looped"]) > 5 * statistics.median(times["ours"])
+        assert np.abs(255 * ours[0].numpy() - theirs).mean() < 4
+        assert statistics.median(times["looped"]) > 12 * statistics.median(times["ours"])
 
 
 class TestHistogramLoss:
     IMAGES = torch.tensor([[[0.5, 0.2], [0.9, 0.0]], [[0.5, 0.5], [0.9, 0.0]], [[0.5, 0.5], [0.9, 0.0]]])[None]
-    TARGETS = torch.tensor([[[0.3, 0.6], [0.0, 1.0]], [[0.5, 0.6], [0.0, 1.0]], [[0.6, 0.5], [0.0, 1.0]]])[None, None]
+    TARGETS = torch.tensor([[[0.3, 0.6], [0.0, 1.0]], [[0.5, 0.6], [0.0, 1.0]], [[0.6, 0.5], [0.0, 1.0]]])[None]
     UPPER = torch.tensor([[True, True], [False, False]])[None, None]
 
     def test_by_hand(self) -> None:
@@ -148,7 +147,7 @@ class TestHistogramLoss:
     def test_an_empty_region_costs_nothing(self) -> None:
         images = self.IMAGES.clone().requires_grad_()
         regions = torch.cat([self.UPPER, torch.zeros_like(self.UPPER)], 1)
-        loss = histogram_loss(images, regions, self.TARGETS.expand(-1, 2, -1, -1, -1))
+        loss = histogram_loss(images, regions, self.TARGETS)
         assert loss.tolist() == [[pytest.approx(34.0), 0.0]]
         loss[:, 1].sum().backward()
         assert images.grad is not None
@@ -156,7 +155,7 @@ class TestHistogramLoss:
 
     def test_gradient_is_that_of_the_loss(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        images, targets = torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64), torch.rand(2, 2, 3, 4, 4, generator=generator, dtype=torch.float64)
+        images, targets = torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64), torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64)
         regions = torch.rand(2, 2, 4, 4, generator=generator) < 0.5
         assert torch.autograd.gradcheck(lambda frames: histogram_loss(frames, regions, targets), images.requires_grad_())
 

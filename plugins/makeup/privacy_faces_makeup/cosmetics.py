@@ -41,7 +41,7 @@ class Canvas:
     """The parts of faces that makeup goes on.
 
     Attributes:
-        regions: boolean (N, 4, S, S), `REGIONS`.
+        regions: boolean (N, 4, S, S), `REGIONS`; they do not overlap.
         allowed: (N, 1, S, S) in [0, 1], how much of a change may show.
         fine: (N, 1, S, S) in [0, 1], where it may have detail.
     """
@@ -93,7 +93,7 @@ def _face(landmarks: NDArray[np.float64], size: int, boxes: bool) -> tuple[Tenso
     closed = ~torch.from_numpy(_openings(landmarks, size))
     lips = layers["lipstick"] > _LIPS
     skin = torch.from_numpy(masks["skin"]) & ~lids & ~lips
-    regions = torch.stack([lips, lids & left, lids & ~left, skin]) & closed
+    regions = torch.stack([lips, lids & left & ~lips, lids & ~left & ~lips, skin]) & closed
     openings = (~closed).float()[None, None]
     face = torch.from_numpy(masks["face"]).float()[None, None]
     allowed = face * gaussian_blur(face, _EDGE * size) * (1 - openings) * (1 - gaussian_blur(openings, 0.35 * _EDGE * size))

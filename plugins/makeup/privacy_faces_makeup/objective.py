@@ -36,7 +36,7 @@ class Subject:
         frames: (N, 3, S, S) in [0, 1].
         landmarks: (N, 68, 2) in frame pixels.
         canvas: where makeup may lie.
-        colors: (N, 4, 3, S, S), the colours that each region should have.
+        colors: (N, 3, S, S), the faces with the colours that each region should have.
         person: surrogate -> embeddings (N, D).
         looks: CLIP embeddings (N, D); empty when the direction is not asked for.
     """
@@ -118,11 +118,8 @@ class Objective:
 
     def recolored(self, subject: Subject) -> Tensor:
         """The faces (N, 3, S, S) with the reference's colours put on flat: where steps on a photo set out."""
-        change = torch.zeros_like(subject.frames)
-        for kind, share in enumerate(self.shares.tolist()):
-            region = subject.canvas.regions[:, kind : kind + 1]
-            change = torch.where(region, min(share, 1.0) * (subject.colors[:, kind] - subject.frames), change)
-        return subject.canvas.wear(subject.frames, change).clamp(0, 1)
+        share = (subject.canvas.regions * self.shares.clamp(max=1)[:, None, None]).amax(1, keepdim=True)
+        return subject.canvas.wear(subject.frames, share * (subject.colors - subject.frames)).clamp(0, 1)
 
     def weighted(self, terms: dict[str, Tensor], instead: Mapping[str, float] = MappingProxyType({})) -> dict[str, Tensor]:
         """Each term times its weight: the option of the same name, or what `instead` says."""
