@@ -86,7 +86,7 @@ def render(results: Results) -> str:
         verdicts=[(panel, _verdicts(panel, far)) for panel in panels],
         surrogate_only=[method.label for method in results.methods if method.evidence == "surrogate-only"],
         reasons=wording.reasons(results),
-        operations=_unique(row.operation for method in results.methods for row in method.robustness),
+        operations={row.operation: row.summary for method in results.methods for row in method.robustness},
         protects=wording.percent(_PROTECTS),
         protecting=_protecting(panels, far),
         psnrs=[method.quality.psnr.value for method in results.methods if method.quality.psnr.value is not None],

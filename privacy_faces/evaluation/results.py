@@ -86,11 +86,13 @@ class Robustness(_Part):
 
     Attributes:
         operation: name in `evaluation.robustness.OPERATIONS`.
+        summary: what is done to the photo.
         detected: share of the faces that the detector still finds.
         clean: share of the unprotected photos that the operation alone makes unmatched.
     """
 
     operation: str
+    summary: str = ""
     recognizer: str
     role: Role
     far: float
@@ -190,12 +192,12 @@ class Service(_Part):
     Attributes:
         service: name of the verifier.
         clean, protected: mean confidence.
-        dodging: share below the service's own threshold at the false accept rate `far`.
+        dodging: share below the service's own threshold at the false accept rate `far`; where it states none, the share in which it finds no face.
     """
 
     service: str
     far: float
-    threshold: float
+    threshold: float | None
     clean: Number
     protected: Number
     dodging: Number

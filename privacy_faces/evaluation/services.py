@@ -82,7 +82,7 @@ def ask(
     return Service(
         service=verifier.name,
         far=rate,
-        threshold=stated.get(rate, 0.0),
+        threshold=stated.get(rate),
         clean=mean(clean, people),
         protected=missing if np.isnan(after).all() else mean(after, people),
         dodging=share(unmatched),

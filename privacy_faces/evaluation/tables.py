@@ -178,6 +178,7 @@ def robustness_table(result: Result) -> list[Robustness]:
             rows.append(
                 Robustness(
                     operation=operation,
+                    summary=OPERATIONS[operation].summary,
                     recognizer=recognizer,
                     role=role,
                     far=far,
