@@ -23,7 +23,7 @@ from tests.conftest import batch_of
 SIZE = 128
 SEEDS = [11, 22, 33]
 # A few steps show as well as many that the contract holds.
-QUICK = {"makeup": {"steps": 2, "adapter": "none"}}
+QUICK = {"makeup": {"steps": 2, "adapter": "none"}} | {f"noise-{name}": {"steps": 6} for name in ("pgd", "mifgsm", "tidim", "tipim")}
 
 
 @pytest.fixture(scope="module")
