@@ -25,7 +25,7 @@ from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.store import Store
 from privacy_faces.evaluation.tables import Result
-from privacy_faces.evaluation.thresholds import load_thresholds
+from privacy_faces.evaluation.thresholds import load_thresholds, threshold_for
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
@@ -124,6 +124,11 @@ def benchmark(
     Raises:
         ValueError: when no photo has a face, or a method cannot be built (a missing weight, for instance).
     """
+    # A threshold that does not exist is better known now than when the photos are done.
+    thresholds = load_thresholds(run.thresholds)
+    for choice in run.recognizers:
+        for rate in far:
+            threshold_for(thresholds, choice.name, rate)
     output.mkdir(parents=True, exist_ok=True)
     report(0, 1, "finding faces")
     observer = make_observer(run, Store(output / _STORE))
@@ -133,7 +138,7 @@ def benchmark(
     threads = max(1, (os.cpu_count() or 1) // workers)
     tasks = [Task(entry, run, usable, faces, output, robustness, attackers, threads, overwrite) for entry in (None, *entries)]
     clean, *done = _in_processes(tasks, workers, report)
-    setting = Setting(usable, originals(usable, faces, observer), clean.seen, load_thresholds(run.thresholds), far)
+    setting = Setting(usable, originals(usable, faces, observer), clean.seen, thresholds, far)
     methods = []
     for entry, found in zip(entries, done, strict=True):
         roles: dict[str, Role] = {name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names}
