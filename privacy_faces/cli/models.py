@@ -114,22 +114,17 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
 @train.command(name="makeup-clip")
 @_data
 @click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/makeup-clip"), show_default=True, help="folder of checkpoints")
-@click.option("--start", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="weights of an earlier training to set out from")
-@click.option("--rate", type=float, default=1e-3, show_default=True, help="learning rate")
 @_recipe(steps=5000, batch=32)
-def makeup_clip(data: Path, output: Path, start: Path | None, rate: float, batch: int, **recipe: Any) -> None:
+def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
     """Train the image and text model that tells makeup on faces."""
-    import torch
-
-    from privacy_faces.models.makeup_clip import load, save
+    from privacy_faces.models.makeup_clip import save
     from privacy_faces.training.makeup_clip import default_config, measure, train_makeup_clip
     from privacy_faces.training.trainer import Recipe
 
     portraits = _portraits(data, 128, output / "portraits.safetensors")
     config = default_config()
     try:
-        earlier = load(start, torch.device("cpu")) if start else None
-        model = train_makeup_clip(portraits, config, batch, Recipe(rate=rate, **recipe), output, lambda steps: bar(steps, "step"), earlier)
+        model = train_makeup_clip(portraits, config, batch, Recipe(rate=1e-3, **recipe), output, lambda steps: bar(steps, "step"))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     target = output / "makeup-clip.safetensors"

@@ -113,17 +113,6 @@ def random_look(generator: torch.Generator) -> Look:
     return Look(**worn, foundation=foundation)
 
 
-def everyday_look(generator: torch.Generator) -> Look:
-    """Tints that faces have by nature, or that nobody would call a look: every item in a sober colour, so thin that the face still counts as bare."""
-
-    def thin(item: str) -> Paint:
-        colors = _SOBER[item]
-        color = colors[int(torch.randint(len(colors), (), generator=generator))]
-        return Paint(color, _MOST_EVERYDAY[item] * _uniform(generator), _uniform(generator))
-
-    return Look(**{item: thin(item) for item in COLORS if _uniform(generator) < 0.7}, foundation=0.6 * _uniform(generator))
-
-
 def random_claims(look: Look, generator: torch.Generator) -> dict[str, str | bool]:
     """Some of what is true of the look: a quarter of the time no more than that there is makeup, else a random choice of at least one item."""
     true = look.claims()
@@ -152,15 +141,6 @@ def caption(claims: Claims, generator: torch.Generator) -> str:
 
 # Thinner than this, brown lipstick or grey eyeshadow alone cannot be told from a bare face.
 _LEAST_OPACITY = 0.65
-
-# What everyday makeup is made of, and its largest opacity: half of what a look has at least. A liner's line is thin, however dark.
-_SOBER = {
-    "lipstick": ("red", "pink", "orange", "brown"),
-    "eyeshadow": ("brown", "grey"),
-    "eyeliner": ("black", "brown"),
-    "blush": ("rose", "pink", "peach"),
-}
-_MOST_EVERYDAY = {"lipstick": 0.32, "eyeshadow": 0.32, "eyeliner": 0.6, "blush": 0.6}
 
 # How often a random look has the item.
 _WORN = {"lipstick": 0.65, "eyeshadow": 0.55, "eyeliner": 0.4, "blush": 0.4}

@@ -19,7 +19,7 @@ from torch.nn.functional import affine_grid, cosine_similarity, grid_sample, log
 
 from privacy_faces.models.makeup_clip import ImageText, build
 from privacy_faces.resources import resource
-from privacy_faces.synthesis.look import COLORS, Claims, Look, Paint, caption, captions, everyday_look, random_claims, random_look, satisfies
+from privacy_faces.synthesis.look import COLORS, Claims, Look, Paint, caption, captions, random_claims, random_look, satisfies
 from privacy_faces.synthesis.makeup import layer_masks, paint
 from privacy_faces.training.portraits import Portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
@@ -34,17 +34,11 @@ _DIRECTION_SCALE, _DIRECTION_BOUNDARY = 12.0, 0.3
 # it would drown the other term, and changes that makeup transfer can see would never come about.
 _LEAST_CHANGE = 0.5
 
-# Share of the bare faces that wear an everyday look. Some people of the portraits do, and count as bare: without it the network learns them by heart, and calls
-# others like them made up.
-_EVERYDAY = 0.7
-# Augmentation, at most: shift as a share of the frame's side, turn in radians, scale, contrast and gain of each colour channel as shares; and the deviation of
-# the grain.
+# Augmentation, at most: shift as a share of the frame's side, turn in radians, scale and gain of each colour channel as shares.
 _SHIFT = 0.03
 _TURN = 0.1
 _SCALE = 0.08
 _GAIN = 0.12
-_CONTRAST = 0.25
-_GRAIN = 0.015
 
 _BARE: Claims = {"makeup": False}
 _MADE_UP: Claims = {"makeup": True}
@@ -83,7 +77,7 @@ def layers_of(portraits: Portraits) -> Tensor:
 
 
 def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Generator) -> Pairs:
-    """`count` random portraits with random looks, each pair mirrored, turned, scaled, shifted and tinted at random as one; the grain is each picture's own.
+    """`count` random portraits with random looks, each pair mirrored, turned, scaled, shifted and tinted at random as one.
 
     Args:
         portraits: to draw from.
@@ -93,16 +87,11 @@ def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Gene
     """
     rows = torch.randint(len(portraits), (count,), generator=generator)
     looks = [random_look(generator) for _ in range(count)]
-    masks = layers[rows].float() / 255
-    plain = [everyday_look(generator) if torch.rand((), generator=generator) < _EVERYDAY else Look() for _ in range(count)]
-    bare = paint(portraits.unit(rows), masks, plain, [generator] * count)
-    made_up = paint(bare, masks, looks, [generator] * count)
+    bare = portraits.unit(rows)
+    made_up = paint(bare, layers[rows].float() / 255, looks, [generator] * count)
     grid = affine_grid(_placements(count, generator), list(bare.shape), align_corners=False)
     gain = 1 + _GAIN * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
-    contrast = 1 + _CONTRAST * (2 * torch.rand(count, 1, 1, 1, generator=generator) - 1)
-    bare, made_up = (grid_sample(side, grid, padding_mode="border", align_corners=False) for side in (bare, made_up))
-    bare, made_up = (((side - 0.5) * contrast + 0.5) * gain for side in (bare, made_up))
-    bare, made_up = ((side + _GRAIN * torch.randn(side.shape, generator=generator)).clamp(0, 1) for side in (bare, made_up))
+    bare, made_up = ((grid_sample(side, grid, padding_mode="border", align_corners=False) * gain).clamp(0, 1) for side in (bare, made_up))
     claims = [random_claims(look, generator) for look in looks]
     bare_texts = [caption(_BARE, generator) for _ in range(count)]
     return Pairs(bare, made_up, looks, bare_texts, [caption(said, generator) for said in claims], claims)
@@ -152,13 +141,7 @@ def balanced_sigmoid(logits: Tensor, true: Tensor) -> Tensor:
 
 
 def train_makeup_clip(
-    portraits: Portraits,
-    config: Mapping[str, Any],
-    batch: int,
-    recipe: Recipe,
-    folder: Path,
-    progress: Callable[[range], Any] = iter,
-    start: ImageText | None = None,
+    portraits: Portraits, config: Mapping[str, Any], batch: int, recipe: Recipe, folder: Path, progress: Callable[[range], Any] = iter
 ) -> ImageText:
     """Train, or go on from the checkpoint in `folder`; what `measure` finds on the people left out is written to `folder`/measured.jsonl at every checkpoint.
 
@@ -167,14 +150,11 @@ def train_makeup_clip(
         config: of open_clip, see `default_config`.
         batch: portraits per step, each without and with makeup.
         recipe, folder, progress: as for `training.trainer.train`.
-        start: a trained model of the same configuration to set out from.
     """
     training, held_out = portraits.split()
     layers = layers_of(training)
     torch.manual_seed(recipe.seed)
     model = build(config)
-    if start is not None:
-        model.network.load_state_dict(start.network.state_dict())
     # The losses have boundaries and scales of their own.
     model.network.logit_scale.requires_grad_(False)
 
