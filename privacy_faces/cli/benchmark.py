@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.options import NameList
-from privacy_faces.cli.results import Steps, chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options, summary
+from privacy_faces.cli.results import Steps, chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options
 from privacy_faces.plan import PROFILES
 from privacy_faces.registry import METHODS
 
@@ -58,10 +58,7 @@ def command(*, data: Path | None, output: Path, limit: int | None, far: float, w
         results = _results(data, methods, names, notes, services, output, limit, far, workers, given)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    path = conclude(results, output)
-    click.echo(results.model_dump_json(indent=1, by_alias=True) if as_json else summary(results, path))
-    if any(item.failures for item in results.methods):
-        sys.exit(1)
+    conclude(results, output, as_json)
 
 
 def _results(

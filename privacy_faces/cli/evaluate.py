@@ -12,7 +12,7 @@ import click
 
 from privacy_faces.cli.options import NameList
 from privacy_faces.cli.progress import bar
-from privacy_faces.cli.results import chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options, summary
+from privacy_faces.cli.results import chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options
 
 
 @click.command(name="evaluate")
@@ -38,10 +38,7 @@ def command(*, output: Path, as_json: bool, **given: Any) -> None:
         results = _results(output, given)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    path = conclude(results, output)
-    click.echo(results.model_dump_json(indent=1, by_alias=True) if as_json else summary(results, path))
-    if any(item.failures for item in results.methods):
-        sys.exit(1)
+    conclude(results, output, as_json)
 
 
 def _results(output: Path, given: dict[str, Any]) -> Any:

@@ -84,8 +84,8 @@ def command_line() -> str:
     return shlex.join(["privacy-faces", *sys.argv[1:]])
 
 
-def conclude(results: Results, output: Path) -> Path:
-    """Write results.json and report.html into the folder; returns the report's path."""
+def conclude(results: Results, output: Path, as_json: bool) -> None:
+    """Write results.json and report.html into the folder, print the results or their summary, and end: with 1 when a photo has no result, otherwise with 0."""
     from privacy_faces.evaluation.report import render
     from privacy_faces.evaluation.results import write_results
     from privacy_faces.photos.write import write_atomic
@@ -93,10 +93,11 @@ def conclude(results: Results, output: Path) -> Path:
     write_results(results, output / "results.json")
     report = output / "report.html"
     write_atomic(report, render(results).encode())
-    return report
+    click.echo(results.model_dump_json(indent=1, by_alias=True) if as_json else _summary(results, report))
+    sys.exit(1 if any(item.failures for item in results.methods) else 0)
 
 
-def summary(results: Results, report: Path) -> str:
+def _summary(results: Results, report: Path) -> str:
     """The leaderboard as text: the main measures of each method and recogniser, at the main false accept rate."""
     header = ["method", "recognizer", "photos", "dodged", "clean", "after JPEG 75", "as target", "still a face", "PSNR", "SSIM", "s a face"]
     rows = [_row(results, item, info.name) for item in results.methods for info in results.recognizers]
