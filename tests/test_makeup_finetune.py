@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from click.testing import CliRunner, Result
 from PIL import Image
 from privacy_faces_makeup.adapter import About, load, read_about
@@ -101,6 +102,21 @@ class TestTransfer:
         assert lines[0]["similarity"] == pytest.approx(0, abs=1e-5)
         assert lines[0]["direction"] == pytest.approx(10.397, abs=2e-3)
         assert lines[3]["l1"] > 0.01
+
+    def test_bfloat16_and_frugal_take_the_same_way(self, people: Path, transfer: Path, tmp_path: Path) -> None:
+        # accelerate keeps the first precision of a process.
+        AcceleratorState._reset_state(reset_partial_state=True)
+        try:
+            finetune_transfer(transfer_options(people, tmp_path, precision="bf16", frugal=True))
+        finally:
+            AcceleratorState._reset_state(reset_partial_state=True)
+        for line, exact in zip(curves(tmp_path), curves(transfer), strict=True):
+            assert line.keys() == exact.keys()
+            assert line["histogram"] == pytest.approx(exact["histogram"], rel=0.02)
+            # What rounding changes of a face is less than a grey level, but a change to CLIP where nothing else has changed yet.
+            assert line["l1"] == pytest.approx(exact["l1"], abs=300 * 0.5 / 255, rel=0.02)
+            assert line["direction"] == pytest.approx(exact["direction"], rel=0.06)
+        assert (tmp_path / "adapter.safetensors").read_bytes() != (transfer / "adapter.safetensors").read_bytes()
 
     def test_adapter_says_what_it_is(self, transfer: Path) -> None:
         about = read_about(transfer / "adapter.safetensors")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -48,6 +49,10 @@ def attach(unet: nn.Module, rank: int) -> None:
     """Give every convolution and linear layer a trainable change of low rank, zero at first; all else is frozen. The network is changed in place."""
     layers = [name for name, layer in unet.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=layers), unet)
+    for layer in unet.modules():
+        if isinstance(layer, BaseTunerLayer):
+            # Autocast chooses the precision: casting every layer's input to float32 and back takes time, and memory for both.
+            layer.cast_input_dtype_enabled = False
 
 
 def save(unet: nn.Module, about: About, path: Path) -> None:

@@ -6,15 +6,21 @@ Models are adapted here, at the door, so that inversion, generation and training
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from privacy_faces.models.face_diffusion import FaceDiffusion
 from privacy_faces.models.face_prior import FaceModel
 from privacy_faces.models.schedule import Schedule, generate, invert
+
+# A convolution's result is kept when each number of it took this many multiplications: the widest ones are most of a step's work and little of its memory.
+_DEAR = 2000
 
 
 class Denoiser(nn.Module, ABC):
@@ -54,16 +60,32 @@ class Denoiser(nn.Module, ABC):
             latents: of `invert`.
             condition: of the frames that were inverted.
             t_0, count: as for `invert`.
-            frugal: keep only each step's input for the backward pass and run the step again then (Chen et al., 2016): a fraction of the memory.
+            frugal: keep only each step's input and dearest results for the backward pass, and compute the rest again then (Chen et al., 2016): a fraction of
+                the memory. What the last step leaves is used at once, and kept.
         """
+        left = iter(reversed(range(count)))
 
         def step(x: Tensor, t: Tensor) -> Tensor:
-            if frugal:
-                kept: Tensor = checkpoint(self.velocity, x, t, condition, use_reentrant=False)
+            if frugal and next(left):
+                kept: Tensor = checkpoint(self._forgetful_velocity, x, t, condition, use_reentrant=False, context_fn=_KEEPING_THE_DEAREST)
                 return kept
             return self.velocity(x, t, condition)
 
         return (generate(step, self.schedule, latents, t_0, count) + 1) / 2
+
+    def _forgetful_velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """`velocity`; weights that autocast rounds are rounded each time anew, since what is computed again must be the same list of operations."""
+        device = noisy.device.type
+        with torch.autocast(device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device), cache_enabled=False):
+            return self.velocity(noisy, t, condition)
+
+
+def _policy(_: Any, operation: Any, *arguments: Any, **__: Any) -> CheckpointPolicy:
+    dear = operation is torch.ops.aten.convolution.default and arguments[1][0].numel() >= _DEAR
+    return CheckpointPolicy.MUST_SAVE if dear else CheckpointPolicy.PREFER_RECOMPUTE
+
+
+_KEEPING_THE_DEAREST: Callable[[], Any] = partial(create_selective_checkpoint_contexts, _policy)
 
 
 class GuidedDenoiser(Denoiser):

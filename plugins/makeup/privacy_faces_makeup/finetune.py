@@ -138,7 +138,9 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
             "similarity": lambda: perceptual(edited, before),
             "l1": lambda: (edited - before).abs().mean((1, 2, 3)),
         }
-        return {name: weight * term() for name, term in computed.items() if (weight := getattr(options, name))}
+        # The generator alone is rounded: the losses compare pictures that hardly differ.
+        with torch.autocast(device.type, enabled=False):
+            return {name: weight * term() for name, term in computed.items() if (weight := getattr(options, name))}
 
     about = About(options.model, "", options.rank, "", "", [options.surrogate], *_schedule(options))
     return _run(

@@ -94,7 +94,7 @@ class Objective:
         return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), looks)
 
     def terms(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True) -> dict[str, Tensor]:
-        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject.
+        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject; in float32, whatever precision the frames were generated in.
 
         Args:
             edited: gradients flow to them.
@@ -102,6 +102,10 @@ class Objective:
             generators: one per face, for the diversity of the adversarial term.
             adversarial: false leaves that term out (DiffAM's first passes).
         """
+        with torch.autocast(edited.device.type, enabled=False):
+            return self._terms(edited.float(), subject, generators, adversarial)
+
+    def _terms(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], adversarial: bool) -> dict[str, Tensor]:
         options = self.options
         terms = {}
         if options.histogram:

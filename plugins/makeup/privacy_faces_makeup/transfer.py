@@ -20,7 +20,9 @@ from privacy_faces_makeup.options import DiffusionOptions, MakeupOptions
 def made_up(denoiser: torch.nn.Module, latents: Latents, noisy: Tensor, subject: Subject, options: DiffusionOptions) -> Tensor:
     """The faces (N, 3, S, S) in [0, 1], wearing what the denoiser (fine-tuned, or given other latents) generates beyond `latents.plain`; differentiable."""
     generated = denoiser(noisy, latents.condition, options.t_0, options.generation_steps, frugal=options.frugal)
-    return subject.canvas.wear(subject.frames, generated - latents.plain).clamp(0, 1)
+    # In full precision even where the network runs in bfloat16, whose steps near white are coarser than a photo's.
+    with torch.autocast(generated.device.type, enabled=False):
+        return subject.canvas.wear(subject.frames, generated.float() - latents.plain).clamp(0, 1)
 
 
 def transfer(
