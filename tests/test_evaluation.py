@@ -163,7 +163,6 @@ class TestFolders:
     def test_photos_without_a_version_are_failures(self, originals: Path, tmp_path: Path) -> None:
         protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb[::2, ::2])
         (protected / "004/b.png").unlink()
-        (protected / "004/a.png").write_bytes(b"")
         (protected / "004/a.png").unlink()
         results, done = evaluated(originals, protected, tmp_path / "out", "--no-robustness", "--no-attackers")
         (method,) = results.methods
