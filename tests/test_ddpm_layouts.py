@@ -25,7 +25,8 @@ from diffusers import UNet2DModel
 from torch import Tensor
 
 from privacy_faces.cli import main
-from privacy_faces.models.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, LayoutError, load_ddpm, recognise
+from privacy_faces.models.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, load_ddpm, recognise
+from privacy_faces.weights.compare import WrongTensorsError
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import MissingWeightError, add, pull, read_state_dict, verified
 from tests.test_facenet import filled, relative_error
@@ -123,7 +124,7 @@ def test_missing_unknown_and_odd_tensors_are_named(case: Case) -> None:
     tensors |= {"epoch": torch.empty(1, device="meta")} | {f"extra.{number}": torch.empty(1, device="meta") for number in range(4)}
     tensors[names[0]] = torch.empty(2, 5, device="meta")
     count = len(case.shapes)
-    with pytest.raises(LayoutError) as error:
+    with pytest.raises(WrongTensorsError) as error:
         load_ddpm(tensors)
     assert str(error.value) == (
         f"Expected the {count} tensors of {case.layout.file}, found {count + 4} tensors: 1 missing ({names[-1]}); 5 unknown (epoch, extra.0, extra.1, ...); "
@@ -135,7 +136,7 @@ def test_missing_unknown_and_odd_tensors_are_named(case: Case) -> None:
 @pytest.mark.parametrize("tensors", [{"a": torch.zeros(1)}, {"conv_in.weight": torch.zeros(1), "a": torch.zeros(1), "b": torch.zeros(1), "c": torch.zeros(1)}])
 def test_unknown_layout(tensors: dict[str, Tensor]) -> None:
     with pytest.raises(
-        LayoutError, match=r"Expected the tensors of celeba_hq\.ckpt \(.*'temb\.dense\.0\.weight'\) or makeup\.pt \(.*\), found \d tensors"
+        WrongTensorsError, match=r"Expected the tensors of celeba_hq\.ckpt \(.*'temb\.dense\.0\.weight'\) or makeup\.pt \(.*\), found \d tensors"
     ) as error:
         load_ddpm(tensors)
     assert str(error.value).endswith("found 1 tensors (a)." if len(tensors) == 1 else "found 4 tensors (conv_in.weight, a, b, ...).")

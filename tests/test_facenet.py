@@ -16,35 +16,27 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import save_file
 from torch import Tensor
 
 from privacy_faces.cli import main
 from privacy_faces.context import Context
 from privacy_faces.methods.base import FrameBatch
 from privacy_faces.recognizers.facenet import FaceNet, inception_resnet_v1
-from privacy_faces.weights.store import MissingWeightError, add
+from privacy_faces.weights.store import MissingWeightError
 from tests.conftest import batch_of
 
-pytestmark = pytest.mark.skipif(find_spec("facenet_pytorch") is None, reason="needs facenet-pytorch: pip install --no-deps facenet-pytorch")
+GOLDEN = Path(__file__).with_name("golden")
 
-
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def golden(shared_data: Path) -> Path:
-    """Published key names, and the published network's output."""
-    folder = shared_data / "golden"
-    if not (folder / "facenet.json").is_file():
-        pytest.skip("needs ../shared/data/golden/facenet.json")
-    return folder
+pytestmark = [
+    pytest.mark.skipif(find_spec("facenet_pytorch") is None, reason="needs facenet-pytorch: pip install --no-deps facenet-pytorch"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 @pytest.fixture(scope="module")
-def state(golden: Path) -> dict[str, Tensor]:
-    """The state dict under its published names, filled as golden/README.md says."""
-    return {name: filled(name, tuple(shape)) for name, shape, _ in json.loads((golden / "facenet.json").read_text())["keys"]}
+def state() -> dict[str, Tensor]:
+    """The state dict under its published names, filled by its rule."""
+    return {name: filled(name, tuple(shape)) for name, shape, _ in json.loads((GOLDEN / "facenet.json").read_text())["keys"]}
 
 
 def filled(name: str, shape: tuple[int, ...]) -> Tensor:
@@ -87,29 +79,29 @@ def batch(sample: np.ndarray, sample_face: object) -> FrameBatch:
     return batch_of([sample], [sample_face], 256, [0])
 
 
-def golden_pair(golden: Path) -> tuple[Tensor, Tensor]:
-    shape = json.loads((golden / "facenet.json").read_text())["input_shape"]
+def golden_pair() -> tuple[Tensor, Tensor]:
+    shape = json.loads((GOLDEN / "facenet.json").read_text())["input_shape"]
     given = np.random.RandomState(0).uniform(-1, 1, shape).astype(np.float32)
-    return torch.from_numpy(given), torch.from_numpy(np.load(golden / "facenet.npy"))
+    return torch.from_numpy(given), torch.from_numpy(np.load(GOLDEN / "facenet.npy"))
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).norm() / expected.norm())
 
 
-def test_architecture_gives_the_published_output(golden: Path, state: dict[str, Tensor]) -> None:
+def test_architecture_gives_the_published_output(state: dict[str, Tensor]) -> None:
     network = inception_resnet_v1()
     # The classifier over the 8631 people of VGGFace2 is in the file and not in the architecture; nothing else differs.
     assert state.keys() - network.state_dict().keys() == {"logits.weight", "logits.bias"}
     network.load_state_dict({name: tensor for name, tensor in state.items() if not name.startswith("logits.")})
-    given, expected = golden_pair(golden)
+    given, expected = golden_pair()
     assert expected.shape == (2, 512)
     with torch.no_grad():
         assert relative_error(network.eval()(given), expected) < 1e-4
 
 
-def test_recognizer_gives_the_published_output(golden: Path, recognizer: FaceNet) -> None:
-    given, expected = golden_pair(golden)
+def test_recognizer_gives_the_published_output(recognizer: FaceNet) -> None:
+    given, expected = golden_pair()
     # The network was fed (x - 127.5) / 128 of 0..255; the recogniser takes chips in [0, 1].
     with torch.no_grad():
         assert relative_error(recognizer.features((given * 128 + 127.5) / 255), expected) < 1e-4
@@ -194,11 +186,3 @@ def test_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option
     with pytest.raises(MissingWeightError, match=rf"{weight_id}' \({size}, MIT \(code\); .* privacy-faces weights pull {weight_id} ") as error:
         Context("cpu", {"facenet": options}).recognizer("facenet")
     assert f"privacy-faces weights add {weight_id} FILE" in str(error.value)
-
-
-def test_weights_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PRIVACY_FACES_CACHE", str(tmp_path / "cache"))
-    save_file({"layer1.weight": torch.zeros(2, 2)}, tmp_path / "resnet.safetensors")
-    add("facenet-vggface2", tmp_path / "resnet.safetensors")
-    with pytest.raises(ValueError, match=r"'facenet-vggface2' is not Inception-ResNet v1 of facenet-pytorch: Missing key.*weights add facenet-vggface2 FILE"):
-        Context("cpu").recognizer("facenet")

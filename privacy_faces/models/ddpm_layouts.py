@@ -18,12 +18,10 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor
 
+from privacy_faces.weights.compare import WrongTensorsError, compare, first_of
+
 #: A pattern in diffusers' name, and what the published name has in its place; a function is given the numbers in the pattern's groups.
 Rule = tuple[str, str | Callable[..., str]]
-
-
-class LayoutError(ValueError):
-    """Tensors that are not those of the published file; the message names what was expected and what was found."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +48,16 @@ class Layout:
         """Compare names and shapes with the published ones.
 
         Raises:
-            LayoutError: when a tensor is missing, unknown or of another shape; the first three of each are named.
+            WrongTensorsError: when a tensor is missing, unknown or of another shape; the first three of each are named.
         """
         wanted = {self._published(name): self._published_shape(name, shape) for name, shape in self._shapes().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        faults = {
-            "missing": [name for name in wanted if name not in found],
-            "unknown": [name for name in found if name not in wanted],
-            "of another shape": [f"{name} {shape}, expected {wanted[name]}" for name, shape in found.items() if wanted.get(name, shape) != shape],
-        }
-        if any(faults.values()):
-            text = "; ".join(f"{len(names)} {fault} ({_first(names)})" for fault, names in faults.items() if names)
-            raise LayoutError(f"Expected the {len(wanted)} tensors of {self.file}, found {len(found)} tensors: {text}.")
+        compare(tensors, wanted, self.file)
 
     def convert(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The state dict of the `UNet2DModel`, float32; where nothing need be computed it shares the given tensors' memory.
 
         Raises:
-            LayoutError: as `check`.
+            WrongTensorsError: as `check`.
         """
         self.check(tensors)
         return {name: self._part(name, tensors[self._published(name)]).reshape(shape).float() for name, shape in self._shapes().items()}
@@ -193,26 +183,22 @@ def recognise(tensors: Mapping[str, Tensor]) -> Layout:
     """The layout to which these tensors' names belong; it may still find them incomplete.
 
     Raises:
-        LayoutError: when they belong to none.
+        WrongTensorsError: when they belong to none.
     """
     for layout in (CELEBA_HQ, MAKEUP):
         if layout.mark in tensors:
             return layout
     known = " or ".join(f"{layout.file} (which has {layout.mark!r})" for layout in (CELEBA_HQ, MAKEUP))
-    raise LayoutError(f"Expected the tensors of {known}, found {len(tensors)} tensors ({_first(list(tensors))}).")
+    raise WrongTensorsError(f"Expected the tensors of {known}, found {len(tensors)} tensors ({first_of(list(tensors))}).")
 
 
 def load_ddpm(tensors: Mapping[str, Tensor]) -> UNet2DModel:
     """The network of a published file: float32, in evaluation mode, frozen. Its `config` says what it is; it may share the given tensors' memory.
 
     Raises:
-        LayoutError: when the tensors are those of no published file.
+        WrongTensorsError: when the tensors are those of no published file.
     """
     layout = recognise(tensors)
     network = layout.build()
     network.load_state_dict(layout.convert(tensors), assign=True)
     return network.eval().requires_grad_(False)
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from privacy_faces.weights.published import Published
 from privacy_faces.weights.store import read_state_dict, verified
 
 LPIPS_WEIGHTS = "lpips-alex"
+
+
+def alexnet() -> nn.Module:
+    """torchvision's AlexNet with random weights."""
+    from torchvision.models import alexnet as published
+
+    network: nn.Module = published(weights=None)
+    return network
+
+
+ALEXNET = Published("alexnet-owt-7be5be79.pth", alexnet)
 
 
 def load_lpips(device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:

@@ -1,8 +1,9 @@
-"""From a frame to a recogniser's own template, by a differentiable similarity warp."""
+"""From a frame to a recogniser's own chip, differentiably: by a similarity warp onto its template, or as a whole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +14,39 @@ from torch import Tensor
 
 # An FFHQ-style frame of side S holds the eyes about S / 4 apart (`photos.frames.frame_affine`).
 _EYE_DISTANCE_IN_FRAME = 0.25
+
+
+class Alignment(Protocol):
+    """How a frame becomes the square chip of `size` pixels that a recogniser takes."""
+
+    @property
+    def size(self) -> int:
+        """Side C of the chip in pixels."""
+
+    def chips(self, frames: Tensor, landmarks: Tensor) -> Tensor:
+        """Chips (N, 3, C, C) in [0, 1] from frames (N, 3, S, S) in [0, 1] and landmarks (N, 68, 2) in frame pixels."""
+
+    def to_frame(self, maps: Tensor, landmarks: Tensor, size: int) -> Tensor:
+        """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not reach."""
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """The whole frame, resized: what AMT-GAN, CLIP2Protect and DiffAM feed to recognisers, and what their thresholds were measured on.
+
+    Attributes:
+        size: side C of the chip in pixels.
+    """
+
+    size: int
+
+    def chips(self, frames: Tensor, landmarks: Tensor) -> Tensor:
+        """Bilinear, without the anti-aliasing filter, as in the published code; the landmarks are not asked."""
+        return F.interpolate(frames, (self.size, self.size), mode="bilinear", align_corners=False)
+
+    def to_frame(self, maps: Tensor, landmarks: Tensor, size: int) -> Tensor:
+        """Bilinear."""
+        return F.interpolate(maps, (size, size), mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -64,3 +98,17 @@ class Template:
         offset = -linear @ matrices[:, :, 2:]
         carried: Tensor = warp_affine(maps, torch.cat([linear, offset], 2), (size, size), mode="bilinear", padding_mode="zeros", align_corners=True)
         return carried
+
+
+# Eyes, tip of the nose and corners of the mouth in the 112 x 112 chip of ArcFace (Deng et al., CVPR 2019), with which most recognisers since were trained.
+ARCFACE = Template(
+    size=112,
+    groups=(tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),
+    points=((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)),
+    eye_distance=35.24,
+)
+
+
+def aligned(template: Alignment, way: Literal["template", "whole"]) -> Alignment:
+    """The alignment that an option names: the recogniser's own template, or the whole frame at that size."""
+    return template if way == "template" else WholeImage(template.size)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privacy_faces.recognizers.alignment import Template
+from privacy_faces.recognizers.alignment import Alignment
 
 
 class Recognizer(nn.Module, ABC):
@@ -18,13 +18,13 @@ class Recognizer(nn.Module, ABC):
 
     Attributes:
         name: the registered name.
-        template: the alignment that the network was trained with.
+        template: how frames become its chips; by default the alignment that the network was trained with.
         embedding_size: D.
         weight_records: [{"id", "sha256"}, ...] of the loaded weights.
     """
 
     name: ClassVar[str]
-    template: ClassVar[Template]
+    template: Alignment
     embedding_size: ClassVar[int]
     weight_records: list[dict[str, str]]
 

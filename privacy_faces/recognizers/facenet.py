@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from privacy_faces.recognizers.alignment import Template
+from privacy_faces.recognizers.alignment import Alignment, Template, aligned
 from privacy_faces.recognizers.base import Recognizer
-from privacy_faces.weights.store import read_state_dict, records, verified
+from privacy_faces.weights.published import Published
+from privacy_faces.weights.store import records
 
 if TYPE_CHECKING:
     from privacy_faces.context import Context
@@ -26,23 +27,14 @@ class FaceNet(Recognizer):
 
     name = "facenet"
     embedding_size = 512
-    template = Template(size=160, groups=(_LEFT_EYE, _RIGHT_EYE, _MOUTH), points=((44.3, 62.1), (115.7, 62.1), (80.0, 116.8)), eye_distance=71.4)
+    template: Alignment = Template(size=160, groups=(_LEFT_EYE, _RIGHT_EYE, _MOUTH), points=((44.3, 62.1), (115.7, 62.1), (80.0, 116.8)), eye_distance=71.4)
 
     def __init__(self, options: FaceNetOptions, context: Context) -> None:
         super().__init__()
         weights = f"facenet-{options.weights}"
-        (path,) = verified(weights)
-        self.network = inception_resnet_v1()
+        self.template = aligned(type(self).template, options.alignment)
+        self.network = FACENET.load(weights)
         self.weight_records = records(weights)
-        # The classification layer over the training identities is of no use for embeddings.
-        state = {name: tensor for name, tensor in read_state_dict(path).items() if not name.startswith("logits.")}
-        try:
-            self.network.load_state_dict(state)
-        except RuntimeError as error:
-            raise ValueError(
-                f"The file added as {weights!r} is not Inception-ResNet v1 of facenet-pytorch: {str(error).splitlines()[1].strip()[:200]} "
-                f"Add the right one: privacy-faces weights add {weights} FILE"
-            ) from error
         self.freeze()
         self.to(context.device)
 
@@ -59,7 +51,7 @@ class FaceNet(Recognizer):
 
 
 def inception_resnet_v1() -> nn.Module:
-    """The architecture with random weights.
+    """The architecture without its classification layer, with random weights.
 
     Raises:
         ValueError: when facenet-pytorch is not installed, with the command that installs it.
@@ -70,3 +62,7 @@ def inception_resnet_v1() -> nn.Module:
         raise ValueError("The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install --no-deps facenet-pytorch") from error
     network: nn.Module = InceptionResnetV1(pretrained=None, classify=False)
     return network
+
+
+# The classification layer over the people of the training set is of no use for embeddings.
+FACENET = Published("FaceNet (Inception-ResNet v1 of facenet-pytorch)", inception_resnet_v1, unused="logits.")

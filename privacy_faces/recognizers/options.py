@@ -13,7 +13,13 @@ class NoOptions(Options):
     """No options."""
 
 
-class FaceNetOptions(Options):
+class AlignmentOptions(Options):
+    """Options of recognisers that papers also feed with whole pictures."""
+
+    alignment: Literal["template", "whole"] = Field("template", description="template: align by landmarks; whole: resize the whole frame, as DiffAM does")
+
+
+class FaceNetOptions(AlignmentOptions):
     """Options of `facenet`."""
 
-    weights: Literal["vggface2", "casia-webface"] = Field("vggface2", description="training set of the weights")
+    weights: Literal["vggface2", "casia-webface", "diffam"] = Field("vggface2", description="training set of the weights; diffam: the file of that paper")

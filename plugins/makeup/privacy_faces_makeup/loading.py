@@ -6,13 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from privacy_faces.models import face_diffusion, face_prior, makeup_clip
+from privacy_faces.models import clip, face_diffusion, face_prior, makeup_clip
 from privacy_faces.models.makeup_clip import ImageText
 from privacy_faces.weights.store import read_state_dict, verified
 from privacy_faces_makeup.denoiser import Denoiser, GuidedDenoiser, PlainDenoiser
-
-# open_clip's architecture for OpenAI's weights, which were trained with the quick approximation of GELU.
-_VIT_B_16 = "ViT-B-16-quickgelu"
 
 
 def load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, tuple[str, ...]]:
@@ -38,9 +35,7 @@ def load_clip(name: str, device: torch.device) -> ImageText:
     """
     if name == "makeup-clip":
         return makeup_clip.load(verified(name)[0], device)
-    import open_clip
-
-    return image_text(lambda: open_clip.create_model(_VIT_B_16, load_weights=False), open_clip.get_tokenizer(_VIT_B_16), name, device)
+    return image_text(clip.vit_b_16, clip.vit_b_16_tokenizer(), name, device)
 
 
 def image_text(build: Callable[[], torch.nn.Module], tokenizer: Callable[[list[str]], torch.Tensor], name: str, device: torch.device) -> ImageText:
