@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from privacy_faces.recognizers.base import Recognizer
 from privacy_faces.registry import INPAINTERS, METHODS, RECOGNIZERS
 from privacy_faces.weights import store
 from tests.conftest import batch_of
+from tests.golden_files import filled_state
 
 SIZE = 128
 SEEDS = [11, 22, 33]
@@ -28,16 +28,14 @@ QUICK = {"makeup": {"steps": 2, "adapter": "none"}} | {f"noise-{name}": {"steps"
 
 @pytest.fixture(scope="module")
 def full_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
-    """A context in which every recogniser can be built: weights that cannot be shipped are replaced by random ones of the same architecture."""
+    """A context in which every recogniser can be built: weights that cannot be shipped are filled from their names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRIVACY_FACES_CACHE", str(tmp_path_factory.mktemp("cache")))
-        if pytest.importorskip("facenet_pytorch", reason="the recogniser facenet needs facenet-pytorch"):
-            from privacy_faces.recognizers.facenet import inception_resnet_v1
-
-            torch.manual_seed(0)
-            file = tmp_path_factory.mktemp("weights") / "facenet.safetensors"
-            save_file(inception_resnet_v1().state_dict(), file)
-            store.add("facenet-vggface2", Path(file))
+        for weight_id, golden in {"facenet-vggface2": "facenet", "ir152": "ir152", "irse50": "irse50", "mobileface": "mobileface"}.items():
+            file = tmp_path_factory.mktemp("weights") / "published.safetensors"
+            save_file(filled_state(golden), file)
+            store.add(weight_id, file)
+            file.unlink()
         yield Context("cpu", above_threshold=above_threshold(load_thresholds(), 0.001))
 
 

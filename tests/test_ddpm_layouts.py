@@ -6,7 +6,6 @@ answers when every tensor is filled from its own name.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import pickle
@@ -29,9 +28,7 @@ from privacy_faces.models.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, load_dd
 from privacy_faces.weights.compare import WrongTensorsError
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import MissingWeightError, add, pull, read_state_dict, verified
-from tests.test_facenet import filled, relative_error
-
-GOLDEN = Path(__file__).with_name("golden")
+from tests.golden_files import GOLDEN, filled_state, relative_error, shapes_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -48,7 +45,7 @@ class Case:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(shape) for name, shape, _ in json.loads((GOLDEN / f"{self.golden}.json").read_text())["keys"]}
+        return shapes_of(self.golden)
 
     @property
     def hollow(self) -> dict[str, Tensor]:
@@ -76,7 +73,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def added(case: Case, cache: Path) -> Iterator[Path]:
     """What `weights add` made of the published file, filled; nothing of its size stays on the disk."""
     published = cache.with_name(case.layout.file)
-    torch.save({name: filled(name, shape) for name, shape in case.shapes.items()}, published)
+    torch.save(filled_state(case.golden), published)
     done = CliRunner().invoke(main, ["weights", "add", case.id, str(published)])
     published.unlink()
     held = cache / case.id / f"{case.id}.safetensors"

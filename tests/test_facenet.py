@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +23,7 @@ from privacy_faces.methods.base import FrameBatch
 from privacy_faces.recognizers.facenet import FaceNet, inception_resnet_v1
 from privacy_faces.weights.store import MissingWeightError
 from tests.conftest import batch_of
-
-GOLDEN = Path(__file__).with_name("golden")
+from tests.golden_files import GOLDEN, filled_state, relative_error
 
 pytestmark = [
     pytest.mark.skipif(find_spec("facenet_pytorch") is None, reason="needs facenet-pytorch: pip install --no-deps facenet-pytorch"),
@@ -36,22 +34,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     """The state dict under its published names, filled by its rule."""
-    return {name: filled(name, tuple(shape)) for name, shape, _ in json.loads((GOLDEN / "facenet.json").read_text())["keys"]}
-
-
-def filled(name: str, shape: tuple[int, ...]) -> Tensor:
-    if name.endswith("num_batches_tracked"):
-        return torch.tensor(0)
-    noise = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
-    if name.endswith("running_var"):
-        values = 1 + 0.1 * np.abs(noise)
-    elif name.endswith("running_mean") or (len(shape) == 1 and not name.endswith("weight")):
-        values = 0.1 * noise
-    elif len(shape) == 1:
-        values = 1 + 0.1 * noise
-    else:
-        values = noise * np.float32(np.sqrt(1 / np.prod(shape[1:])))
-    return torch.from_numpy(values)
+    return filled_state("facenet")
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +66,6 @@ def golden_pair() -> tuple[Tensor, Tensor]:
     shape = json.loads((GOLDEN / "facenet.json").read_text())["input_shape"]
     given = np.random.RandomState(0).uniform(-1, 1, shape).astype(np.float32)
     return torch.from_numpy(given), torch.from_numpy(np.load(GOLDEN / "facenet.npy"))
-
-
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
 
 
 def test_architecture_gives_the_published_output(state: dict[str, Tensor]) -> None:

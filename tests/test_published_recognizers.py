@@ -29,9 +29,7 @@ from privacy_faces.recognizers.base import Recognizer
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import MissingWeightError
 from tests.conftest import batch_of
-from tests.test_facenet import filled, relative_error
-
-GOLDEN = Path(__file__).with_name("golden")
+from tests.golden_files import GOLDEN, filled_state, relative_error, shapes_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -48,7 +46,7 @@ class Case:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(shape) for name, shape, _ in json.loads((GOLDEN / f"{self.golden}.json").read_text())["keys"]}
+        return shapes_of(self.golden)
 
 
 CASES = [
@@ -69,7 +67,7 @@ def cache(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     """A cache that holds what `weights add` made of the published file, filled; nothing of its size stays on the disk."""
     folder = tmp_path_factory.mktemp(case.id)
     published, held = folder / "published.pth", folder / case.id / "model.safetensors"
-    torch.save({name: filled(name, shape) for name, shape in case.shapes.items()}, published)
+    torch.save(filled_state(case.golden), published)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRIVACY_FACES_CACHE", str(folder))
         assert CliRunner().invoke(main, ["weights", "add", case.id, str(published)]).output == f"{case.id}: {held}\n"
