@@ -51,7 +51,7 @@ def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -
     """The pairs of a list, in its order, as `evaluation.pairs` has them: the second photo stands where a protected version would.
 
     Judged with `evaluate`, pairs of the same person that no longer match are false rejects of unprotected photos, and pairs of different people that match
-    are false accepts. The groups are "pair" (`SAME` or `DIFFERENT`), "set" (1, 2, ...) and "other" (who is in the second photo).
+    are false accepts. The groups are "pair" (`SAME` or `DIFFERENT`) and "set" (1, 2, ...).
 
     Args:
         root: holds the list and the folder of photos.
@@ -77,9 +77,9 @@ def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -
             form = "a matched pair, NAME i j," if matched else "a mismatched pair, NAME i OTHER j,"
             raise DatasetError(f"Expected {form} in line {number} of {path}, found {line!r}.")
         person, first, other, second = (columns[0], columns[1], columns[0], columns[2]) if matched else columns
-        groups = {"pair": SAME if matched else DIFFERENT, "set": str(place // (2 * count) + 1), "other": other}
+        groups = {"pair": SAME if matched else DIFFERENT, "set": str(place // (2 * count) + 1)}
         before, after = (_photo(there, who, index, number, path) for who, index in ((person, first), (other, second)))
-        pairs.append(Pair(before.relative_to(photos).as_posix(), person, before, after, groups))
+        pairs.append(Pair(f"{before.relative_to(photos).as_posix()}, line {number}", person, before, after, groups))
     return pairs
 
 
