@@ -16,6 +16,7 @@ _VERBS = {
     "anonymize": "Change the faces in photos so that face recognition no longer finds the people.",
     "benchmark": "Judge methods on the same photos, by every recognizer.",
     "calibrate": "Measure the thresholds at which recognizers declare a match.",
+    "datasets": "Bring face data sets into the form that the other commands read.",
     "evaluate": "Judge protected photos of any tool.",
     "finetune": "Fine-tune a model on a folder of photos.",
     "models": "Make what ships: models, synthetic faces, makeup references.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +31,20 @@ def identity_folders(root: Path) -> list[LabelledPhoto]:
     """
     if not root.is_dir():
         raise DatasetError(f"Expected a folder with one sub-folder per person, found none at {root}.")
-    photos = [
-        LabelledPhoto(path, folder.name)
-        for folder in sorted(root.iterdir())
-        if folder.is_dir()
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _SUFFIXES
-    ]
+    photos = [LabelledPhoto(path, folder.name) for folder in sorted(root.iterdir()) if folder.is_dir() for path in photos_in(folder)]
     if not photos:
         raise DatasetError(f"Expected photos in {root}/PERSON/, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
     return photos
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photos directly in a folder, in order of name."""
+    return sorted(path for path in folder.iterdir() if is_photo(path.name))
+
+
+def is_photo(name: str) -> bool:
+    """Whether a file is one, told by its ending."""
+    return os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
 def photos_below(root: Path) -> list[LabelledPhoto]:
@@ -50,7 +55,7 @@ def photos_below(root: Path) -> list[LabelledPhoto]:
     """
     if not root.is_dir():
         raise DatasetError(f"Expected a folder of photos, found none at {root}.")
-    photos = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    photos = sorted(path for path in root.rglob("*") if is_photo(path.name) and path.is_file())
     if not photos:
         raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
     return [LabelledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ class Pair:
     """An original and its protected version.
 
     Attributes:
-        name: for the reader.
+        name: for the reader; no two pairs that are judged together have the same.
         person: who is in it.
         original: the unprotected photo.
         protected: the protected one; None where there is none.
@@ -46,7 +47,8 @@ class Pair:
 def find_pairs(originals: Path, protected: Path, table: Path | None = None) -> list[Pair]:
     """Every original with its protected version.
 
-    - With `table`, a CSV file with the columns original and protected (paths below the two folders), and if wanted person, target and groups.
+    - With `table`, a CSV file with the columns original and protected (paths below the two folders), and if wanted person, target and groups. A photo may
+      be the original of several rows.
     - Where `originals` holds PrivacyPreservingDiffusion's `original/` and `protected` its `results/` (or they are these folders): by image and class id.
     - Otherwise by the path below the folders, whatever the file's ending. A person is a folder, or a file where all lie in one folder; a metadata.csv beside
       the originals (ImageFolder's convention) may name the person in a column identity, and groups.
@@ -95,12 +97,14 @@ def _from_table(table: Path, originals: Path, protected: Path) -> list[Pair]:
     if not rows or not set(_COLUMNS) <= rows[0].keys():
         raise PairsError(f"Expected rows with the columns {', '.join(_COLUMNS)} in {table}, found {', '.join(rows[0]) if rows else 'none'}.")
     pairs = []
+    often = Counter(row["original"] for row in rows)
     for number, row in enumerate(rows, 2):
+        repeated = f", line {number}" if often[row["original"]] > 1 else ""
         original, made = (_inside(folder, row.pop(column), table, number) for folder, column in zip((originals, protected), _COLUMNS, strict=True))
         person, target = row.pop("person", None), row.pop("target", None)
         name = original.relative_to(originals)
         groups = {column: value for column, value in row.items() if column and value}
-        pairs.append(Pair(str(name), person or str(name.parent if name.parent.name else name.stem), original, made, groups, target or None))
+        pairs.append(Pair(f"{name}{repeated}", person or str(name.parent if name.parent.name else name.stem), original, made, groups, target or None))
     return pairs
 
 
