@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +14,17 @@ from torch import Tensor, nn
 from privacy_faces.context import Context
 from privacy_faces.masks.gradcam import gradcam_map
 from privacy_faces.masks.identity_score import identity_score
-from privacy_faces.masks.random_patches import cells_in, centre_cells, grid_side, patch_ranking
-from privacy_faces.masks.saliency import saliency_map
+from privacy_faces.masks.random_patches import cells_in, centre_cells, drawn_cells, grid_side, patch_ranking
+from privacy_faces.masks.saliency import above_percentile, input_gradient, saliency_map
 from privacy_faces.masks.selection import top_fraction, unit_range
+from privacy_faces.methods.base import Method
 from privacy_faces.photos.batch import FrameBatch
+from privacy_faces.photos.denoise import denoised
 from privacy_faces.photos.faces import Face
 from privacy_faces.plan import make_plan
 from privacy_faces.recognizers.alignment import Template
 from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.closed_set import ClosedSet, save_classifier
 from privacy_faces.registry import METHODS
 from tests.conftest import batch_of
 
@@ -79,7 +83,8 @@ def test_gradcam_highlights_what_the_recognizer_sees() -> None:
 
 
 def test_saliency_highlights_what_the_recognizer_sees() -> None:
-    heat = saliency_map(Quadrant(), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), chip_landmarks(), blur=13)
+    gradient = input_gradient(Quadrant(), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), chip_landmarks())
+    heat = saliency_map(gradient, blur=13)
     assert heat[0, 0, :28, :28].min() > 0.9
     assert heat[0, 0, 40:, 40:].max() == 0
 
@@ -145,6 +150,79 @@ def test_random_patches_prefer_the_centre() -> None:
     cells = torch.ones(1, 16, 16, dtype=torch.bool)
     ranking = torch.stack([patch_ranking(cells, torch.Generator().manual_seed(seed)) for seed in range(200)]).mean((0, 1))
     assert ranking[6:10, 6:10].mean() > 1.5 * ranking[:2, :2].mean()
+
+
+def test_draws_with_replacement_hide_what_chance_leaves() -> None:
+    inner = centre_cells(16)
+    drawn = torch.stack([drawn_cells(inner, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)])
+    assert not (drawn & ~inner).any()
+    # Of n cells, n draws with replacement hit 1 - (1 - 1/n)^n on average.
+    assert drawn.float().sum((1, 2, 3)).mean() / 144 == pytest.approx(1 - (1 - 1 / 144) ** 144, abs=0.01)
+    assert torch.equal(drawn[0], drawn_cells(inner, 1.0, torch.Generator().manual_seed(0)))
+
+
+def test_percentile_mask_is_smoothed_and_cut_at_half() -> None:
+    gradient = torch.zeros(1, 1, 512, 512)
+    gradient[..., 100:200, 100:200] = 1
+    gradient[..., 300, 300] = 1  # a lone pixel does not survive the smoothing
+    mask = above_percentile(gradient, 75, blur=13)
+    assert mask[0, 0, 100:200, 100:200].float().mean() > 0.99
+    assert not mask[0, 0, 290:310, 290:310].any()
+    assert not mask[0, 0, 210:, 210:].any()
+    noise = torch.rand(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
+    assert above_percentile(noise, 75, blur=1).float().mean() == pytest.approx(0.25, abs=0.01)
+
+
+class TestPublishedSettings:
+    """What the configs of PrivacyPreservingDiffusion ask of the masks."""
+
+    @staticmethod
+    def method(name: str, **options: object) -> Method:
+        plan = make_plan(name, assignments={"frame_size": 128, "inpainter": "classical", "fraction": 1.0} | options)
+        built: Method = METHODS.build(name, plan.options, Context("cpu"))
+        return built
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def batch(sample: np.ndarray, sample_face: Face) -> FrameBatch:
+        return batch_of([sample], [sample_face], 128, [3])
+
+    def test_random_patches(self, batch: FrameBatch) -> None:
+        mask = self.method("inpaint-random", area="centre", draws=1.0)(batch).mask
+        expected = drawn_cells(centre_cells(16), 1.0, batch.generators()[0])
+        assert torch.equal(mask, torch.nn.functional.interpolate(expected[None].float(), (128, 128)) > 0.5)
+
+    def test_gradcam_above_a_threshold_anywhere_in_the_frame(self, batch: FrameBatch, context: Context) -> None:
+        heat = gradcam_map(context.recognizer("dlib-resnet"), batch.frames, batch.landmarks)
+        mask = self.method("inpaint-gradcam", area="frame", threshold=120 / 255)(batch).mask
+        assert torch.equal(mask, heat > 120 / 255)
+        assert torch.equal(self.method("inpaint-gradcam", threshold=120 / 255)(batch).mask, mask & batch.regions["face"])
+
+    def test_saliency_of_a_classifiers_cross_entropy(self, batch: FrameBatch, context: Context, tmp_path: Path) -> None:
+        random = np.random.default_rng(0)
+        classifier = ClosedSet("dlib-resnet", tuple("abc"), random.normal(size=(3, 128)).astype(np.float32), np.zeros(3, np.float32))
+        save_classifier(classifier, tmp_path / "classifier.safetensors")
+        chosen = {"area": "frame", "blur": 13, "percentile": 75.0, "classifier": str(tmp_path / "classifier.safetensors")}
+        mask = self.method("inpaint-saliency", **chosen)(batch).mask
+
+        recognizer = context.recognizer("dlib-resnet")
+        frames = batch.frames.clone().requires_grad_()
+        logits = recognizer.embed(frames, batch.landmarks).relu() @ torch.from_numpy(classifier.weight).T
+        torch.nn.functional.cross_entropy(logits, logits.argmax(1)).backward()
+        assert frames.grad is not None
+        expected = above_percentile(frames.grad.abs().amax(1, keepdim=True), 75.0)
+        assert (mask != expected).float().mean() < 1e-3  # sums in another order turn a pixel over at the very edge
+        with pytest.raises(ValueError, match=r"is built on dlib-resnet, which is none of the surrogates \(facenet\). Add --surrogates dlib-resnet"):
+            self.method("inpaint-saliency", surrogates=["facenet"], **chosen)
+
+    def test_denoising_smooths_the_fill_alone(self, batch: FrameBatch) -> None:
+        plain, smooth = (self.method("inpaint-random", draws=1.0, denoise=denoise)(batch) for denoise in (False, True))
+        assert torch.equal(plain.mask, smooth.mask)
+        assert torch.equal(smooth.frames.masked_select(~plain.mask), batch.frames.masked_select(~plain.mask))
+        expected = denoised(plain.frames)
+        assert torch.equal(smooth.frames.masked_select(plain.mask), expected.masked_select(plain.mask))
+        rough, soft = (float((frames[..., 1:] - frames[..., :-1]).abs().mean()) for frames in (plain.frames, expected))
+        assert soft < 0.9 * rough
 
 
 class TestAuto:

@@ -45,3 +45,21 @@ def patch_ranking(cells: Tensor, generator: torch.Generator) -> Tensor:
         order = torch.multinomial(likelihood.flatten(), count, replacement=False, generator=generator)
         ranking[order] = 1 - torch.arange(count) / count
     return ranking.view(cells.shape).to(cells.device)
+
+
+def drawn_cells(cells: Tensor, draws: float, generator: torch.Generator) -> Tensor:
+    """The cells that come up in draws with replacement, as in the original: some come up twice, others never.
+
+    Args:
+        cells: boolean (1, G, G), the cells that may be hidden.
+        draws: their number, in multiples of the number of those cells.
+        generator: CPU generator; the only source of randomness.
+
+    Returns:
+        Boolean (1, G, G).
+    """
+    places = cells.cpu().flatten().nonzero()[:, 0]
+    chosen = torch.zeros(cells.numel(), dtype=torch.bool)
+    if len(places):
+        chosen[places[torch.randint(len(places), (max(1, round(draws * len(places))),), generator=generator)]] = True
+    return chosen.view(cells.shape).to(cells.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,11 +12,14 @@ from torch.nn.functional import interpolate
 from privacy_faces.context import Context
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.masks.gradcam import gradcam_map
-from privacy_faces.masks.random_patches import cells_in, centre_cells, grid_side, patch_ranking
-from privacy_faces.masks.saliency import saliency_map
-from privacy_faces.masks.selection import top_fraction
+from privacy_faces.masks.identity_score import identity_score
+from privacy_faces.masks.random_patches import cells_in, centre_cells, drawn_cells, grid_side, patch_ranking
+from privacy_faces.masks.saliency import above_percentile, input_gradient, saliency_map
+from privacy_faces.masks.selection import top_fraction, unit_range
 from privacy_faces.methods.base import FrameBatch, Method, Protection
 from privacy_faces.methods.options import InpaintGradcamOptions, InpaintOptions, InpaintRandomOptions, InpaintSaliencyOptions
+from privacy_faces.photos.denoise import denoised
+from privacy_faces.recognizers.closed_set import load_classifier
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.registry import INPAINTERS
 
@@ -50,7 +54,7 @@ class Inpaint(Method):
         ranking, allowed = self.ranking(batch)
         fraction = _START if self.options.fraction == "auto" else self.options.fraction
         masks = self._mask(ranking, allowed, fraction, batch)
-        frames = self.inpainter(batch, masks)
+        frames = self._fill(batch, masks)
         rows = list(range(len(frames))) if self.options.fraction == "auto" else []
         while rows := [row for row, matched in zip(rows, self._matched(batch.take(rows), frames[rows]), strict=True) if matched]:
             fraction *= _GROWTH
@@ -58,13 +62,17 @@ class Inpaint(Method):
             grown = self._mask(ranking[rows], allowed[rows], fraction, part)
             if torch.equal(grown, masks[rows]):  # nothing is left to hide
                 break
-            masks[rows], frames[rows] = grown, self.inpainter(part, grown)
+            masks[rows], frames[rows] = grown, self._fill(part, grown)
         details = [{"mask_fraction": round(share, 4)} for share in masks.float().mean((1, 2, 3)).tolist()]
         return Protection(frames, masks, self.inpainter.paste, feather=self.options.feather, details=details)
 
     def weight_records(self) -> list[dict[str, str]]:
         """The inpainter's weights."""
         return self.inpainter.weight_records
+
+    def _fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        frames = self.inpainter(batch, masks)
+        return torch.where(masks, denoised(frames), frames) if self.options.denoise else frames
 
     @staticmethod
     def _mask(ranking: Tensor, allowed: Tensor, fraction: float, batch: FrameBatch) -> Tensor:
@@ -91,7 +99,10 @@ class InpaintRandom(Inpaint):
         """The patches in an order drawn from the frame's own seed."""
         cells = grid_side(self.options.patch_size)
         allowed = torch.stack([cells_in(face, cells) if self.options.area == "face" else centre_cells(cells).to(face.device) for face in batch.regions["face"]])
-        return torch.stack([patch_ranking(grid, generator) for grid, generator in zip(allowed, batch.generators(), strict=True)]), allowed
+        generators = batch.generators()
+        if (draws := self.options.draws) is not None:
+            allowed = torch.stack([drawn_cells(grid, draws, generator) for grid, generator in zip(allowed, generators, strict=True)])
+        return torch.stack([patch_ranking(grid, generator) for grid, generator in zip(allowed, generators, strict=True)]), allowed
 
 
 class InpaintGradcam(Inpaint):
@@ -100,9 +111,11 @@ class InpaintGradcam(Inpaint):
     options: InpaintGradcamOptions
 
     def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
-        """Grad-CAM, averaged over the surrogates, inside the face."""
+        """Grad-CAM, averaged over the surrogates, inside the area."""
         maps = [gradcam_map(self.context.recognizer(name), batch.frames, batch.landmarks) for name in self.options.surrogates]
-        return torch.stack(maps).mean(0), batch.regions["face"]
+        mean = torch.stack(maps).mean(0)
+        allowed = area_of(batch, self.options.area)
+        return mean, allowed if self.options.threshold is None else allowed & (unit_range(mean) > self.options.threshold)
 
 
 class InpaintSaliency(Inpaint):
@@ -110,7 +123,29 @@ class InpaintSaliency(Inpaint):
 
     options: InpaintSaliencyOptions
 
+    def __init__(self, options: InpaintSaliencyOptions, context: Context) -> None:
+        self.classifier = load_classifier(options.classifier) if options.classifier else None
+        if self.classifier and self.classifier.recognizer not in options.surrogates:
+            raise ValueError(
+                f"The classifier {options.classifier} is built on {self.classifier.recognizer}, which is none of the surrogates "
+                f"({', '.join(options.surrogates)}). Add --surrogates {self.classifier.recognizer}"
+            )
+        super().__init__(options, context)
+
     def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
-        """Smoothed input gradients, averaged over the surrogates, inside the face."""
-        maps = [saliency_map(self.context.recognizer(name), batch.frames, batch.landmarks, self.options.blur) for name in self.options.surrogates]
-        return torch.stack(maps).mean(0), batch.regions["face"]
+        """Input gradients, smoothed, averaged over the surrogates, inside the area."""
+        gradients = [self._gradient(name, batch) for name in ([self.classifier.recognizer] if self.classifier else self.options.surrogates)]
+        allowed = area_of(batch, self.options.area)
+        if (percentile := self.options.percentile) is not None:
+            allowed = allowed & torch.stack([above_percentile(gradient, percentile, self.options.blur) for gradient in gradients]).any(0)
+        return torch.stack([saliency_map(gradient, self.options.blur) for gradient in gradients]).mean(0), allowed
+
+    def _gradient(self, name: str, batch: FrameBatch) -> Tensor:
+        score = self.classifier.surprise if self.classifier else identity_score
+        return input_gradient(self.context.recognizer(name), batch.frames, batch.landmarks, score)
+
+
+def area_of(batch: FrameBatch, area: Literal["face", "frame"]) -> Tensor:
+    """Where pixels may be hidden: boolean (N, 1, S, S)."""
+    face = batch.regions["face"]
+    return face if area == "face" else torch.ones_like(face)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -45,6 +46,7 @@ class InpaintOptions(MethodOptions):
     margin: float = Field(0.02, ge=0, le=1, description="with fraction auto: how far below its threshold each surrogate's similarity must end")
     surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that are read or asked")
     feather: float = Field(0.012, ge=0, le=0.1, description="width of the soft edge inside the mask, as a share of the frame's side")
+    denoise: bool = Field(False, description="smooth the fill by non-local means, as PrivacyPreservingDiffusion does after its saliency masks")
 
 
 class InpaintRandomOptions(InpaintOptions):
@@ -52,13 +54,26 @@ class InpaintRandomOptions(InpaintOptions):
 
     patch_size: int = Field(32, ge=4, le=128, description="side of a patch, in pixels of a 512-pixel frame")
     area: Literal["face", "centre"] = Field("face", description="where patches may lie: on the face, or anywhere but the frame's border")
+    draws: float | None = Field(
+        None, gt=0, le=100, description="hide only patches drawn with replacement, this many times their number; with fraction 1 all of those"
+    )
 
 
 class InpaintGradcamOptions(InpaintOptions):
     """Options of `inpaint-gradcam`."""
+
+    area: Literal["face", "frame"] = Field("face", description="where pixels may be hidden: on the face, or anywhere in the frame")
+    threshold: float | None = Field(None, ge=0, lt=1, description="hide only where the map is above this share of its maximum; with fraction 1 all of that")
 
 
 class InpaintSaliencyOptions(InpaintOptions):
     """Options of `inpaint-saliency`."""
 
     blur: int = Field(13, ge=1, le=101, description="width of the smoothing of the gradient, in pixels of a 512-pixel frame")
+    area: Literal["face", "frame"] = Field("face", description="where pixels may be hidden: on the face, or anywhere in the frame")
+    percentile: float | None = Field(
+        None, ge=0, lt=100, description="hide only pixels whose gradient is above this percentile, their mask smoothed and cut at half; with fraction 1 all"
+    )
+    classifier: Path | None = Field(
+        None, description="closed-set classifier whose cross-entropy is differentiated, from `finetune recognizer`; none: the similarity to the person"
+    )

@@ -1,16 +1,20 @@
 """Closed-set classifiers: who of the people that it was trained on is this? A recogniser with a linear layer on top, as PrivacyPreservingDiffusion fine-tunes
-FaceNet: logits = W relu(e) + b of the unit-length embedding e."""
+FaceNet (`training.recognizer`): logits = W relu(e) + b of the unit-length embedding e."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[np.float32]
 
@@ -37,8 +41,23 @@ class ClosedSet:
 
     def classes(self, embeddings: Array) -> NDArray[np.int64]:
         """The class (N,) of embeddings (N, D), unit length: the largest logit."""
-        logits = np.maximum(embeddings, 0).astype(np.float64) @ self.weight.T.astype(np.float64) + self.bias
-        return np.asarray(logits.argmax(1), dtype=np.int64)
+        import torch
+
+        return self.logits(torch.from_numpy(embeddings.astype(np.float64))).argmax(1).numpy()
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """Logits (N, K) of embeddings (N, D), unit length; differentiable."""
+        import torch
+
+        weight, bias = (torch.from_numpy(array).to(embeddings) for array in (self.weight, self.bias))
+        return embeddings.relu() @ weight.T + bias
+
+    def surprise(self, features: Tensor) -> Tensor:
+        """Cross-entropy (N,) of features (N, D) against the class that they are given now; differentiable."""
+        from torch.nn.functional import cross_entropy, normalize
+
+        logits = self.logits(normalize(features, dim=1))
+        return cross_entropy(logits, logits.detach().argmax(1), reduction="none")
 
     def class_of(self, people: list[str]) -> NDArray[np.int64]:
         """The class (N,) of N names; -1 for people whom it does not know."""

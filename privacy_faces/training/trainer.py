@@ -74,7 +74,7 @@ class Recipe:
     purpose: str = ""
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step: a linear rise, a plateau, a linear fall."""
+        """The learning rate of a step: a linear rise, a plateau, a linear fall. A recipe with another course overrides it."""
         falling = (self.steps - step) / max(1, _DECAY * self.steps)
         return self.rate * min(1.0, (step + 1) / max(1, self.warmup), falling)
 

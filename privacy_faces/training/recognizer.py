@@ -1,0 +1,268 @@
+"""A closed-set classifier on a frozen recogniser, as PrivacyPreservingDiffusion fine-tunes FaceNet: ReLU, a linear layer, cross-entropy, Adam.
+
+The trunk does not change, so that each photo passes through it once, and an epoch costs one product of matrices per batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from privacy_faces.context import Context
+from privacy_faces.datasets.celeba import Split, split_by_identity
+from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders
+from privacy_faces.evaluation.observe import View, view_of
+from privacy_faces.evaluation.store import Store
+from privacy_faces.photos.faces import FaceFinder
+from privacy_faces.photos.finder import make_finder
+from privacy_faces.photos.frames import transform
+from privacy_faces.photos.photo import PhotoError
+from privacy_faces.photos.read import read_photo
+from privacy_faces.photos.write import write_atomic
+from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.closed_set import ClosedSet, save_classifier
+from privacy_faces.training.options import RecognizerFinetuneOptions
+from privacy_faces.training.trainer import Recipe, Turn, train
+
+log = logging.getLogger(__name__)
+
+CLASSIFIER, EPOCHS = "classifier.safetensors", "epochs.json"
+# An augmented copy: turned by at most this angle, scaled and moved by at most these shares, its contrast changed by at most that.
+_TURN, _SCALE, _MOVE, _LIGHT = np.deg2rad(6), 0.06, 0.03, 0.3
+_BATCH = 32
+
+Features = NDArray[np.float32]
+Progress = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the linear layer is trained on: (relu(e) - mean) / deviation, each (D,).
+
+    The embeddings of some recognisers, dlib's among them, differ little from one another: a layer on them as they are learns next to nothing in eight epochs.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        """Inputs (N, D) of embeddings (N, D)."""
+        return (embeddings.relu() - self.mean) / self.deviation
+
+    def fold(self, layer: nn.Linear) -> tuple[Tensor, Tensor]:
+        """W (K, D) and b (K,) for which W relu(e) + b is the layer's answer."""
+        weight = layer.weight.detach().cpu() / self.deviation
+        return weight, layer.bias.detach().cpu() - weight @ self.mean
+
+
+def scale_of(embeddings: Tensor, standardize: bool) -> Scale:
+    """The scale of training embeddings (N, D); without `standardize` the one that leaves relu(e) as it is."""
+    size = embeddings.shape[1]
+    if not standardize:
+        return Scale(torch.zeros(size), torch.ones(size))
+    positive = embeddings.relu()
+    return Scale(positive.mean(0), positive.std(0).clamp(min=1e-6))
+
+
+@dataclass(frozen=True)
+class StepRecipe(Recipe):
+    """A recipe whose rate falls by `gamma` at each of some steps (MultiStepLR)."""
+
+    falls: tuple[int, ...] = ()
+    gamma: float = 0.1
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.rate * float(self.gamma ** bisect_right(self.falls, step))
+
+
+def finetune_recognizer(options: RecognizerFinetuneOptions, progress: Progress = iter, say: Callable[[str], None] = log.info) -> Path:
+    """Train a classifier over the people of a folder; goes on where an interrupted run stopped.
+
+    Args:
+        options: what to train, and how.
+        progress: wraps the photos, then the steps.
+        say: is told the accuracy after every epoch.
+
+    Returns:
+        The classifier's file. Beside it `epochs.json` holds the accuracy on the training and test photos after every epoch.
+
+    Raises:
+        DatasetError: when the folder is not one of people with photos, or no photo is left to train with.
+        ValueError: (or a named subclass) for missing weights, or a checkpoint of another run.
+    """
+    started = perf_counter()
+    split = read_split(options)
+    context = Context(options.device, {options.recognizer.name: options.recognizer.options})
+    recognizer = context.recognizer(options.recognizer.name)
+    finder = make_finder(options.detector, 0, context.device)
+    store = Store(options.output / "features.sqlite")
+    photos = {photo.path: 1 + options.copies for photo in split.train} | {photo.path: 1 for photo in split.test}
+    found = embed_once(photos, finder, recognizer, store, options.seed, progress)
+    people = sorted({photo.identity for photo in split.train if len(found[photo.path])})
+    if len(people) < 2:
+        raise DatasetError(f"Expected photos with faces of two people or more to train with in {options.data}, found {len(people)}.")
+    training, test = (_labelled(side, found, people) for side in (split.train, split.test))
+    return _train_head(options, recognizer, people, training, test, progress, say, started)
+
+
+def read_split(options: RecognizerFinetuneOptions) -> Split:
+    """The photos to train and to test with: the folder's own train/ and test/, or a new division of each person's photos.
+
+    Raises:
+        DatasetError: when there is nothing to divide.
+    """
+    if not (options.data / "train").is_dir():
+        return split_by_identity(identity_folders(options.data), options.train_fraction, options.seed, options.min_photos)
+    training = identity_folders(options.data / "train")
+    known = {photo.identity for photo in training}
+    test = identity_folders(options.data / "test") if (options.data / "test").is_dir() else []
+    if strangers := sorted({photo.identity for photo in test} - known):
+        raise DatasetError(f"Expected the people of {options.data / 'test'} in train/ too, found {len(strangers)} who are not: {', '.join(strangers[:5])}.")
+    return Split(training, test, [], {})
+
+
+def embed_once(
+    photos: dict[Path, int], finder: FaceFinder, recognizer: Recognizer, store: Store, seed: int, progress: Callable[[Sequence[Path]], Iterable[Path]] = iter
+) -> dict[Path, Features]:
+    """Embeddings (M, D), unit length, of the largest face of each photo and of its augmented copies, M = `photos[path]`; (0, D) where there is no face.
+
+    What the store remembers of a photo (by its content, M, the seed, the detector and the weights) is not computed again.
+    """
+    weights = ",".join(record["sha256"] for record in recognizer.weight_records)
+    about = f"{recognizer.name} {recognizer.template} {weights} {finder.detector.name} {seed}"
+    keys = {path: f"features {about} {count} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path, count in photos.items()}
+    known = {path: np.load(io.BytesIO(row), allow_pickle=False) for path, key in keys.items() if (row := store.get(key)) is not None}
+    device = next(recognizer.parameters()).device
+    for path in progress([path for path in photos if path not in known]):
+        views = _views(path, photos[path], finder, seed)
+        rows = [_embed(recognizer, views[start : start + _BATCH], device) for start in range(0, len(views), _BATCH)]
+        known[path] = np.concatenate([np.zeros((0, recognizer.embedding_size), np.float32), *rows])
+        buffer = io.BytesIO()
+        np.save(buffer, known[path], allow_pickle=False)
+        store.put(keys[path], buffer.getvalue())
+    return known
+
+
+def augmented(view: View, random: np.random.Generator) -> View:
+    """The face as another crop would show it, under other light: its landmarks turned, scaled and moved, its contrast and brightness changed."""
+    size, middle = view.frame.shape[0], view.landmarks.mean(0)
+    angle, scale = random.uniform(-_TURN, _TURN), 1 + random.uniform(-_SCALE, _SCALE)
+    turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shift = middle + size * random.uniform(-_MOVE, _MOVE, 2) - turned @ middle
+    contrast, brightness = 1 + random.uniform(-_LIGHT, _LIGHT), random.uniform(-_LIGHT, _LIGHT) / 2
+    frame = np.clip((view.frame - 0.5) * contrast + 0.5 + brightness, 0, 1).astype(np.float32)
+    return View(frame, transform(np.column_stack([turned, shift]), view.landmarks))
+
+
+def _views(path: Path, count: int, finder: FaceFinder, seed: int) -> list[View]:
+    """The largest face of a photo, and count - 1 augmented copies; none where there is no face."""
+    try:
+        rgb = read_photo(path).rgb
+    except PhotoError as error:
+        log.warning("left out %s: %s", path, error)
+        return []
+    faces = finder.find(rgb)
+    if not faces:
+        log.warning("left out %s: no face found", path)
+        return []
+    view = view_of(rgb, faces[0])
+    random = np.random.default_rng([seed, *path.name.encode()])
+    return [view, *(augmented(view, random) for _ in range(count - 1))]
+
+
+@torch.no_grad()
+def _embed(recognizer: Recognizer, views: Sequence[View], device: torch.device) -> Features:
+    frames = torch.from_numpy(np.stack([view.frame for view in views])).permute(0, 3, 1, 2)
+    landmarks = torch.from_numpy(np.stack([view.landmarks for view in views])).float()
+    return recognizer.embed(frames.to(device), landmarks.to(device)).cpu().numpy()
+
+
+def _labelled(photos: Sequence[LabelledPhoto], found: dict[Path, Features], people: list[str]) -> tuple[Tensor, Tensor]:
+    """Embeddings (N, D) and classes (N,) of the photos of the people that can be told."""
+    places = {person: index for index, person in enumerate(people)}
+    kept = [photo for photo in photos if photo.identity in places and len(found[photo.path])]
+    size = next(iter(found.values())).shape[1]
+    features = np.concatenate([np.zeros((0, size), np.float32), *(found[photo.path] for photo in kept)])
+    classes = np.repeat([places[photo.identity] for photo in kept], [len(found[photo.path]) for photo in kept])
+    return torch.from_numpy(features), torch.from_numpy(classes.astype(np.int64))
+
+
+def _train_head(
+    options: RecognizerFinetuneOptions,
+    recognizer: Recognizer,
+    people: list[str],
+    training: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    progress: Progress,
+    say: Callable[[str], None],
+    started: float,
+) -> Path:
+    scale = scale_of(training[0], options.standardize)
+    (inputs, classes), (test_inputs, test_classes) = ((scale(embeddings), labels) for embeddings, labels in (training, test))
+    torch.manual_seed(options.seed)
+    layer = nn.Linear(inputs.shape[1], len(people))
+    per_epoch = -(-len(inputs) // options.batch)
+    chosen = options.model_dump(mode="json", include={"batch", "rate", "milestones", "gamma", "seed"})
+    digest = hashlib.sha256(inputs.numpy().tobytes() + classes.numpy().tobytes()).hexdigest()
+    recipe = StepRecipe(
+        steps=options.epochs * per_epoch,
+        rate=options.rate,
+        ema=0.0,  # the last weights, not an average
+        seed=options.seed,
+        save_every=per_epoch,
+        purpose=json.dumps(chosen | {"recognizer": recognizer.name, "data": digest}, sort_keys=True),
+        falls=tuple(epoch * per_epoch for epoch in sorted(options.milestones)),
+        gamma=options.gamma,
+    )
+
+    def loss(model: nn.Module, turn: Turn) -> dict[str, Tensor]:
+        epoch, part = divmod(turn.step, per_epoch)
+        order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(options.seed + epoch))
+        rows = order[part * options.batch : (part + 1) * options.batch][turn.process :: turn.processes]
+        return {"cross-entropy": cross_entropy(model(inputs[rows].to(turn.device)), classes[rows].to(turn.device))}
+
+    report = options.output / EPOCHS
+    about = {"schema": 1, "recognizer": recognizer.name, "people": len(people), "train": len(inputs), "test": len(test_inputs)}
+    since = started
+
+    def on_checkpoint(steps: int) -> None:
+        nonlocal since
+        epoch, now = steps // per_epoch, perf_counter()
+        earlier = json.loads(report.read_text(encoding="utf-8"))["epochs"] if report.is_file() else []
+        shares = {"train_accuracy": accuracy(layer, inputs, classes), "test_accuracy": accuracy(layer, test_inputs, test_classes)}
+        # The first epoch's time includes that of the embeddings.
+        epochs = [*(row for row in earlier if row["epoch"] < epoch), {"epoch": epoch, **shares, "seconds": round(now - since, 3)}]
+        write_atomic(report, (json.dumps({**about, "epochs": epochs}, indent=2) + "\n").encode())
+        told = ", ".join(f"{name.replace('_', ' ')} {'unknown' if share is None else f'{100 * share:.2f} %'}" for name, share in shares.items())
+        say(f"epoch {epoch}: {told}, {now - since:.1f} s")
+        since = perf_counter()
+
+    train(layer, loss, recipe, options.output, on_checkpoint, progress)
+    weight, bias = scale.fold(layer)
+    target = options.output / CLASSIFIER
+    save_classifier(ClosedSet(recognizer.name, tuple(people), weight.numpy(), bias.numpy()), target)
+    return target
+
+
+@torch.no_grad()
+def accuracy(layer: nn.Module, inputs: Tensor, classes: Tensor) -> float | None:
+    """Share of rows (N, D) whose largest logit is their class (N,); None without rows."""
+    if not len(inputs):
+        return None
+    device = next(layer.parameters()).device
+    return round(float((layer(inputs.to(device)).argmax(1).cpu() == classes).float().mean()), 6)
