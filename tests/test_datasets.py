@@ -199,6 +199,8 @@ class TestReading:
         photo = data.parts["makeup"][0].path
         assert np.array_equal(data.labels(photo), np.full((16, 16), 7))
         assert data.regions(photo, 4)["lips"].tolist() == [[True] * 4] * 4
+        (tmp_path / "nomakeup_test.txt").rename(tmp_path / "non-makeup_test.txt")
+        assert read_makeup_transfer(tmp_path).parts == data.parts
 
     def test_makeup_transfer_without_masks(self, tmp_path: Path) -> None:
         (makeup_transfer(tmp_path) / "segs").rename(tmp_path / "elsewhere")
@@ -260,6 +262,14 @@ def _write(path: str, *lines: str) -> Tree:
 def _picture(path: str, size: int = 8, mode: str = "RGB", value: int = 90) -> Tree:
     def change(root: Path) -> Path:
         picture(root / path, size, mode, value)
+        return root
+
+    return change
+
+
+def _wide(path: str) -> Tree:
+    def change(root: Path) -> Path:
+        Image.new("L", (16, 12), 7).save(root / path)
         return root
 
     return change
@@ -461,6 +471,12 @@ WRONG = {
         read_makeup_transfer,
         r"^Expected a photo of images/makeup/ in line 2 of .*makeup_test\.txt, found 'non-makeup/xfsy_0001\.png'\.$",
     ),
+    "two lists": (
+        makeup_transfer,
+        _write("non-makeup_test.txt", "non-makeup/xfsy_0001.png"),
+        read_makeup_transfer,
+        r"^Expected one list of photos non-makeup to test with in .*, found two, one of them non-makeup_test\.txt\. Keep one\.$",
+    ),
     "a list's way out": (
         makeup_transfer,
         _write("makeup_test.txt", "makeup/../../../secret.png"),
@@ -475,9 +491,9 @@ WRONG = {
     ),
     "labels of another photo": (
         makeup_transfer,
-        _picture("segs/makeup/XMY-060.png", 12, "L", 7),
+        _wide("segs/makeup/XMY-060.png"),
         _labels_of_first,
-        r"^Expected labels for the 16 x 16 pixels of .*images.makeup.XMY-060\.png, found 12 x 12 in .*segs.makeup.XMY-060\.png\.$",
+        r"^Expected labels in the proportions of .*images.makeup.XMY-060\.png, 16 x 16, found 16 x 12 in .*segs.makeup.XMY-060\.png\.$",
     ),
     "labels of another labeling": (
         makeup_transfer,
