@@ -122,7 +122,7 @@ def lfw(*, root: Path, output: Path, pairs: str, folder: str | None, as_json: bo
         raise click.UsageError(str(error)) from None
     same = sum(pair.groups["pair"] == SAME for pair in found)
     report = {"pairs": len(found), "same_person": same, "different_people": len(found) - same, "sets": len({pair.groups["set"] for pair in found})}
-    _tell("lfw", output, report, {"new": new}, as_json, "written to" if new else "already in")
+    _tell("lfw", output, report, {"written": new}, as_json, "written to" if new else "already in")
     if not as_json:
         click.echo(f"use it: privacy-faces evaluate {photos} {photos} --pairs {output} --no-robustness --no-attackers")
 

@@ -5,7 +5,7 @@
     CelebA-HQ-to-CelebA-mapping.txt              idx orig_idx orig_file; may be missing
     identity_CelebA.txt                          of CelebA; may be missing
 
-With the last two it is known who is in the photos; otherwise each counts as a person of their own.
+With the last two it is known who is in the photos; otherwise each counts as a person of their own. A mask may be there and empty: then so is its region.
 """
 
 from __future__ import annotations

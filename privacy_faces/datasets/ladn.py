@@ -1,10 +1,11 @@
-"""The LADN data set (Gu et al., ICCV 2019): some 330 photos without makeup and as many with, unpaired; many of the styles are dramatic.
+"""The LADN data set (Gu et al., ICCV 2019): unpaired photos without and with makeup; many of the styles are dramatic.
 
-    before/NAME.jpg       after/NAME.jpg           as the archive unpacks, and as the published code of LADN reads it
-    non-makeup/NAME.jpg   makeup/NAME.jpg          as work on makeup transfer renames them, also within images/
+    before/NAME.jpg              after/NAME.jpg            as the published code of LADN reads it
+    images/non-makeup/NAME.jpg   images/makeup/NAME.jpg    in the layout of the Makeup Transfer data set, also without images/
 
-The archive brings landmarks as a pickle, which is never read, because reading one runs whatever code is in it, and no masks. Label maps in the form of the
-Makeup Transfer data set, segs/makeup/NAME.png and segs/non-makeup/NAME.png, are read where someone has made them.
+The archive also has blend/, made-up faces that were pasted together, which is not read, and landmarks as a pickle, which is never read, because reading one
+runs whatever code is in it. It has no masks. Label maps in the form of the Makeup Transfer data set, segs/makeup/NAME.png and segs/non-makeup/NAME.png, are
+read where someone has made them.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
     images/makeup/NAME.png        images/non-makeup/NAME.png
     segs/makeup/NAME.png          segs/non-makeup/NAME.png         8-bit labels, one per pixel; may be missing
-    makeup_test.txt               nomakeup_test.txt                a photo per line; may be missing
+    makeup_test.txt               nomakeup_test.txt, or non-makeup_test.txt: a photo per line; may be missing
 
-That is how the archive unpacks, and what the published code of PSGAN (its README), AMT-GAN and DiffAM (`images/makeup`, `segs/makeup`, a label map by the name
-of its photo) reads. Labels are those of PSGAN's face parser; DiffAM takes 7 and 9 as lips, 1, 6 and 13 as skin, 4 and 5 as eyes. SCGAN and what follows it
-read a folder parsing/ with other numbers (4 face, 9 and 13 lips): it is not read here. Lists name photos as "NAME.png" or "makeup/NAME.png" (EleGANT,
-BeautyREC); in BeautyGAN's own, "images/makeup/NAME.png segs/makeup/NAME.png", the second column is passed over.
+That is the layout in the README of PSGAN, and what the published code of PSGAN, AMT-GAN (`images/` and `segs/` by one name) and DiffAM (`images/makeup`,
+`segs/makeup`) reads. Labels are those of PSGAN's face parser; DiffAM takes 7 and 9 as lips, 1, 6 and 13 as skin, 4 and 5 as eyes. SCGAN and what follows it
+read a folder parsing/ with other numbers (4 face, 9 and 13 lips): it is not read here. Lists name photos as "makeup/NAME.png" (PSGAN, AMT-GAN, EleGANT,
+BeautyREC) or "NAME.png"; in BeautyGAN's own form, "images/makeup/NAME.png segs/makeup/NAME.png", the second column is passed over. Landmarks, pickles in the
+archive of PSGAN, are never read, because reading one runs whatever code is in it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from privacy_faces.datasets.labelings import MAKEUP_TRANSFER, LabelError, Labels
 KINDS = ("makeup", "non-makeup")
 
 _ORIGIN = "The Makeup Transfer data set is linked from https://github.com/wtjiang98/PSGAN (images/ and segs/ side by side in one folder)."
-_LISTS = {"makeup": "makeup_test.txt", "non-makeup": "nomakeup_test.txt"}
+_LISTS = (("makeup", "makeup_test.txt"), ("non-makeup", "nomakeup_test.txt"), ("non-makeup", "non-makeup_test.txt"))
 
 
 def read_makeup_transfer(root: Path) -> DataSet:
@@ -39,8 +40,10 @@ def read_makeup_transfer(root: Path) -> DataSet:
     """
     photos = {kind: photos_of(find(root, [f"images/{kind}"], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN) for kind in KINDS}
     parts = {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
-    for kind, name in _LISTS.items():
+    for kind, name in _LISTS:
         if (root / name).is_file():
+            if f"{kind} test" in parts:
+                raise DatasetError(f"Expected one list of photos {kind} to test with in {root}, found two, one of them {name}. Keep one.")
             parts[f"{kind} test"] = [LabelledPhoto(path, path.stem) for path in _listed(root / name, kind, photos[kind])]
     if not (root / "segs").is_dir() and (root / "parsing").is_dir():
         raise DatasetError(
@@ -75,8 +78,8 @@ def _label_map(maps: Mapping[Path, Path], photo: Path) -> Labels:
         raise DatasetError(f"Expected a label map at {path}, could not read it: {error}. Copy or unpack it again.") from None
     if mode not in ("L", "P"):
         raise DatasetError(f"Expected one 8-bit label per pixel in {path}, found a picture of the mode {mode}: colours in place of labels.")
-    if size != wanted:
-        raise DatasetError(f"Expected labels for the {wanted[0]} x {wanted[1]} pixels of {photo}, found {size[0]} x {size[1]} in {path}.")
+    if size[0] * wanted[1] != size[1] * wanted[0]:  # smaller or larger is fine, another shape is another photo's
+        raise DatasetError(f"Expected labels in the proportions of {photo}, {wanted[0]} x {wanted[1]}, found {size[0]} x {size[1]} in {path}.")
     try:
         MAKEUP_TRANSFER.check(labels)
     except LabelError as error:
