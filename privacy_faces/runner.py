@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from privacy_faces.photos.overlay import overlay, png
+from privacy_faces.photos.overlay import jpeg, overlay, png
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import photo_from_array, read_photo
-from privacy_faces.photos.write import write_atomic
+from privacy_faces.photos.write import encode_photo, write_atomic
 
 if TYPE_CHECKING:
     from privacy_faces.anonymizer import Anonymizer, Journey
@@ -39,6 +39,8 @@ PHOTO_SUFFIXES = frozenset(
 )
 SAMPLE = "astronaut.png"
 RUN_FILE = "run.json"
+# Folders of PrivacyPreservingDiffusion's results, and what the names in them say: result, mask, original.
+_PPD = (("results", "generated"), ("masks", "masks"), ("original", "img"))
 
 
 class InputError(ValueError):
@@ -47,13 +49,22 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Job:
-    """One photo to do: where it comes from (None: the sample photo), its name for the user, and where results go."""
+    """One photo to do.
+
+    Attributes:
+        source: where it comes from; None: the sample photo.
+        name: for the user.
+        target, receipt: where the result goes.
+        masks: the folder for masks that are asked for, or the file of the mask where `original` is given.
+        original: where a copy of the photo goes, in a layout that keeps one; such layouts know JPEG only.
+    """
 
     source: Path | None
     name: str
     target: Path
     receipt: Path
     masks: Path
+    original: Path | None = None
 
     def read(self) -> tuple[Photo, str]:
         """The photo and the sha256 of its content."""
@@ -61,12 +72,14 @@ class Job:
             from skimage.data import astronaut
 
             image = astronaut()
-            return photo_from_array(image), hashlib.sha256(image.tobytes()).hexdigest()
-        photo = read_photo(self.source)
-        return photo, self.digest()
+            photo = photo_from_array(image)
+            digest = hashlib.sha256(image.tobytes()).hexdigest()
+        else:
+            photo, digest = read_photo(self.source), self.digest()
+        return photo if self.original is None else photo.as_jpeg(), digest
 
     def digest(self) -> str:
-        """The sha256 of the input, without decoding it."""
+        """The sha256 of the input, without decoding it where it is a file."""
         if self.source is None:
             return self.read()[1]
         with self.source.open("rb") as file:
@@ -101,15 +114,15 @@ class Outcome:
         return {"input": self.job.name, "output": output, "status": self.status, "reason": self.reason, "warnings": self.warnings}
 
 
-def collect(inputs: Sequence[Path], output: Path) -> Collection:
-    """The photos to do, in order of name; folders are searched to the bottom and keep their tree under `output`.
+def collect(inputs: Sequence[Path], output: Path, layout: str = "tree") -> Collection:
+    """The photos to do, in order of name; folders are searched to the bottom and keep their tree under `output`, or take the names of another `layout`.
 
     Raises:
         InputError: when a result would overwrite an input, two inputs would share a result, folders hold no photo, or the output is no place to write to.
     """
     _check_writable(output)
     if not inputs:
-        return Collection([job_of(None, SAMPLE, Path(SAMPLE), output)], [])
+        return Collection([job_of(None, SAMPLE, Path(SAMPLE), output, layout)], [])
     found: list[tuple[Path, Path]] = []
     ignored: list[str] = []
     for given in inputs:
@@ -125,7 +138,7 @@ def collect(inputs: Sequence[Path], output: Path) -> Collection:
         raise InputError(f"No photo found in {', '.join(map(str, inputs))}: expected files such as .jpg, .png, .webp, .tif or .bmp.")
     # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the whole name.
     stems = Counter(relative.with_suffix("") for _, relative in found)
-    jobs = [job_of(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1) for path, relative in found]
+    jobs = [job_of(path, str(path), relative, output, layout, whole_name=stems[relative.with_suffix("")] > 1) for path, relative in found]
     sources = {path.resolve(): path for path, _ in found}
     taken: dict[Path, Job] = {}
     for job in jobs:
@@ -215,7 +228,9 @@ def process(anonymizer: Anonymizer, job: Job) -> Outcome:
         "input_sha256": digest,
         "output_sha256": hashlib.sha256(written).hexdigest(),
     }
-    if anonymizer.plan.run.save_masks:
+    if job.original is not None:
+        save_beside(journey, job.masks, job.original)
+    elif anonymizer.plan.run.save_masks:
         save_masks(journey, job)
     write_json(job.receipt, receipt)
     return Outcome(job, "done", receipt=receipt)
@@ -237,6 +252,7 @@ def finished(job: Job, fingerprint: str) -> dict[str, Any] | None:
         same = (
             receipt["plan_sha256"] == fingerprint
             and receipt["input_sha256"] == job.digest()
+            and (job.original is None or job.original.is_file())
             and receipt["output_sha256"] == hashlib.sha256(job.target.read_bytes()).hexdigest()
         )
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
@@ -272,6 +288,14 @@ def save_masks(journey: Journey, job: Job) -> None:
     write_atomic(job.masks / f"{stem}.overlay.png", png(overlay(journey.photo, journey.mask)))
 
 
+def save_beside(journey: Journey, mask: Path, original: Path) -> None:
+    """The mask and the photo as it was, without metadata, as JPEG files; black where no face was found."""
+    hidden = np.zeros(journey.photo.rgb.shape[:2], dtype=bool) if journey.mask is None else journey.mask
+    for path, data in ((mask, jpeg(hidden.astype(np.uint8) * 255)), (original, encode_photo(journey.photo))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data)
+
+
 def _check_writable(output: Path) -> None:
     """Refuse a place where nothing can be written before hours of work are lost there."""
     place = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
@@ -291,8 +315,16 @@ def _files(folder: Path, skip: Path) -> Iterator[Path]:
         yield path
 
 
-def job_of(source: Path | None, name: str, relative: Path, output: Path, whole_name: bool = False) -> Job:
-    """The job of one photo, whose result goes to `output`/`relative`; its receipt takes the stem, or the whole name of the file."""
+def job_of(source: Path | None, name: str, relative: Path, output: Path, layout: str = "tree", whole_name: bool = False) -> Job:
+    """The job of one photo.
+
+    In the layout "tree" its result goes to `output`/`relative`; its receipt takes the stem, or the whole name of the file. In the layout "ppd", that of
+    PrivacyPreservingDiffusion, the folder that the photo lies in (or its own name, without one) is the class, and its stem the image.
+    """
+    if layout == "ppd":
+        image, label = relative.stem, relative.parent.name or relative.stem
+        target, mask, original = (output / folder / f"{image}-{kind}-label-{label}.jpg" for folder, kind in _PPD)
+        return Job(source, name, target, target.with_suffix(".receipt.json"), mask, original)
     target = output / relative
     receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
     return Job(source, name, target, receipt, output / "masks" / relative.parent)

@@ -159,7 +159,7 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     from privacy_faces.runner import Outcome, collect, refuse_foreign, run
 
-    collection = collect(inputs, output)
+    collection = collect(inputs, output, plan.run.layout)
     if not overwrite:
         refuse_foreign(collection, output)
     outcomes = []

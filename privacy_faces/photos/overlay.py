@@ -20,3 +20,9 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     """Grey (H, W) or RGB (H, W, 3) pixels as a PNG file."""
     _, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     return bytes(data)
+
+
+def jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """Grey (H, W) or RGB (H, W, 3) pixels as a JPEG file."""
+    _, data = cv2.imencode(".jpg", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    return bytes(data)

@@ -139,6 +139,15 @@ class Photo:
         """Whether writing the photo changes its pixels."""
         return self.format == "JPEG" or not self.lossless
 
+    def as_jpeg(self) -> Photo:
+        """The photo as an 8-bit JPEG file will hold it, in RGB; alpha is dropped. A JPEG stays as it is."""
+        if self.format == "JPEG":
+            return self
+        rgb = self.rgb if self.rgb.dtype == np.uint8 else (self.rgb >> 8).astype(np.uint8)
+        # Profiles of gray and CMYK describe samples that are no longer there.
+        profile = self.icc_profile if self.mode in ("RGB", "RGBA") else None
+        return Photo.from_native(rgb, "RGB", "JPEG", icc_profile=profile, metadata=self.metadata, lossless=False)
+
     def with_rgb(self, rgb: Samples) -> Photo:
         """The photo that shows `rgb`, (H, W, 3) of the same dtype; a pixel equal to its old rgb keeps its native samples bit for bit.
 
