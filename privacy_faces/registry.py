@@ -44,7 +44,7 @@ class Spec:
         summary: one line for the listings.
         options: "module:class" of its option model, a subclass of `privacy_faces.options.Options`: defaults, YAML validation and flags.
         factory: "module:callable", called as `factory(options, context)`.
-        weights: ids in the weight manifest that it may load.
+        weights: ids in the weight manifest that it may load; of a recogniser's, the first are those of its default options.
         seeded: whether the result depends on the seed (with the default options).
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,8 @@ import click
 
 from privacy_faces.cli.options import NameList
 from privacy_faces.cli.progress import bar
-from privacy_faces.cli.results import chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options
+from privacy_faces.cli.results import chosen_recognizers, chosen_services, command_line, conclude, far_levels, percent, service_options
+from privacy_faces.cli.table import table
 
 
 @click.command(name="evaluate")
@@ -30,11 +32,21 @@ from privacy_faces.cli.results import chosen_recognizers, chosen_services, comma
 @click.option("--robustness/--no-robustness", default=True, show_default=True, help="measure again after JPEG, resizing and the like")
 @click.option("--attackers/--no-attackers", default=True, show_default=True, help="measure against adaptive attackers")
 @service_options
+@click.option(
+    "--protocol",
+    type=click.Choice(["calibrated", "diffam"]),
+    default="calibrated",
+    show_default=True,
+    help="diffam: the evaluation of that paper (whole pictures, its thresholds); PROTECTED holds a folder for each target, --targets their scored images",
+)
 @click.option("as_json", "--json", is_flag=True, help="print results.json")
 def command(*, output: Path, as_json: bool, **given: Any) -> None:
     """Judge the photos in PROTECTED beside those in ORIGINALS: results.json and report.html in the output folder."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
+        if given["protocol"] == "diffam":
+            click.echo(_diffam(output, as_json, given))
+            return
         results = _results(output, given)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -69,3 +81,36 @@ def _results(output: Path, given: dict[str, Any]) -> Any:
 
     results = evaluate_pairs(pairs, observer, thresholds, request, data_name=originals.resolve().name, command=command_line(), progress=progress)
     return results.model_copy(update={"notes": [*notes, *results.notes]})
+
+
+def _diffam(output: Path, as_json: bool, given: dict[str, Any]) -> str:
+    """DiffAM's protocol: diffam.json in the output folder, and the same as text."""
+    from privacy_faces.context import Context
+    from privacy_faces.evaluation.diffam import OPTIONS, RECOGNIZERS, attack_success, find_groups
+    from privacy_faces.evaluation.thresholds import load_thresholds
+    from privacy_faces.photos.write import write_atomic
+
+    if not given["targets"]:
+        raise ValueError("DiffAM's protocol scores on images of the targets: name their folder with --targets DIR.")
+    if given["surrogates"] is None:
+        raise ValueError("DiffAM's protocol keeps surrogates and held-out recognizers apart: name those that helped, --surrogates irse50,mobileface,facenet.")
+    groups = find_groups(given["originals"], given["protected"], given["targets"])
+    names = list(RECOGNIZERS) if given["recognizers"] == ["all"] else given["recognizers"]
+    rows = attack_success(groups, Context(given["device"], OPTIONS), names, given["surrogates"], load_thresholds(given["thresholds"]), bar)
+    told = json.dumps({"schema": 1, "protocol": "diffam", "command": command_line(), "rows": [row.described() for row in rows]}, indent=2)
+    output.mkdir(parents=True, exist_ok=True)
+    write_atomic(output / "diffam.json", (told + "\n").encode())
+    if as_json:
+        return told
+    lines = [
+        [
+            f"{row.recognizer} ({row.role})",
+            f"{row.far:g}",
+            row.target,
+            str(row.impersonation.n),
+            *(percent(rate) for rate in (row.clean, row.impersonation, row.dodging)),
+        ]
+        for row in rows
+    ]
+    header = ["recognizer", "FAR", "target", "photos", "originals match", "ASR (impersonation)", "no longer match the original"]
+    return f"{table(header, lines)}\n\nShares in percent, with 95 % intervals; written to {output / 'diffam.json'}"

@@ -52,7 +52,8 @@ def chosen_recognizers(names: list[str]) -> tuple[list[str], list[str]]:
         for name in names:
             RECOGNIZERS.spec(name)
         return names, []
-    missing = {name: [item for item in entry.spec().weights if not is_present(item)] for name, entry in RECOGNIZERS.entries().items()}
+    # The first weights that a recogniser names are those of its default options.
+    missing = {name: [item for item in entry.spec().weights[:1] if not is_present(item)] for name, entry in RECOGNIZERS.entries().items()}
     notes = [f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)." for name, items in missing.items() if items]
     return [name for name, items in missing.items() if not items], notes
 
@@ -118,18 +119,19 @@ def _row(results: Results, item: MethodResults, recognizer: str) -> list[str]:
         item.label,
         f"{recognizer} ({role})",
         str(item.photos),
-        _percent(dodging.protected) if dodging else "",
-        _percent(dodging.clean) if dodging else "",
-        _percent(compressed[0]) if compressed else "",
-        _percent(aimed.protected) if aimed else "",
-        _percent(item.quality.detected),
+        percent(dodging.protected) if dodging else "",
+        percent(dodging.clean) if dodging else "",
+        percent(compressed[0]) if compressed else "",
+        percent(aimed.protected) if aimed else "",
+        percent(item.quality.detected),
         _plain(item.quality.psnr, 1),
         _plain(item.quality.ssim, 3),
         _plain(item.cost.seconds, 2) if item.cost else "",
     ]
 
 
-def _percent(number: Number) -> str:
+def percent(number: Number) -> str:
+    """A share in percent, with its interval."""
     return "n/a" if number.value is None else f"{100 * number.value:.0f} ({100 * (number.low or 0):.0f} to {100 * (number.high or 0):.0f})"
 
 
