@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import UNet2DModel
 from privacy_faces_makeup.adapter import LARGEST, About, AdapterError, attach, load, read_about, save, save_whole
+from privacy_faces_makeup.memory import round_frozen
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -65,6 +66,27 @@ class TestAttach:
     def test_rank(self) -> None:
         unet = adapted(rank=3)
         assert {weight.shape[0] for name, weight in unet.named_parameters() if "lora_A" in name} == {3}
+
+
+def test_frozen_layers_kept_in_bfloat16_answer_as_autocast_does() -> None:
+    unet = adapted()
+    frozen = [layer for layer in unet.modules() if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and not layer.weight.requires_grad]
+    size = sum(weight.nbytes for weight in unet.parameters())
+
+    def trained() -> tuple[Tensor, list[Tensor]]:
+        unet.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = unet(noise(2), torch.tensor([5, 500])).sample
+        found.float().square().mean().backward()
+        return found, [weight.grad.clone() for weight in unet.parameters() if weight.grad is not None]
+
+    before, gradients = trained()
+    round_frozen(unet)
+    after, same = trained()
+    assert torch.equal(before, after)
+    assert all(torch.equal(one, other) for one, other in zip(gradients, same, strict=True))
+    assert size - sum(weight.nbytes for weight in unet.parameters()) == 2 * sum(weight.numel() for layer in frozen for weight in layer.parameters())
+    assert all(weight.dtype == torch.float32 for weight in unet.parameters() if weight.requires_grad)
 
 
 class TestFile:

@@ -32,6 +32,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     from privacy_faces_makeup.faces import read_style
     from privacy_faces_makeup.latents import Latents
     from privacy_faces_makeup.loading import load_clip
+    from privacy_faces_makeup.memory import give_back_at_once, round_frozen
     from privacy_faces_makeup.objective import Objective
     from privacy_faces_makeup.options import TransferOptions
     from privacy_faces_makeup.perceptual import make_perceptual
@@ -63,8 +64,11 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)
     latents = Latents(torch.randn_like(frames), denoiser.condition(frames), frames)
+    if options.frugal:
+        give_back_at_once()
     if variant == "adapter":
         adapter.attach(network, 8)
+        round_frozen(network)
     return objective, denoiser, latents, frames, landmarks, options
 
 

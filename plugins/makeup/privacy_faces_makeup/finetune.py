@@ -36,6 +36,7 @@ from privacy_faces_makeup.latents import Latents, cached_latents, latents_of
 from privacy_faces_makeup.loading import load_clip, load_denoiser
 from privacy_faces_makeup.losses.direction import direction_loss
 from privacy_faces_makeup.losses.identity import identity_loss
+from privacy_faces_makeup.memory import give_back_at_once, round_frozen
 from privacy_faces_makeup.objective import BARE, MADE_UP, Objective
 from privacy_faces_makeup.options import DiffusionOptions, FinetuneOptions, RemovalFinetuneOptions, TransferFinetuneOptions
 from privacy_faces_makeup.perceptual import make_perceptual
@@ -70,6 +71,8 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     Raises:
         ValueError: (or a named subclass) for a folder without faces, a missing weight, a checkpoint of another run.
     """
+    if options.frugal:
+        give_back_at_once()
     context = _context(options)
     device = context.device
     denoiser, ids = load_denoiser(options.model, device)
@@ -171,11 +174,17 @@ def _portraits(options: FinetuneOptions, size: int, progress: Progress) -> tuple
 
 def _prepare(denoiser: Denoiser, options: FinetuneOptions) -> None:
     """Make trainable what is to be trained: everything, or a low-rank adapter."""
-    if options.rank:
-        torch.manual_seed(options.seed)
-        adapter.attach(denoiser.unet, options.rank)
-    else:
+    if not options.rank:
         denoiser.unet.requires_grad_(True)
+        return
+    torch.manual_seed(options.seed)
+    adapter.attach(denoiser.unet, options.rank)
+    if options.precision == "bf16":
+        round_frozen(denoiser.unet)
+
+
+def _device_of(denoiser: Denoiser) -> torch.device:
+    return next(denoiser.unet.parameters()).device
 
 
 def _rows(latents: Latents, rows: Tensor) -> Latents:
@@ -233,7 +242,9 @@ def _run(
             file.writelines(lines)
         lines.clear()
         (folder / "samples").mkdir(exist_ok=True)
-        Image.fromarray(_grid(picture())).save(folder / "samples" / f"{done:06d}.png")
+        with torch.autocast(_device_of(denoiser).type, torch.bfloat16, enabled=options.precision == "bf16"):
+            grid = _grid(picture())
+        Image.fromarray(grid).save(folder / "samples" / f"{done:06d}.png")
 
     train(denoiser, step, recipe, folder, look, progress)
     about = replace(about, steps=recipe.steps)
