@@ -30,7 +30,7 @@ from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
 from privacy_faces.plan import Plan, RunOptions
-from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, job_of, run, write_run
+from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, attempt, job_of, run, write_run
 from privacy_faces.targets import scored_image
 from privacy_faces.verifiers.base import Verifier
 
@@ -234,7 +234,8 @@ def _do(task: Task) -> Done:
     folder = task.output / "photos" / task.entry.label
     collection = Collection(jobs, [])
     write_run(folder / RUN_FILE, task.entry.plan.described(), [Outcome(job, "pending") for job in jobs], [])
-    outcomes = {outcome.job.name: outcome for outcome in run(lambda: anonymizer, collection, task.entry.plan.fingerprint(), lambda left: list(_counted(left)))}
+    made_here = run(lambda todo: (attempt(anonymizer, job) for job in todo), collection, task.entry.plan.fingerprint(), overwrite=task.overwrite)
+    outcomes = {outcome.job.name: outcome for outcome in _counted(made_here)}
     write_run(folder / RUN_FILE, task.entry.plan.described(), list(outcomes.values()), [])
     peak = _peak_memory() if any(outcome.status == "done" for outcome in outcomes.values()) else None
     made = [outcomes[job.name] for job in jobs]

@@ -1,0 +1,17 @@
+"""Engines: who does the photos that remain. This process (`local`), all that `accelerate launch` started (`launched`), or workers on many machines (`ray`).
+
+An engine is a function `run(jobs, plan, report)`. The call loads what the plan needs, and raises ValueError when that cannot be done: nothing has been touched
+by then. The iterator that it returns does the photos, and gives one outcome for each job, in any order. In all of them a photo goes through `runner.attempt`,
+and what becomes of it depends on the plan and itself alone, so that results are the same whoever made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from privacy_faces.plan import Plan
+    from privacy_faces.runner import Job, Outcome
+
+    Engine: TypeAlias = Callable[[Sequence[Job], Plan, Callable[[str], None]], Iterator[Outcome]]
