@@ -29,8 +29,9 @@ _VERBS = {
     "report": "Make report.html from results.json.",
     "weights": "List, download or add model weights.",
 }
-# Under `accelerate launch`, what these verbs do is shared out by the first process, and these train in all of them.
-_LED, _TRAINING = ("anonymize", "benchmark"), ("finetune", "models")
+# Under `accelerate launch`: verbs whose photos the first process shares out, and commands that train in all processes.
+_LED = ("anonymize", "benchmark")
+_TRAINING = (("finetune",), ("models", "train", "face-diffusion"), ("models", "train", "makeup-clip"))
 
 
 class _Verbs(click.Group):
@@ -54,8 +55,9 @@ class _Verbs(click.Group):
             if not launched.leads():
                 sys.exit(launched.follow())
             ctx.with_resource(_leading())
-        elif found[0] not in _TRAINING:
-            raise click.UsageError(f"{found[0]} works in one process: start it without a launcher. Those that share their work: {', '.join(_LED + _TRAINING)}.")
+        elif not any((found[0], *found[2])[: len(words)] == words for words in _TRAINING):
+            able = ", ".join([*_LED, *map(" ".join, _TRAINING)])
+            raise click.UsageError(f"{found[0]} works in one process: start it without a launcher. Work is shared by: {able}.")
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

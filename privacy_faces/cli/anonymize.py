@@ -180,7 +180,7 @@ def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
     here = launched.run if launched.processes() > 1 else local.run
     if name == "local":
         if workers:
-            raise InputError("--workers goes with --engine ray. Without Ray: accelerate launch --num_processes N -m privacy_faces anonymize ...")
+            raise InputError("--workers goes with --engine ray. Without Ray: accelerate launch --multi_gpu --num_processes N -m privacy_faces anonymize ...")
         return here
     if here is launched.run:
         raise InputError("--engine ray starts its own workers: run it without accelerate launch.")

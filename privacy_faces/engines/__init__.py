@@ -8,10 +8,16 @@ and what becomes of it depends on the plan and itself alone, so that results are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from privacy_faces.plan import Plan
     from privacy_faces.runner import Job, Outcome
 
-    Engine: TypeAlias = Callable[[Sequence[Job], Plan, Callable[[str], None]], Iterator[Outcome]]
+
+class Engine(Protocol):
+    """The contract."""
+
+    def __call__(self, jobs: Sequence[Job], plan: Plan, report: Callable[[str], None]) -> Iterator[Outcome]:
+        """Do `jobs` as `plan` says; `report` is told what is being done."""
+        ...

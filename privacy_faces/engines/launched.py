@@ -43,9 +43,11 @@ def state(device: str) -> PartialState:
     from accelerate import PartialState
     from accelerate.utils import parse_flag_from_env
 
+    cpu = device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU")
+    if processes() == 1:
+        return PartialState(cpu=cpu)
     # Without cpu=True, accelerate takes the processes of a machine that has no GPU for so many runs of one process.
-    cpu = device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
-    return PartialState(cpu=cpu, **({"timeout": _PATIENCE} if processes() > 1 else {}))
+    return PartialState(cpu=cpu or not torch.cuda.is_available(), timeout=_PATIENCE)
 
 
 def run(jobs: Sequence[Job], plan: Plan, report: Callable[[str], None]) -> Iterator[Outcome]:
