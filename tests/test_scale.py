@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -54,7 +55,7 @@ def alone(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, 
 
 
 def arguments(photos: Path, output: Path) -> list[str]:
-    return [str(photos), "--output", str(output), "--method", "inpaint-random", "--fraction", "0.1", "--device", "cpu"]
+    return [str(photos), "--output", str(output), "--method", "inpaint-random", "--inpainter", "classical", "--fraction", "0.1", "--device", "cpu"]
 
 
 def made(output: Path) -> dict[Path, Any]:
@@ -120,8 +121,8 @@ class TestLaunched:
         assert made(tmp_path / "out") == alone
         assert len(re.findall(r"\.png +1 ", out)) == PHOTOS, "one table, of all photos"
         assert out.count("written to") == 1
-        bars = {count for count in re.findall(r"(\d+)/\d+ \[", err)}
-        assert str(PHOTOS) in bars
+        assert f"{PHOTOS}/{PHOTOS} [" in err, "the bar counts all photos"
+        assert err.count(f"{PHOTOS}/{PHOTOS} [") == 1, "and is shown once"
 
     def test_when_one_dies_a_second_run_does_the_rest(self, photos: Path, alone: dict[Path, Any], tmp_path: Path) -> None:
         command = [*LAUNCH, "-m", "privacy_faces", "anonymize", *arguments(photos, tmp_path / "out")]
@@ -145,18 +146,12 @@ class TestLaunched:
         statuses = Counter(photo["status"] for photo in now.pop(Path("run.json"))["photos"])
         assert statuses == {"skipped": len(receipts(tmp_path / "out")) - statuses["done"], "done": statuses["done"], "failed": 1}
         assert 2 * statuses["skipped"] >= len(before)
-        assert {place: now[place] for place in now} == {place: alone[place] for place in alone if place != Path("run.json")}
-
-    def test_a_mistake_is_told_once_and_ends_all(self, tmp_path: Path) -> None:
-        status, out, err = finish([*LAUNCH, "-m", "privacy_faces", "anonymize", str(tmp_path / "nowhere"), "--method", "fill", "--inpainter", "classical"])
-        assert (status, out) == (1, "")
-        assert err.count("Usage: ") == 1
-        assert "exitcode  : 2" in err
+        assert now == {place: alone[place] for place in alone if place != Path("run.json")}
 
     def test_loading_fails_in_all_and_is_told_once(self, photos: Path, tmp_path: Path) -> None:
         status, out, err = finish([*LAUNCH, "-m", "privacy_faces", "anonymize", *arguments(photos, tmp_path / "out"), "--recognizers", "facenet"])
         assert (status, out) == (1, "")
-        assert err.count("Error: ") == 1
+        assert len(re.findall("^Error: ", err, re.MULTILINE)) == 1
         assert "privacy-faces weights pull facenet-vggface2" in err
         assert not (tmp_path / "out").exists()
 
@@ -206,12 +201,15 @@ torch.save(model.state_dict(), folder / f"model-{os.environ.get('RANK', '0')}.pt
 
 
 class TestTraining:
-    def test_two_processes_average_their_gradients(self, tmp_path: Path) -> None:
-        (tmp_path / "train.py").write_text(TRAINING, encoding="utf-8")
-        for name, command in (("one", [sys.executable]), ("two", LAUNCH)):
+    def test_two_processes_average_their_gradients(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        script = tmp_path / "train.py"
+        script.write_text(TRAINING, encoding="utf-8")
+        for name in ("one", "two"):
             (tmp_path / name).mkdir()
-            status, _, err = finish([*command, str(tmp_path / "train.py"), str(tmp_path / name)])
-            assert status == 0, err
+        monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "one")])
+        runpy.run_path(str(script))
+        status, _, err = finish([*LAUNCH, script, tmp_path / "two"])
+        assert status == 0, err
         assert (tmp_path / "one/looked").read_text() == (tmp_path / "two/looked").read_text() == "0:10 0:20 "
         one, first, second = (torch.load(tmp_path / path) for path in ("one/model-0.pt", "two/model-0.pt", "two/model-1.pt"))
         for name, value in one.items():
@@ -262,8 +260,7 @@ class TestRay:
         assert process.returncode == 0, err
         assert out.count("written to") == 1
         assert "pid=" not in out
-        now = made(tmp_path / "out")
-        assert {place: now[place] for place in now if not place.name.endswith(".partial")} == alone
+        assert made(tmp_path / "out") == alone
         assert stamps(tmp_path / "out").items() >= before.items()
 
     def test_a_photo_that_kills_its_workers_fails_by_name(self, tmp_path: Path) -> None:

@@ -129,7 +129,11 @@ def spread(jobs: Sequence[Job], make: Callable[[], Work], workers: int, needs: d
     crew = _Crew(make, needs)
     for _ in range(min(workers, len(jobs))):
         crew.hire()
-    crew.expect_first()
+    try:
+        crew.expect_first()
+    except BaseException:
+        _disconnect()
+        raise
     return _outcomes(jobs, crew)
 
 
@@ -198,9 +202,14 @@ class _Crew:
         return job, outcome
 
 
-def _outcomes(jobs: Sequence[Job], crew: _Crew) -> Iterator[Outcome]:
+def _disconnect() -> None:
+    """Ends the workers, and the cluster if it was started here."""
     import ray
 
+    ray.shutdown()
+
+
+def _outcomes(jobs: Sequence[Job], crew: _Crew) -> Iterator[Outcome]:
     waiting, deaths, left = deque(jobs), Counter[Job](), len(jobs)
     try:
         while left:
@@ -222,4 +231,4 @@ def _outcomes(jobs: Sequence[Job], crew: _Crew) -> Iterator[Outcome]:
                 left -= 1
                 yield outcome
     finally:
-        ray.shutdown()
+        _disconnect()
