@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
-from privacy_faces.evaluation.benchmark import held_out_entries
+from privacy_faces.evaluation.entries import held_out_entries
 from privacy_faces.evaluation.results import Results, read_results
 from privacy_faces.plan import make_plan
 from privacy_faces.registry import METHODS

@@ -76,7 +76,8 @@ def _results(
 ) -> Results:
     import torch
 
-    from privacy_faces.evaluation.benchmark import benchmark, held_out_entries
+    from privacy_faces.evaluation.benchmark import benchmark
+    from privacy_faces.evaluation.entries import held_out_entries
     from privacy_faces.plan import Plan, make_plan
 
     of_run = {"recognizers": names, "far": far, "seed": given["seed"], "device": given["device"], "thresholds": given["thresholds"]}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -92,7 +93,7 @@ class _Worker:
         try:
             os.chdir(self._folder)
         except OSError as error:
-            raise ValueError(f"--engine ray: every machine must see the same folders, and {os.uname().nodename} lacks one: {error}") from None
+            raise ValueError(f"--engine ray: every machine must see the same folders, and {platform.node()} lacks one: {error}") from None
         self._do = self._make()
 
     def do(self, job: Job, again: bool) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ import torch
 from privacy_faces.anonymizer import Anonymizer
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.measure import Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
 from privacy_faces.evaluation.observe import Observer, make_observer
@@ -29,7 +30,7 @@ from privacy_faces.evaluation.thresholds import load_thresholds, threshold_for
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
-from privacy_faces.plan import Plan, RunOptions
+from privacy_faces.plan import RunOptions
 from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, attempt, job_of, run, write_run
 from privacy_faces.targets import scored_image
 from privacy_faces.verifiers.base import Verifier
@@ -39,21 +40,6 @@ if TYPE_CHECKING:
 
 # Recognisers and detector results of all methods, shared by their processes.
 _STORE = "seen.sqlite"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the leaderboard: a method with its options.
-
-    Attributes:
-        plan: what is done.
-        label: for the reader; also the folder of its results.
-        held_out: the recogniser that was kept from the method, if any.
-    """
-
-    plan: Plan
-    label: str
-    held_out: str | None = None
 
 
 @dataclass(frozen=True)
@@ -290,35 +276,3 @@ def _peak_memory() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def held_out_entries(plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None) -> list[Entry]:
-    """One entry for each method, or one for each method and recogniser that is held out.
-
-    Args:
-        plans: method -> makes its plan with options laid over the others.
-        recognizers: names of those that judge.
-        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its own surrogates.
-
-    Raises:
-        ValueError: for a recogniser that does not judge, or when none would be left.
-    """
-    if held_out is None:
-        return [Entry(make({}), name) for name, make in plans.items()]
-    names = list(recognizers) if held_out == "rotate" else [held_out]
-    if unknown := [name for name in names if name not in recognizers]:
-        raise ValueError(f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got {unknown[0]!r}.")
-    if len(recognizers) < 2:
-        raise ValueError(
-            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: privacy-faces recognizers lists them, "
-            "privacy-faces weights add ID FILE brings their weights."
-        )
-    entries: list[Entry] = []
-    for method, make in plans.items():
-        if "surrogates" not in type(make({}).options).model_fields:
-            entries.append(Entry(make({}), method))
-            continue
-        for name in names:
-            plan = make({"surrogates": [other for other in recognizers if other != name]})
-            entries.append(Entry(plan, f"{method}-without-{name}", name))
-    return entries
