@@ -294,6 +294,24 @@ class TestRay:
         with pytest.raises(ValueError, match=r"^Missing weights: pull them\.$"):
             spread(jobs_of("a"), wrong, 2, {"num_cpus": 1})
 
+    def test_when_no_worker_is_left_the_rest_fails(self, tmp_path: Path) -> None:
+        def make() -> Work:
+            if (tmp_path / "dead").exists():
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            def do(job: Job, again: bool) -> Outcome:
+                if job.name == "deadly":
+                    (tmp_path / "dead").touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return Outcome(job, "done")
+
+            return do
+
+        connect(1)
+        outcomes = {outcome.job.name: outcome for outcome in spread(jobs_of("a", "deadly", "b"), make, 1, {"num_cpus": 1})}
+        assert {name: outcome.status for name, outcome in outcomes.items()} == {"a": "done", "deadly": "failed", "b": "failed"}
+        assert all(str(outcomes[name].reason).startswith("no worker is left: ") for name in ("deadly", "b"))
+
 
 def jobs_of(*names: str) -> list[Job]:
     return [job_of(None, name, Path(name), Path("out")) for name in names]

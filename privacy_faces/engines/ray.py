@@ -27,6 +27,8 @@ Work = Callable[[Job, bool], Outcome]
 
 # Workers that a photo may cost before it is given up, and workers in a row that may die while they load.
 _ATTEMPTS = 3
+# Seconds without a ready worker after which the user is told what is waited for.
+_PATIENCE = 60
 # Photos go through the file system, so that Ray's own memory holds a few receipts; in bytes, near the smallest that Ray accepts.
 _OBJECT_STORE = 100 * 2**20
 
@@ -145,7 +147,7 @@ class _Crew:
         import ray
 
         self._actor = ray.remote(**needs)(_Worker)
-        self._make = make
+        self._make, self._needs = make, needs
         self._busy: dict[Any, tuple[Any, Job | None]] = {}  # promise -> (worker, the photo; None while it loads)
         self._idle: list[Any] = []
         self._lost_loading = 0
@@ -161,13 +163,16 @@ class _Crew:
         """Wait for a worker that is ready; the ValueError of one that cannot be is raised here."""
         import ray
 
-        (promise,), _ = ray.wait(list(self._busy))
+        while not (ready := ray.wait(list(self._busy), timeout=_PATIENCE)[0]):
+            log.warning("no worker is ready yet; they wait until the Ray cluster has room for them: each needs %s", self._needs)
         try:
-            ray.get(promise)
+            ray.get(ready[0])
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, ValueError):
                 raise error.cause from None
             raise
+        except ray.exceptions.RayError as error:
+            raise ValueError(f"A Ray worker died while it loaded: {_first_line(error)}") from None
 
     def give(self, job: Job, again: bool) -> bool:
         """Give a photo to an idle worker; false when there is none."""
@@ -194,13 +199,17 @@ class _Crew:
                 return None, None
             outcome = Outcome(job, "failed", f"unexpected {type(error.cause).__name__}: {error.cause}")
         except ray.exceptions.RayError as error:
-            self.last_words = str(error).strip().splitlines()[0]
+            self.last_words = _first_line(error)
             self._lost_loading += job is None
             self.hire()
             return job, None
         self._lost_loading = 0
         self._idle.append(worker)
         return job, outcome
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def _disconnect() -> None:
