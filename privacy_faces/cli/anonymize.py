@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -189,13 +189,7 @@ def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
     return partial(ray.run, workers=workers, overwrite=overwrite)
 
 
-def _do(
-    plan: Plan,
-    inputs: tuple[Path, ...],
-    output: Path,
-    overwrite: bool,
-    engine: Engine,
-) -> tuple[Collection, list[Outcome]]:
+def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, engine: Engine) -> tuple[Collection, list[Outcome]]:
     """Do every photo, telling failures and warnings as they come."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     from privacy_faces.runner import Outcome, collect, refuse_foreign, run
@@ -204,7 +198,8 @@ def _do(
     if not overwrite:
         refuse_foreign(collection, output)
     outcomes = []
-    with _stages() as stages:
+    # Whatever a library has to say, Ray of a worker that died for instance: stdout carries the result.
+    with redirect_stdout(sys.stderr), _stages() as stages:
 
         def start(jobs: list[Job]) -> Iterator[Outcome]:
             stages.say("loading")
@@ -219,8 +214,8 @@ def _do(
             outcomes.append(outcome)
             stages.outcome(outcome)
     # Engines give them as they come; the table and run.json have the order of the photos.
-    place = {job: index for index, job in enumerate(collection.jobs)}
-    return collection, sorted(outcomes, key=lambda outcome: place[outcome.job])
+    by_job = {outcome.job: outcome for outcome in outcomes}
+    return collection, [by_job[job] for job in collection.jobs]
 
 
 def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:

@@ -61,7 +61,7 @@ def connect(workers: int | None = None) -> Any:
 
     Raises:
         MissingRayError: when it is not installed.
-        ValueError: when no cluster answers at RAY_ADDRESS.
+        ValueError: when there is no cluster at RAY_ADDRESS, or it refuses.
     """
     # No reports to its makers; and no copy of this folder to each worker, which `uv run` would otherwise bring about.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -78,7 +78,10 @@ def connect(workers: int | None = None) -> Any:
         try:
             ray.init(**quiet)
         except ConnectionError as error:
-            raise ValueError(f"No Ray cluster answers at RAY_ADDRESS={address}: {error} Start one with `ray start --head`, or unset RAY_ADDRESS.") from None
+            raise ValueError(
+                f"Cannot connect to a Ray cluster at RAY_ADDRESS={address}: {error} Start one with `ray start --head`, or unset RAY_ADDRESS. "
+                "One that asks for a token needs RAY_AUTH_MODE=token here too."
+            ) from None
     else:
         ray.init("local", num_cpus=workers, object_store_memory=_OBJECT_STORE, include_dashboard=False, **quiet)
     return ray
