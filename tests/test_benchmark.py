@@ -66,6 +66,19 @@ def test_a_second_run_does_only_what_is_missing(first: tuple[Path, Result, Resul
         assert new.cost.seconds == old.cost.seconds  # type: ignore[union-attr]
 
 
+def test_overwrite_protects_the_photos_again(tmp_path: Path) -> None:
+    flags = ["--methods", "fill", "--no-robustness", "--no-attackers"]
+    written = []
+    for more in ([], ["--overwrite"]):
+        done = bench(tmp_path, *flags, *more)
+        assert done.exit_code == 0, done.output
+        written.append((tmp_path / "photos/fill/faces/001.png").stat().st_mtime_ns)
+    assert written[1] > written[0]
+    (method,) = read_results(tmp_path / "results.json").methods
+    assert method.cost is not None
+    assert method.cost.peak_memory.value is not None
+
+
 def test_the_report_is_the_same_for_the_same_results(first: tuple[Path, Result, Results], tmp_path: Path) -> None:
     output, _, _ = first
     done = CliRunner().invoke(main, ["report", str(output / "results.json"), "--output", str(tmp_path / "again.html")])
