@@ -2,7 +2,8 @@
 
 An engine is a function `run(jobs, plan, report)`. The call loads what the plan needs, and raises ValueError when that cannot be done: nothing has been touched
 by then. The iterator that it returns does the photos, and gives one outcome for each job, in any order. In all of them a photo goes through `runner.attempt`,
-and what becomes of it depends on the plan and itself alone, so that results are the same whoever made them.
+and what becomes of it depends on the plan and itself alone, so that results are the same whoever made them. To the byte, that is, where PyTorch has the same
+number of threads: it adds up in another order with another.
 """
 
 from __future__ import annotations
