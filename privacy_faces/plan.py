@@ -21,7 +21,7 @@ from privacy_faces.weights.store import sha256_of
 PROFILES = ("embedded", "full")
 
 # Words of the command line and of the Python API: a method's option of this name could not be given.
-_RESERVED = {"assignments", "config", "help", "inputs", "json", "method", "output", "overwrite", "photo", "profile", "run", "set"}
+_RESERVED = {"assignments", "config", "engine", "help", "inputs", "json", "method", "output", "overwrite", "photo", "profile", "run", "set", "workers"}
 
 
 class NoMethodError(OptionError):

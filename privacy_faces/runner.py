@@ -164,20 +164,20 @@ def refuse_foreign(collection: Collection, output: Path) -> None:
 
 
 def run(
-    anonymizer: Callable[[], Anonymizer],
+    engine: Callable[[list[Job]], Iterator[Outcome]],
     collection: Collection,
     fingerprint: str,
-    progress: Callable[[list[Job]], Iterable[Job]],
+    progress: Callable[[Iterator[Outcome], int], Iterable[Outcome]] = lambda outcomes, _: outcomes,
     *,
     overwrite: bool = False,
 ) -> Iterator[Outcome]:
     """Do every photo that is not done yet; one photo's failure does not touch the others.
 
     Args:
-        anonymizer: builds the anonymizer; called only when there is something to do.
+        engine: loads what is needed, and does the photos as it is iterated (see `privacy_faces.engines`); called only when there is something to do.
         collection: from `collect`.
         fingerprint: of the plan; what was done with another is done again.
-        progress: wraps the list of photos that remain.
+        progress: wraps the outcomes of the photos that remain, and is told their number; called when everything is loaded and before the first photo.
         overwrite: redo what is done.
     """
     todo = []
@@ -187,17 +187,19 @@ def run(
             todo.append(job)
         else:
             yield Outcome(job, "skipped", receipt=receipt)
-    if not todo:
-        return
-    ready = anonymizer()
-    for job in progress(todo):
-        try:
-            yield process(ready, job)
-        except (ValueError, OSError) as error:
-            yield Outcome(job, "failed", str(error))
-        except Exception as error:  # a defect in one photo's journey must not lose the others
-            log.exception("unexpected error on %s", job.name)
-            yield Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
+    if todo:
+        yield from progress(engine(todo), len(todo))
+
+
+def attempt(anonymizer: Anonymizer, job: Job) -> Outcome:
+    """Do one photo, or say why it failed."""
+    try:
+        return process(anonymizer, job)
+    except (ValueError, OSError) as error:
+        return Outcome(job, "failed", str(error))
+    except Exception as error:  # a defect in one photo's journey must not lose the others
+        log.exception("unexpected error on %s", job.name)
+        return Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
 def process(anonymizer: Anonymizer, job: Job) -> Outcome:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
-from privacy_faces.evaluation.benchmark import held_out_entries
+from privacy_faces.evaluation.entries import held_out_entries
 from privacy_faces.evaluation.results import Results, read_results
 from privacy_faces.plan import make_plan
 from privacy_faces.registry import METHODS
@@ -64,6 +64,19 @@ def test_a_second_run_does_only_what_is_missing(first: tuple[Path, Result, Resul
         assert new.cost is not None
         assert new.cost.peak_memory.missing == "the photos were done by an earlier run; --overwrite does them again"
         assert new.cost.seconds == old.cost.seconds  # type: ignore[union-attr]
+
+
+def test_overwrite_protects_the_photos_again(tmp_path: Path) -> None:
+    flags = ["--methods", "fill", "--no-robustness", "--no-attackers"]
+    written = []
+    for more in ([], ["--overwrite"]):
+        done = bench(tmp_path, *flags, *more)
+        assert done.exit_code == 0, done.output
+        written.append((tmp_path / "photos/fill/faces/001.png").stat().st_mtime_ns)
+    assert written[1] > written[0]
+    (method,) = read_results(tmp_path / "results.json").methods
+    assert method.cost is not None
+    assert method.cost.peak_memory.value is not None
 
 
 def test_the_report_is_the_same_for_the_same_results(first: tuple[Path, Result, Results], tmp_path: Path) -> None:

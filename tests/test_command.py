@@ -26,7 +26,7 @@ from privacy_faces.options import OptionError
 from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.plan import make_plan
-from privacy_faces.runner import PHOTO_SUFFIXES, InputError, collect, finished, run, told
+from privacy_faces.runner import PHOTO_SUFFIXES, InputError, attempt, collect, finished, run, told
 from tests.test_photo_refuse import BAD_FILES
 
 NO_FACE = "no face found (detector {}). If there is one, try --min-face 20 or another --detector; --allow-no-face copies such photos."
@@ -539,7 +539,7 @@ class TestBreakdown:
         anonymizer = Anonymizer(make_plan("fill", options={"color": "black"}))
         anonymizer.judge = NoPower(error)  # type: ignore[assignment]
         collection = collect([tmp_path / "in"], tmp_path / "out")
-        (outcome,) = run(lambda: anonymizer, collection, anonymizer.plan.fingerprint(), list)
+        (outcome,) = run(lambda jobs: (attempt(anonymizer, job) for job in jobs), collection, anonymizer.plan.fingerprint())
         assert (outcome.status, outcome.reason, outcome.receipt) == ("failed", reason, {})
         assert not (tmp_path / "out/a.receipt.json").exists()
 

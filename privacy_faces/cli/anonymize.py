@@ -6,8 +6,9 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from privacy_faces.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions
 from privacy_faces.registry import METHODS, REGISTRIES
 
 if TYPE_CHECKING:
-    from privacy_faces.anonymizer import Anonymizer
+    from privacy_faces.engines import Engine
     from privacy_faces.runner import Collection, Job, Outcome
 
 
@@ -130,11 +131,24 @@ def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
         click.Option(["--config"], type=click.Path(path_type=Path), metavar="FILE", help="YAML file with options"),
         click.Option(["assignments", "--set"], multiple=True, metavar="KEY=VALUE", help="set one option, for instance inpainter.steps=20"),
         click.Option(["--overwrite"], is_flag=True, help="redo photos that are done already"),
+        click.Option(["--engine"], type=click.Choice(["local", "ray"]), default="local", show_default=True, help="ray: workers on one machine or many"),
+        click.Option(["--workers"], type=click.IntRange(min=1), help="with --engine ray: processes  [default: one for each GPU, or CPU, that Ray has]"),
         click.Option(["as_json", "--json"], is_flag=True, help="print one JSON object"),
     ],
 )
 @click.pass_context
-def command(ctx: click.Context, /, *, inputs: tuple[Path, ...], output: Path | None, overwrite: bool, as_json: bool, **flags: Any) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    *,
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    overwrite: bool,
+    engine: str,
+    workers: int | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given).
 
     The options of a method are shown by: privacy-faces anonymize --method NAME --help
@@ -143,7 +157,7 @@ def command(ctx: click.Context, /, *, inputs: tuple[Path, ...], output: Path | N
     try:
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
         output = output or Path("outputs") / plan.method
-        collection, outcomes = _do(plan, inputs, output, overwrite)
+        collection, outcomes = _do(plan, inputs, output, overwrite, _engine(engine, workers, overwrite))
     except ValueError as error:  # raised before the first photo: options or inputs that do not fit, or something that is missing
         raise click.UsageError(str(error), ctx) from None
     written = _write_run(plan, collection, outcomes, output)
@@ -154,7 +168,28 @@ def command(ctx: click.Context, /, *, inputs: tuple[Path, ...], output: Path | N
     sys.exit(0 if written and all(outcome.status != "failed" for outcome in outcomes) else 1)
 
 
-def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> tuple[Collection, list[Outcome]]:
+def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
+    """The engine that was asked for.
+
+    Raises:
+        InputError: for options that do not go together.
+    """
+    from privacy_faces.engines import launched, local
+    from privacy_faces.runner import InputError
+
+    here = launched.run if launched.processes() > 1 else local.run
+    if name == "local":
+        if workers:
+            raise InputError("--workers goes with --engine ray. Without Ray: accelerate launch --multi_gpu --num_processes N -m privacy_faces anonymize ...")
+        return here
+    if here is launched.run:
+        raise InputError("--engine ray starts its own workers: run it without accelerate launch.")
+    from privacy_faces.engines import ray
+
+    return partial(ray.run, workers=workers, overwrite=overwrite)
+
+
+def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, engine: Engine) -> tuple[Collection, list[Outcome]]:
     """Do every photo, telling failures and warnings as they come."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     from privacy_faces.runner import Outcome, collect, refuse_foreign, run
@@ -163,22 +198,24 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> 
     if not overwrite:
         refuse_foreign(collection, output)
     outcomes = []
-    with _stages() as stages:
+    # Whatever a library has to say, Ray of a worker that died for instance: stdout carries the result.
+    with redirect_stdout(sys.stderr), _stages() as stages:
 
-        def anonymizer() -> Anonymizer:
+        def start(jobs: list[Job]) -> Iterator[Outcome]:
             stages.say("loading")
-            # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait.
-            from privacy_faces.anonymizer import Anonymizer
+            return engine(jobs, plan, stages.say)
 
-            ready = Anonymizer(plan, stages.say)
+        def loaded(found: Iterator[Outcome], count: int) -> Iterable[Outcome]:
             # Before the first photo: should the run be killed, the folder still says what was meant to happen in it.
             _write_run(plan, collection, [Outcome(job, "pending") for job in collection.jobs], output)
-            return ready
+            return stages.photos(found, count)
 
-        for outcome in run(anonymizer, collection, plan.fingerprint(), stages.photos, overwrite=overwrite):
+        for outcome in run(start, collection, plan.fingerprint(), loaded, overwrite=overwrite):
             outcomes.append(outcome)
             stages.outcome(outcome)
-    return collection, outcomes
+    # Engines give them as they come; the table and run.json have the order of the photos.
+    by_job = {outcome.job: outcome for outcome in outcomes}
+    return collection, [by_job[job] for job in collection.jobs]
 
 
 def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:
@@ -206,9 +243,9 @@ class _Stages:
         elif sys.stderr.isatty():
             click.echo(f"{stage} ...", err=True)
 
-    def photos(self, jobs: list[Job]) -> Iterable[Job]:
-        """The jobs, behind a bar."""
-        self._bar = bar(jobs)
+    def photos(self, outcomes: Iterator[Outcome], count: int) -> Iterable[Outcome]:
+        """The outcomes, behind a bar."""
+        self._bar = bar(outcomes, total=count)
         return self._bar  # type: ignore[no-any-return]
 
     def outcome(self, outcome: Outcome) -> None:

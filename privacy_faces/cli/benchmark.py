@@ -13,6 +13,7 @@ import click
 
 from privacy_faces.cli.options import NameList
 from privacy_faces.cli.results import Steps, chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options
+from privacy_faces.engines import launched
 from privacy_faces.plan import PROFILES
 from privacy_faces.registry import METHODS
 
@@ -75,7 +76,8 @@ def _results(
 ) -> Results:
     import torch
 
-    from privacy_faces.evaluation.benchmark import benchmark, held_out_entries
+    from privacy_faces.evaluation.benchmark import benchmark
+    from privacy_faces.evaluation.entries import held_out_entries
     from privacy_faces.plan import Plan, make_plan
 
     of_run = {"recognizers": names, "far": far, "seed": given["seed"], "device": given["device"], "thresholds": given["thresholds"]}
@@ -103,6 +105,7 @@ def _results(
             far=far_levels(far),
             robustness=given["robustness"],
             attackers=given["attackers"],
+            engine=launched.run if launched.processes() > 1 else None,
             workers=workers or (1 if cuda else min(2, os.cpu_count() or 1)),
             overwrite=given["overwrite"],
             notes=notes,

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from privacy_faces.cli.options import flags_of, values_of
+from privacy_faces.engines import launched
 from privacy_faces.options import Options
 from privacy_faces.plan import ConfigFile, load_config
 
@@ -40,9 +41,11 @@ class Finetune(click.Command):
         try:
             file = load_config(config) if config else ConfigFile()
             options = self.model.validated(file.finetune.get(str(self.name), {}) | values_of(self.model, flags), f"finetune {self.name}")
-            click.echo(f"written to {self.run(options)}")
+            path = self.run(options)
         except ValueError as error:  # options that do not fit, a folder without faces, a missing weight
             raise click.UsageError(str(error)) from None
+        if launched.leads():
+            click.echo(f"written to {path}")
 
 
 class _Commands(click.Group):

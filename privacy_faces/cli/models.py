@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.progress import bar
+from privacy_faces.engines import launched
 
 if TYPE_CHECKING:
     from privacy_faces.training.portraits import Portraits
@@ -54,7 +55,11 @@ def _portraits(data: Path, size: int, cache: Path | None = None) -> Portraits:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
-        return load_portraits(data, size, cache, bar)
+        if launched.processes() == 1:
+            return load_portraits(data, size, cache, bar)
+        # The others find what the first has kept.
+        with launched.state("auto").main_process_first():
+            return load_portraits(data, size, cache, bar)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 
@@ -106,6 +111,8 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
         model = train_face_diffusion(portraits, prior, widths, batch, Recipe(**recipe), output, lambda steps: bar(steps, "step"))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if not launched.leads():
+        return
     target = output / "face-diffusion-128.safetensors"
     save(model, target)
     click.echo(f"{recipe['steps']} steps of {batch} faces; written to {target}")
@@ -127,6 +134,8 @@ def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
         model = train_makeup_clip(portraits, config, batch, Recipe(rate=1e-3, **recipe), output, lambda steps: bar(steps, "step"))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if not launched.leads():
+        return
     target = output / "makeup-clip.safetensors"
     save(model, config, target)
     click.echo(", ".join(f"{name} {value:.3f}" for name, value in measure(model, portraits.split()[1]).items()))

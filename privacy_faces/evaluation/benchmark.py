@@ -5,18 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from privacy_faces.anonymizer import Anonymizer
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.measure import Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
 from privacy_faces.evaluation.observe import Observer, make_observer
@@ -29,28 +30,16 @@ from privacy_faces.evaluation.thresholds import load_thresholds, threshold_for
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
-from privacy_faces.plan import Plan, RunOptions
-from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, job_of, run, write_run
+from privacy_faces.plan import RunOptions
+from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, attempt, job_of, run, write_run
 from privacy_faces.targets import scored_image
 from privacy_faces.verifiers.base import Verifier
 
+if TYPE_CHECKING:
+    from privacy_faces.engines import Engine
+
 # Recognisers and detector results of all methods, shared by their processes.
 _STORE = "seen.sqlite"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the leaderboard: a method with its options.
-
-    Attributes:
-        plan: what is done.
-        label: for the reader; also the folder of its results.
-        held_out: the recogniser that was kept from the method, if any.
-    """
-
-    plan: Plan
-    label: str
-    held_out: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +90,7 @@ def benchmark(
     robustness: bool = True,
     attackers: bool = True,
     workers: int = 1,
+    engine: Engine | None = None,
     overwrite: bool = False,
     notes: Sequence[str] = (),
     services: Sequence[Verifier] = (),
@@ -117,6 +107,7 @@ def benchmark(
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
         workers: processes at a time.
+        engine: does the photos of all methods before they are judged; without it each method does its own, in a process whose memory is measured.
         overwrite: protect the photos again that an earlier call has done.
         services: verification services to ask; photos are sent to them.
         report: told (steps done, steps in all, what is done) about twice a second.
@@ -137,6 +128,11 @@ def benchmark(
         raise ValueError(f"Expected at least one photo with a face in {data_name}, found none. {next(iter(unusable.values()), '')}")
     threads = max(1, (os.cpu_count() or 1) // workers)
     tasks = [Task(entry, run, usable, faces, output, robustness, attackers, threads, overwrite) for entry in (None, *entries)]
+    if engine:
+        for place, (entry, task) in enumerate(zip(entries, tasks[1:], strict=True)):
+            report(place, len(entries), f"{entry.label}, in all processes")
+            _protect(task, entry, partial(engine, plan=entry.plan, report=lambda stage: None))
+        tasks = [replace(task, overwrite=False) for task in tasks]
     clean, *done = _in_processes(tasks, workers, report)
     setting = Setting(usable, originals(usable, faces, observer), clean.seen, thresholds, far)
     methods = []
@@ -154,7 +150,7 @@ def benchmark(
                 options=entry.plan.options.model_dump(mode="json"),
                 held_out=entry.held_out,
                 target=found.target,
-                cost=_cost(found, result.names),
+                cost=_cost(found, result.names, shared=engine is not None),
                 attackers=attackers,
                 services=[ask(service, observer.store, _versions(usable, entry, output, found), result.names, far[0]) for service in services],
             )
@@ -178,8 +174,10 @@ def _versions(probes: Sequence[Probe], entry: Entry, output: Path, done: Done) -
     return [(partial(read_photo, probe.photo), partial(copy_of, probe.photo), partial(read_photo, _job(entry, output, probe).target)) for probe in chosen]
 
 
-def _cost(done: Done, people: Sequence[str]) -> Cost:
+def _cost(done: Done, people: Sequence[str], shared: bool) -> Cost:
     earlier = "the photos were done by an earlier run; --overwrite does them again"
+    if shared:
+        earlier = "the photos were shared out to many processes; a run without a launcher measures it"
     peak = Number(value=None, n=0, missing=earlier) if done.peak is None else Number(value=round(done.peak, 1), n=1)
     return Cost(seconds=mean(torch.tensor(done.seconds).double().numpy(), people), peak_memory=peak)
 
@@ -220,8 +218,9 @@ def _share(counter: Any) -> None:
 def _counted(items: Iterable[Any]) -> Iterable[Any]:
     for item in items:
         yield item
-        with _counter.get_lock():
-            _counter.value += 1
+        if _counter is not None:
+            with _counter.get_lock():
+                _counter.value += 1
 
 
 def _do(task: Task) -> Done:
@@ -231,11 +230,7 @@ def _do(task: Task) -> Done:
         return Done(_see(task, [partial(copy_of, probe.photo) for probe in task.probes], make_observer(task.run, Store(store))))
     anonymizer = Anonymizer(task.entry.plan)
     jobs = [_job(task.entry, task.output, probe) for probe in task.probes]
-    folder = task.output / "photos" / task.entry.label
-    collection = Collection(jobs, [])
-    write_run(folder / RUN_FILE, task.entry.plan.described(), [Outcome(job, "pending") for job in jobs], [])
-    outcomes = {outcome.job.name: outcome for outcome in run(lambda: anonymizer, collection, task.entry.plan.fingerprint(), lambda left: list(_counted(left)))}
-    write_run(folder / RUN_FILE, task.entry.plan.described(), list(outcomes.values()), [])
+    outcomes = _protect(task, task.entry, lambda todo: (attempt(anonymizer, job) for job in todo))
     peak = _peak_memory() if any(outcome.status == "done" for outcome in outcomes.values()) else None
     made = [outcomes[job.name] for job in jobs]
     versions = [None if outcome.status == "failed" else partial(read_photo, outcome.job.target) for outcome in made]
@@ -250,6 +245,17 @@ def _do(task: Task) -> Done:
         peak,
         targets[0] if targets else None,
     )
+
+
+def _protect(task: Task, entry: Entry, engine: Callable[[list[Job]], Iterator[Outcome]]) -> dict[str, Outcome]:
+    """What became of each probe; its folder is one that anonymize could have written."""
+    run_file = task.output / "photos" / entry.label / RUN_FILE
+    collection = Collection([_job(entry, task.output, probe) for probe in task.probes], [])
+    write_run(run_file, entry.plan.described(), [Outcome(job, "pending") for job in collection.jobs], [])
+    found = _counted(run(engine, collection, entry.plan.fingerprint(), overwrite=task.overwrite))
+    outcomes = {outcome.job.name: outcome for outcome in found}
+    write_run(run_file, entry.plan.described(), [outcomes[job.name] for job in collection.jobs], [])
+    return outcomes
 
 
 def _see(task: Task, versions: Sequence[Callable[[], Photo] | None], observer: Observer) -> Seen:
@@ -270,35 +276,3 @@ def _peak_memory() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def held_out_entries(plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None) -> list[Entry]:
-    """One entry for each method, or one for each method and recogniser that is held out.
-
-    Args:
-        plans: method -> makes its plan with options laid over the others.
-        recognizers: names of those that judge.
-        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its own surrogates.
-
-    Raises:
-        ValueError: for a recogniser that does not judge, or when none would be left.
-    """
-    if held_out is None:
-        return [Entry(make({}), name) for name, make in plans.items()]
-    names = list(recognizers) if held_out == "rotate" else [held_out]
-    if unknown := [name for name in names if name not in recognizers]:
-        raise ValueError(f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got {unknown[0]!r}.")
-    if len(recognizers) < 2:
-        raise ValueError(
-            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: privacy-faces recognizers lists them, "
-            "privacy-faces weights add ID FILE brings their weights."
-        )
-    entries: list[Entry] = []
-    for method, make in plans.items():
-        if "surrogates" not in type(make({}).options).model_fields:
-            entries.append(Entry(make({}), method))
-            continue
-        for name in names:
-            plan = make({"surrogates": [other for other in recognizers if other != name]})
-            entries.append(Entry(plan, f"{method}-without-{name}", name))
-    return entries

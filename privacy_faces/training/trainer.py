@@ -20,6 +20,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from privacy_faces.engines import launched
+
 # Share of the steps over which the learning rate falls to zero at the end, and the longest gradient that a step takes as it is.
 _DECAY = 0.3
 _CLIP = 1.0
@@ -100,6 +102,7 @@ def train(
     Raises:
         TrainingError: when the checkpoint is of another network or recipe.
     """
+    launched.state("auto")  # before accelerate looks for itself
     accelerator = Accelerator(mixed_precision=recipe.precision, log_with=recipe.tracker, project_dir=folder)
     if recipe.tracker:
         accelerator.init_trackers("privacy-faces")

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import parse_flag_from_env
 from PIL import Image
 from torch import Tensor, nn
 
 from privacy_faces.context import Context
 from privacy_faces.datasets.folder import photos_below
+from privacy_faces.engines import launched
 from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -157,7 +157,7 @@ def _schedule(options: DiffusionOptions) -> tuple[int, int, int]:
 
 def _context(options: FinetuneOptions) -> Context:
     # First of all: accelerate chooses the device, also of several processes.
-    PartialState(cpu=options.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU"))
+    launched.state(options.device)
     return Context(options.device, None, above_threshold(load_thresholds(), _FAR))
 
 

@@ -1,0 +1,56 @@
+"""The rows of a benchmark's leaderboard: methods, each with the recogniser that is kept from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from privacy_faces.plan import Plan
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the leaderboard: a method with its options.
+
+    Attributes:
+        plan: what is done.
+        label: for the reader; also the folder of its results.
+        held_out: the recogniser that was kept from the method, if any.
+    """
+
+    plan: Plan
+    label: str
+    held_out: str | None = None
+
+
+def held_out_entries(plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None) -> list[Entry]:
+    """One entry for each method, or one for each method and recogniser that is held out.
+
+    Args:
+        plans: method -> makes its plan with options laid over the others.
+        recognizers: names of those that judge.
+        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its own surrogates.
+
+    Raises:
+        ValueError: for a recogniser that does not judge, or when none would be left.
+    """
+    if held_out is None:
+        return [Entry(make({}), name) for name, make in plans.items()]
+    names = list(recognizers) if held_out == "rotate" else [held_out]
+    if unknown := [name for name in names if name not in recognizers]:
+        raise ValueError(f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got {unknown[0]!r}.")
+    if len(recognizers) < 2:
+        raise ValueError(
+            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: privacy-faces recognizers lists them, "
+            "privacy-faces weights add ID FILE brings their weights."
+        )
+    entries: list[Entry] = []
+    for method, make in plans.items():
+        if "surrogates" not in type(make({}).options).model_fields:
+            entries.append(Entry(make({}), method))
+            continue
+        for name in names:
+            plan = make({"surrogates": [other for other in recognizers if other != name]})
+            entries.append(Entry(plan, f"{method}-without-{name}", name))
+    return entries
