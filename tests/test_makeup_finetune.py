@@ -340,6 +340,13 @@ class TestCommand:
         assert "colour" in done.stderr
         assert "finetune makeup-transfer" in done.stderr
 
+    def test_config_for_a_command_that_does_not_exist(self, people: Path, tmp_path: Path) -> None:
+        file = self.config(tmp_path / "tiny.yaml", "makeup-transfre", {})
+        done = self.run("makeup-transfer", "--data", people, "--output", tmp_path / "out", "--config", file)
+        assert done.exit_code == 2
+        assert "Unknown name 'makeup-transfre' under finetune: in" in " ".join(done.stderr.split())
+        assert "makeup-removal, makeup-transfer, recognizer" in " ".join(done.stderr.split())
+
 
 SCRIPT = """
 import sys

@@ -201,3 +201,13 @@ class TestAdapters:
         save(denoiser.unet, About("ddpm-celeba-hq", "XMY-060", 1), tmp_path / "other.safetensors")
         with pytest.raises(AdapterError, match=r"other.safetensors changes ddpm-celeba-hq, and --model is face-diffusion-128"):
             Makeup(MakeupOptions(adapter=str(tmp_path / "other.safetensors")), context)
+
+
+def test_surrogates_are_those_that_pulled(context: Context) -> None:
+    def named(**options: Any) -> tuple[str, ...]:
+        return Makeup(MakeupOptions(**options), context).surrogates
+
+    assert named(adapter="none") == ("dlib-resnet",)
+    assert named(adapter="none", steps=0) == ()
+    assert named(adapter="none", adversarial=0.0) == ()
+    assert named(steps=0) == (), "the shipped adapter was trained against nobody"

@@ -13,7 +13,7 @@ import click
 
 from privacy_faces.cli.options import flags_of, values_of
 from privacy_faces.engines import launched
-from privacy_faces.options import Options
+from privacy_faces.options import OptionError, Options
 from privacy_faces.plan import ConfigFile, load_config
 
 _GROUP = "privacy_faces.finetune"
@@ -40,6 +40,8 @@ class Finetune(click.Command):
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
         try:
             file = load_config(config) if config else ConfigFile()
+            if strangers := sorted(file.finetune.keys() - _known()):
+                raise OptionError(f"Unknown name {strangers[0]!r} under finetune: in {config}. Expected {', '.join(sorted(_known()))}.")
             options = self.model.validated(file.finetune.get(str(self.name), {}) | values_of(self.model, flags), f"finetune {self.name}")
             path = self.run(options)
         except ValueError as error:  # options that do not fit, a folder without faces, a missing weight
@@ -48,11 +50,19 @@ class Finetune(click.Command):
             click.echo(f"written to {path}")
 
 
+def _installed() -> set[str]:
+    return {point.name for point in entry_points(group=_GROUP)}
+
+
+def _known() -> set[str]:
+    return _installed() | _PLUGINS.keys()
+
+
 class _Commands(click.Group):
     """The installed commands, each imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(point.name for point in entry_points(group=_GROUP))
+        return sorted(_installed())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for point in entry_points(group=_GROUP, name=cmd_name):

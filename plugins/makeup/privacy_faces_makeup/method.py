@@ -37,7 +37,8 @@ class Makeup(Method):
         super().__init__(options, context)
         device = context.device
         finder = make_finder(device=device)
-        self.surrogates = tuple(options.surrogates)
+        # Those that pull: in the steps on the photo, if there are any, and in the training of the adapter.
+        helped = options.surrogates if options.steps and options.adversarial else []
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
         self.original, ids = load_denoiser(options.model, device)
         style = read_style(options, finder, self.original.size, device)
@@ -46,9 +47,10 @@ class Makeup(Method):
         self._records = [record for weight_id in ids for record in records(weight_id)]
         if adapted is not None:
             self.painter, _ = load_denoiser(options.model, device)
-            adapter.load(self.painter.unet, adapted)
+            helped = [*helped, *adapter.load(self.painter.unet, adapted).surrogates]
             self.adapter_id = adapted.name
             self._records.append({"id": adapted.name, "sha256": sha256_of(adapted)})
+        self.surrogates = tuple(dict.fromkeys(helped))
         target = read_target(options.target, finder, device)
         self.target = target if options.goal != "dodge" else None
         self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
