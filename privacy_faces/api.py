@@ -14,10 +14,11 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from privacy_faces.anonymizer import Anonymizer
+from privacy_faces.jobs import InputError, collect, refuse_foreign
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import photo_from_array, read_photo
 from privacy_faces.plan import Plan, make_plan
-from privacy_faces.runner import InputError, collect, finished, process, refuse_foreign, told
+from privacy_faces.runner import finished, process, told
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ from skimage.data import astronaut, coffee
 import privacy_faces
 from privacy_faces.anonymizer import Anonymizer
 from privacy_faces.cli import main
+from privacy_faces.jobs import PHOTO_SUFFIXES, InputError, collect
 from privacy_faces.options import OptionError
 from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.finder import make_finder
 from privacy_faces.plan import make_plan
-from privacy_faces.runner import PHOTO_SUFFIXES, InputError, attempt, collect, finished, run, told
+from privacy_faces.runner import attempt, finished, run, told
 from tests.test_photo_refuse import BAD_FILES
 
 NO_FACE = "no face found (detector {}). If there is one, try --min-face 20 or another --detector; --allow-no-face copies such photos."
@@ -362,6 +363,8 @@ class TestDefaults:
             "margin": 0.02,
             "surrogates": ["dlib-resnet"],
             "feather": 0.012,
+            "denoise": False,
+            "draws": None,
             "patch_size": 32,
             "area": "face",
         }

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from privacy_faces.cli import main
+from privacy_faces.jobs import InputError, collect
 from privacy_faces.resources import resource
-from privacy_faces.runner import InputError, collect
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

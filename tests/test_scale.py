@@ -25,8 +25,9 @@ from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
 from privacy_faces.engines.ray import Work, connect, spread
+from privacy_faces.jobs import Job, job_of
 from privacy_faces.resources import resource
-from privacy_faces.runner import Job, Outcome, job_of
+from privacy_faces.runner import Outcome
 
 PHOTOS = 16
 QUIET = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]

@@ -23,7 +23,8 @@ from privacy_faces.registry import METHODS, REGISTRIES
 
 if TYPE_CHECKING:
     from privacy_faces.engines import Engine
-    from privacy_faces.runner import Collection, Job, Outcome
+    from privacy_faces.jobs import Collection, Job
+    from privacy_faces.runner import Outcome
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
         InputError: for options that do not go together.
     """
     from privacy_faces.engines import launched, local
-    from privacy_faces.runner import InputError
+    from privacy_faces.jobs import InputError
 
     here = launched.run if launched.processes() > 1 else local.run
     if name == "local":
@@ -192,7 +193,8 @@ def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
 def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, engine: Engine) -> tuple[Collection, list[Outcome]]:
     """Do every photo, telling failures and warnings as they come."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    from privacy_faces.runner import Outcome, collect, refuse_foreign, run
+    from privacy_faces.jobs import collect, refuse_foreign
+    from privacy_faces.runner import Outcome, run
 
     collection = collect(inputs, output, plan.run.layout)
     if not overwrite:
@@ -220,7 +222,8 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, eng
 
 def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:
     """Write run.json; false when it cannot be written."""
-    from privacy_faces.runner import RUN_FILE, write_run
+    from privacy_faces.jobs import RUN_FILE
+    from privacy_faces.runner import write_run
 
     try:
         write_run(output / RUN_FILE, plan.described(), outcomes, collection.ignored)

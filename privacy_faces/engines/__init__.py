@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from privacy_faces.jobs import Job
     from privacy_faces.plan import Plan
-    from privacy_faces.runner import Job, Outcome
+    from privacy_faces.runner import Outcome
 
 
 class Engine(Protocol):

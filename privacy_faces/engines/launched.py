@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from accelerate import PartialState
 
+    from privacy_faces.jobs import Job
     from privacy_faces.plan import Plan
-    from privacy_faces.runner import Job, Outcome
+    from privacy_faces.runner import Outcome
 
 # One process may be done hours before another: none may take the wait for a failure.
 _PATIENCE = timedelta(days=30)

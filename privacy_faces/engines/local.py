@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from privacy_faces.jobs import Job
 from privacy_faces.plan import Plan
-from privacy_faces.runner import Job, Outcome, attempt
+from privacy_faces.runner import Outcome, attempt
 
 
 def run(jobs: Sequence[Job], plan: Plan, report: Callable[[str], None]) -> Iterator[Outcome]:

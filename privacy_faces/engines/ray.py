@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from privacy_faces.jobs import Job
 from privacy_faces.plan import Plan
-from privacy_faces.runner import Job, Outcome, attempt, finished
+from privacy_faces.runner import Outcome, attempt, finished
 
 log = logging.getLogger(__name__)
 

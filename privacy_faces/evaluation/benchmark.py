@@ -27,11 +27,12 @@ from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.store import Store
 from privacy_faces.evaluation.tables import Result
 from privacy_faces.evaluation.thresholds import load_thresholds, threshold_for
+from privacy_faces.jobs import RUN_FILE, Collection, Job, job_of
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.read import read_photo
 from privacy_faces.plan import RunOptions
-from privacy_faces.runner import RUN_FILE, Collection, Job, Outcome, attempt, job_of, run, write_run
+from privacy_faces.runner import Outcome, attempt, run, write_run
 from privacy_faces.targets import scored_image
 from privacy_faces.verifiers.base import Verifier
 
