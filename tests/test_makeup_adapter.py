@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import UNet2DModel
-from privacy_faces_makeup.adapter import LARGEST, About, AdapterError, attach, load, read_about, save, save_whole
+from privacy_faces_makeup.adapter import LARGEST, About, AdapterError, adaptable, attach, load, read_about, save, save_whole
 from privacy_faces_makeup.memory import round_frozen
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -89,6 +89,47 @@ def test_frozen_layers_kept_in_bfloat16_answer_as_autocast_does() -> None:
     assert all(weight.dtype == torch.float32 for weight in unet.parameters() if weight.requires_grad)
 
 
+class TestFrozenLevels:
+    def test_the_finest_levels_have_no_adapter(self) -> None:
+        unet = tiny_unet()
+        every, coarse = adaptable(unet), adaptable(unet, 1)
+        last = len(unet.up_blocks) - 1
+        left = set(every) - set(coarse)
+        assert left
+        assert {name.split(".")[0] if "blocks" not in name else ".".join(name.split(".")[:2]) for name in left} <= {
+            "conv_in",
+            "conv_out",
+            "down_blocks.0",
+            f"up_blocks.{last}",
+            f"up_blocks.{last - 1}",  # what samples up to the finest level
+        }
+        seen: dict[str, tuple[int, ...]] = {}
+        hooks = [
+            layer.register_forward_hook(lambda layer, given, found, name=name: seen.__setitem__(name, tuple(found.shape)))
+            for name, layer in unet.named_modules()
+            if name in every and isinstance(layer, torch.nn.Conv2d)
+        ]
+        answer(unet)
+        for hook in hooks:
+            hook.remove()
+        side = noise(2).shape[-1]
+        # Of the layers that are changed, only the one that samples down reads the largest maps, and none writes them.
+        assert {seen[name][-1] for name in coarse if name in seen} == {shape[-1] for shape in seen.values()} - {side}
+
+    def test_a_file_of_them_is_put_where_it_belongs(self, tmp_path: Path) -> None:
+        unet = tiny_unet()
+        attach(unet, 2, adaptable(unet, 1))
+        for weight in unet.parameters():
+            if weight.requires_grad:
+                torch.nn.init.normal_(weight, std=0.1, generator=torch.Generator().manual_seed(1))
+        about = replace(ABOUT, frozen_levels=1)
+        save(unet, about, tmp_path / "a.safetensors")
+        other = tiny_unet()
+        assert load(other, tmp_path / "a.safetensors") == about
+        torch.testing.assert_close(answer(other), answer(unet), atol=2e-2, rtol=1e-2)  # kept in float16
+        assert not torch.equal(answer(other), answer(tiny_unet()))
+
+
 class TestFile:
     def test_same_again(self, tmp_path: Path) -> None:
         unet = adapted()
@@ -140,6 +181,7 @@ class TestFile:
                 "inversion_steps": 10,
                 "generation_steps": 3,
                 "steps": 77,
+                "frozen_levels": 0,
             }
 
     def test_more_than_four_megabytes_are_refused(self, tmp_path: Path) -> None:

@@ -4,8 +4,10 @@
 
 Every variant runs in a process of its own, so that its peak memory is its own. "plain" keeps all activations of all generation steps, trains all weights, and
 computes the features of photo and reference anew in each iteration; "frugal" computes them once and keeps few activations (`--frugal`); "bf16" also runs the
-network in bfloat16 (`--precision bf16`), "adapter" also trains a low-rank adapter instead of all weights (`--rank 8`). The loss of the first iteration is the
-same, since an adapter starts at zero; in bfloat16 within a thousandth. CPU seconds are those of all threads: they tell the work where the machine is shared.
+network in bfloat16 (`--precision bf16`), "adapter" also trains a low-rank adapter, of all but the finest level, instead of all weights (`--rank 8
+--frozen-levels 1`). The loss of the first iteration is the same, since an adapter starts at zero; in bfloat16 within a thousandth. CPU seconds are those of
+all threads: they tell the work where the machine is shared. THP_MEM_ALLOC_ENABLE=1 in the environment lets torch take its memory in large pages, where Linux
+has them.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     if options.frugal:
         give_back_at_once()
     if variant == "adapter":
-        adapter.attach(network, 8)
+        adapter.attach(network, 8, adapter.adaptable(network, 1))
         round_frozen(network)
     return objective, denoiser, latents, frames, landmarks, options
 

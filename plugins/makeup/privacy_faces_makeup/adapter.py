@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class About:
         goal, target, surrogates: of the adversarial loss; empty where it had no part.
         t_0, inversion_steps, generation_steps: of the diffusion.
         steps: optimiser steps.
+        frozen_levels: finest levels of the network that it leaves as they are.
     """
 
     model: str
@@ -43,16 +45,38 @@ class About:
     inversion_steps: int = 20
     generation_steps: int = 6
     steps: int = 0
+    frozen_levels: int = 0
 
 
-def attach(unet: nn.Module, rank: int) -> None:
-    """Give every convolution and linear layer a trainable change of low rank, zero at first; all else is frozen. The network is changed in place."""
-    layers = [name for name, layer in unet.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+def attach(unet: nn.Module, rank: int, layers: Sequence[str] | None = None) -> None:
+    """Give convolutions and linear layers a trainable change of low rank, zero at first; all else is frozen. The network is changed in place.
+
+    Args:
+        unet: the network.
+        rank: of the changes.
+        layers: names of the layers; all by default.
+
+    Raises:
+        ValueError: when the network has no such layer.
+    """
+    layers = adaptable(unet) if layers is None else list(layers)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=layers), unet)
     for layer in unet.modules():
         if isinstance(layer, BaseTunerLayer):
             # Autocast chooses the precision: casting every layer's input to float32 and back takes time, and memory for both.
             layer.cast_input_dtype_enabled = False
+
+
+def adaptable(unet: nn.Module, frozen_levels: int = 0) -> list[str]:
+    """Names of the layers that `attach` can change, less those of the finest levels of a `UNet2DModel`: on the largest maps they take the most time."""
+    names = [name for name, layer in unet.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    if not frozen_levels:
+        return names
+    last = len(unet.get_submodule("up_blocks")) - 1  # type: ignore[arg-type]
+    # The way up ends at the finest level, to which the level below it samples up.
+    finest = [f"down_blocks.{level}." for level in range(frozen_levels)] + [f"up_blocks.{last - level}." for level in range(frozen_levels)]
+    finest += ["conv_in", "conv_out", f"up_blocks.{last - frozen_levels}.upsamplers."]
+    return [name for name in names if not name.startswith(tuple(finest))]
 
 
 def save(unet: nn.Module, about: About, path: Path) -> None:
@@ -101,7 +125,7 @@ def load(unet: nn.Module, path: Path) -> About:
         tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping, though it has keys)
     try:
         if about.rank:
-            attach(unet, about.rank)
+            attach(unet, about.rank, adaptable(unet, about.frozen_levels))
             found = set_peft_model_state_dict(unet, tensors)
             unknown = [*found.unexpected_keys, *(name for name in found.missing_keys if "lora_" in name)]
         else:

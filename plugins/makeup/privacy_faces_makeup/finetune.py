@@ -178,7 +178,7 @@ def _prepare(denoiser: Denoiser, options: FinetuneOptions) -> None:
         denoiser.unet.requires_grad_(True)
         return
     torch.manual_seed(options.seed)
-    adapter.attach(denoiser.unet, options.rank)
+    adapter.attach(denoiser.unet, options.rank, adapter.adaptable(denoiser.unet, options.frozen_levels))
     if options.precision == "bf16":
         round_frozen(denoiser.unet)
 
@@ -218,7 +218,7 @@ def _run(
         tracker=options.tracker,
         per_pass=per_pass,
         growth=options.growth,
-        purpose=json.dumps(asdict(about)),
+        purpose=json.dumps(asdict(about) | {"frozen_levels": options.frozen_levels}),
     )
 
     lines: list[str] = []
@@ -247,7 +247,7 @@ def _run(
         Image.fromarray(grid).save(folder / "samples" / f"{done:06d}.png")
 
     train(denoiser, step, recipe, folder, look, progress)
-    about = replace(about, steps=recipe.steps)
+    about = replace(about, steps=recipe.steps, frozen_levels=options.frozen_levels if options.rank else 0)
     path = folder / ("adapter.safetensors" if options.rank else "weights.safetensors")
     if PartialState().is_main_process:
         (adapter.save if options.rank else adapter.save_whole)(denoiser.unet, about, path)

@@ -65,6 +65,7 @@ class FinetuneOptions(Options):
     rate: float = Field(8e-6, gt=0, le=1, description="learning rate of the first pass over the photos")
     growth: float = Field(1.3, ge=1, le=2, description="the rate grows by this factor with each pass")
     rank: int = Field(0, ge=0, le=256, description="rank of the low-rank adapter; 0 trains all weights")
+    frozen_levels: int = Field(0, ge=0, le=4, description="finest levels of the network, the slowest, that an adapter leaves as they are")
     save_every: int = Field(100, ge=1, description="steps between checkpoints")
     seed: int = Field(0, ge=0, description="seed of everything random")
     precision: Literal["no", "bf16"] = Field("no", description="bf16 where the processor has it")
