@@ -26,13 +26,13 @@ from safetensors.torch import load_file, save_file
 
 from privacy_faces.resources import resource
 from privacy_faces.weights import manifest as manifest_module
+from privacy_faces.weights.hub import hub_snapshot
 from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, weight
 from privacy_faces.weights.store import (
     CorruptWeightError,
     MissingWeightError,
     add,
     cache_folder,
-    hub_snapshot,
     is_present,
     pull,
     read_state_dict,
