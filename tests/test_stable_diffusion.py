@@ -13,12 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
 from huggingface_hub import constants
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import privacy_faces
 from privacy_faces.context import Context
@@ -28,6 +26,7 @@ from privacy_faces.photos.faces import Face
 from privacy_faces.registry import INPAINTERS
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import CorruptWeightError, MissingWeightError, is_present
+from tests.tiny_models import inpainting_pipeline, put_in_hub
 
 DEFAULT = "stable-diffusion-v1-5/stable-diffusion-inpainting"
 SETTINGS = {"size": 64, "steps": 2}
@@ -38,51 +37,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder written by save_pretrained: the classes of Stable Diffusion 1.5 inpainting, 0.2 million parameters, one and the same at every run."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=16)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        unet = UNet2DConditionModel(
-            sample_size=8,
-            in_channels=9,  # noise, mask, masked image
-            out_channels=4,
-            layers_per_block=1,
-            block_out_channels=(8, 16),
-            norm_num_groups=4,
-            attention_head_dim=2,
-            cross_attention_dim=16,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        )
-        vae = AutoencoderKL(
-            block_out_channels=(8, 8, 8, 8),  # four levels: latents are an eighth of the picture, as in the published model
-            norm_num_groups=4,
-            latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-        )
-        text = CLIPTextConfig(
-            vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=16,
-            bos_token_id=52, eos_token_id=53, pad_token_id=53,
-        )  # fmt: skip
-        text_encoder = CLIPTextModel(text)
-    pipeline = StableDiffusionInpaintPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.save_pretrained(folder / "tiny")
-    return folder / "tiny"
+    """A tiny pipeline of Stable Diffusion 1.5 inpainting."""
+    return inpainting_pipeline(tmp_path_factory.mktemp("pipeline"))
 
 
 @pytest.fixture
@@ -193,15 +149,6 @@ def test_options_reach_the_pipeline(model: Path, inpainter: StableDiffusion, fra
 def test_weight_records_list_what_was_loaded(model: Path, inpainter: StableDiffusion) -> None:
     loaded = ["text_encoder/model.safetensors", "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"]
     assert inpainter.weight_records == [{"id": f"{model}/{name}", "sha256": digest(model / name)} for name in loaded]
-
-
-def put_in_hub(hub: Path, model: Path, repository: str, revision: str, commit: str) -> Path:
-    """A pipeline in the hub's cache, laid out as a download leaves it."""
-    storage = hub / f"models--{repository.replace('/', '--')}"
-    shutil.copytree(model, storage / "snapshots" / commit)
-    (storage / "refs").mkdir(exist_ok=True)
-    (storage / "refs" / revision).write_text(commit)
-    return storage / "snapshots" / commit
 
 
 def test_model_in_the_hubs_cache(hub: Path, model: Path) -> None:

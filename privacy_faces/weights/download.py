@@ -10,7 +10,7 @@ _TIMEOUT = (10, 60)
 
 
 def download(url: str, path: Path) -> None:
-    """Fetch `url` into `path`, whose folder is made. What is there already is a part of an earlier attempt, kept only if the server says that the file is the same.
+    """Fetch `url` into `path`, whose folder is made; what an earlier attempt left there is kept if the server says that the file is still the same.
 
     Raises:
         OSError: (requests' exceptions among them) when the server cannot be reached, refuses, or stops before the end; the part that came stays.
