@@ -47,28 +47,29 @@ def random_alexnet() -> dict[str, Tensor]:
         return alexnet().state_dict()
 
 
-@pytest.fixture(scope="module")
-def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
-    """Empty caches, and a hub's client that asks no network."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("machine")
-        patch.setenv("PRIVACY_FACES_CACHE", str(folder / "nothing"))
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        patch.setattr(constants, "HF_HUB_OFFLINE", True)
-        patch.setattr(constants, "HF_HUB_CACHE", str(folder / "nothing"))
-        yield patch
+def offline(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Caches in a folder, and a hub's client that asks no network."""
+    patch.setenv("PRIVACY_FACES_CACHE", str(folder / "cache"))
+    patch.setenv("HF_HUB_OFFLINE", "1")
+    patch.setattr(constants, "HF_HUB_OFFLINE", True)
+    patch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with empty caches."""
+    offline(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def full(offline: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A machine with everything that the profile full names: the hub's cache, and recogniser and LPIPS added by `weights add`."""
     folder = tmp_path_factory.mktemp("full")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PRIVACY_FACES_CACHE", str(folder / "cache"))
-        patch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+        offline(patch, folder)
         models = {
             PIPELINE: tiny_models.inpainting_pipeline(folder),
-            DDPM: tiny_models.ddpm(folder / "ddpm", tiny_models.unet(128)),
+            DDPM: tiny_models.ddpm(folder / "ddpm", tiny_models.unet(128, (8, 8, 8, 16))),
             CLIP: tiny_models.clip(folder / "clip"),
         }
         for repository, model in models.items():
@@ -161,9 +162,7 @@ FACENET = (
     ("method", "missing"),
     [("inpaint-gradcam", ["stable-diffusion-inpainting"]), ("makeup", ["ddpm-celebahq-256", "clip-vit-b-16", "lpips-alex"])],
 )
-def test_all_that_is_missing_is_told_before_any_work(
-    offline: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, missing: list[str]
-) -> None:
+def test_all_that_is_missing_is_told_before_any_work(empty: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, missing: list[str]) -> None:
     def work(*_: object) -> None:
         raise AssertionError("a network was loaded, or a photo read")
 
@@ -181,7 +180,7 @@ def test_all_that_is_missing_is_told_before_any_work(
         assert f"are not on this machine. Get them: privacy-faces weights pull {weight_id}" in line
 
 
-def test_finetune_names_what_is_missing(offline: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_finetune_names_what_is_missing(empty: None, tmp_path: Path) -> None:
     config = resource("configs/full.yaml").with_name("diffam.yaml")
     arguments = ("--config", config, "--data", tmp_path, "--output", tmp_path / "out", "--device", "cpu")
     text = call("finetune", "makeup-transfer", *arguments, code=2).stderr

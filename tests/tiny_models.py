@@ -70,8 +70,9 @@ def inpainting_pipeline(folder: Path) -> Path:
     return folder / "tiny"
 
 
-def unet(size: int = 16, widths: tuple[int, int] = (8, 16), **config: Any) -> UNet2DModel:
-    """A whole unconditional UNet of two levels, with attention."""
+def unet(size: int = 16, widths: tuple[int, ...] = (8, 16), **config: Any) -> UNet2DModel:
+    """A whole unconditional UNet, with attention on its last level."""
+    plain = len(widths) - 1
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return UNet2DModel(
@@ -79,8 +80,8 @@ def unet(size: int = 16, widths: tuple[int, int] = (8, 16), **config: Any) -> UN
             layers_per_block=1,
             block_out_channels=widths,
             norm_num_groups=4,
-            down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-            up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+            down_block_types=(*("DownBlock2D",) * plain, "AttnDownBlock2D"),
+            up_block_types=("AttnUpBlock2D", *("UpBlock2D",) * plain),
             **config,
         ).eval()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_CHUNK = 1 << 20
+# Bytes; the last piece of a broken connection, shorter than this, is lost.
+_CHUNK = 1 << 16
 # Seconds to wait for a connection, and for the next bytes of it.
 _TIMEOUT = (10, 60)
 
@@ -20,8 +21,9 @@ def download(url: str, path: Path) -> None:
 
     # The part is worth something only together with what told this version of the file from others.
     tag = path.with_name(f"{path.name}.tag")
-    have = path.stat().st_size if path.is_file() and tag.is_file() else 0
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="utf-8")} if have else {})
+    version = tag.read_text(encoding="utf-8") if tag.is_file() and path.is_file() else ""
+    have = path.stat().st_size if version else 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-", "If-Range": version} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable and answer.headers.get("Content-Range") == f"bytes */{have}":
             return  # all of it was there
@@ -36,11 +38,13 @@ def download(url: str, path: Path) -> None:
             tag.write_text(_tag(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", "")), encoding="utf-8")
         # disable=None: no bar where stderr is not a terminal.
         with path.open("ab") as file, tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=path.name, disable=None) as bar:
-            for chunk in answer.iter_content(_CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
-    if total is not None and path.stat().st_size != total:
-        raise OSError(f"the connection ended after {path.stat().st_size} of {total} bytes")
+            try:
+                for chunk in answer.iter_content(_CHUNK):
+                    file.write(chunk)
+                    bar.update(len(chunk))
+            except requests.RequestException as error:
+                here = f"{file.tell()} of {total or '?'} bytes"
+                raise OSError(f"the connection ended, with {here} here; the same command goes on from there ({error})") from error
 
 
 def _tag(etag: str, modified: str) -> str:
