@@ -196,9 +196,7 @@ class TestClip:
         folder = tiny_models.put_in_hub(hub, clip, "someone/clip", "main", "f" * 40)
         tensors = load_file(folder / "open_clip_model.safetensors")
         save_file(tensors | {"ln_final.weight": torch.zeros(3), "more": torch.zeros(1)}, folder / "open_clip_model.safetensors")
-        with pytest.raises(
-            CorruptWeightError, match=r"Get it again: hf download someone/clip --revision main .*1 unknown \(more\); 1 of another shape"
-        ):
+        with pytest.raises(CorruptWeightError, match=r"Get it again: hf download someone/clip --revision main .*1 unknown \(more\); 1 of another shape"):
             load_clip("someone/clip", CPU)
 
 

@@ -132,6 +132,21 @@ def test_specks_of_the_mask_are_hidden_on_a_coarser_grid(inpainter: StableDiffus
     assert torch.equal(inpainter.fill(faces(large, 1), specks), inpainter.fill(faces(large, 1), blocks))
 
 
+def test_xl(tmp_path: Path, hub: Path, frames: Tensor, masks: Tensor) -> None:
+    repository = weight("stable-diffusion-xl-inpainting").origin
+    with pytest.raises(MissingWeightError, match=r"'stable-diffusion-xl-inpainting' \(13880 MB, .* privacy-faces weights pull stable-diffusion-xl-inpainting$"):
+        build(repository)
+    put_in_hub(hub, inpainting_pipeline(tmp_path, large=True), repository, "main", "e" * 40)
+    inpainter = build(repository)
+    assert type(inpainter.pipeline).__name__ == "StableDiffusionXLInpaintPipeline"
+    filled = inpainter(faces(frames, 1, 2), masks)
+    holes = masks.expand_as(frames)
+    assert torch.equal(filled[~holes], frames[~holes])
+    assert float((filled - frames).abs()[holes].mean()) > 0.05
+    networks = ("text_encoder/model", "text_encoder_2/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model")
+    assert [record["id"] for record in inpainter.weight_records] == [f"{repository}/{name}.safetensors" for name in networks]
+
+
 def test_options_reach_the_pipeline(model: Path, inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
     base = inpainter(faces(frames, 1, 2), masks)
     # Guidance compares the prompt with the empty one: it tells only where there is a prompt.

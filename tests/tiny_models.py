@@ -9,9 +9,18 @@ from typing import Any
 
 import open_clip
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DDPMPipeline, DDPMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel, UNet2DModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DDPMPipeline,
+    DDPMScheduler,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionXLInpaintPipeline,
+    UNet2DConditionModel,
+    UNet2DModel,
+)
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 
 def put_in_hub(hub: Path, model: Path, repository: str, revision: str, commit: str) -> Path:
@@ -23,16 +32,14 @@ def put_in_hub(hub: Path, model: Path, repository: str, revision: str, commit: s
     return storage / "snapshots" / commit
 
 
-def inpainting_pipeline(folder: Path) -> Path:
-    """A folder written by save_pretrained: the classes of Stable Diffusion 1.5 inpainting, 0.2 million parameters."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=16)
+def inpainting_pipeline(folder: Path, large: bool = False) -> Path:
+    """A folder written by save_pretrained: the classes of Stable Diffusion inpainting 1.5, or XL (`large`), 0.2 million parameters."""
+    tokenizer = _letters(folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        unet = UNet2DConditionModel(
+        # XL tells its network the sizes of the picture too: six numbers in two dimensions each, beside the second text encoder's 16.
+        more = {"addition_embed_type": "text_time", "addition_time_embed_dim": 2, "projection_class_embeddings_input_dim": 6 * 2 + 16} if large else {}
+        network = UNet2DConditionModel(
             sample_size=8,
             in_channels=9,  # noise, mask, masked image
             out_channels=4,
@@ -40,9 +47,10 @@ def inpainting_pipeline(folder: Path) -> Path:
             block_out_channels=(8, 16),
             norm_num_groups=4,
             attention_head_dim=2,
-            cross_attention_dim=16,
+            cross_attention_dim=32 if large else 16,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            **more,
         )
         vae = AutoencoderKL(
             block_out_channels=(8, 8, 8, 8),  # four levels: latents are an eighth of the picture, as in the published model
@@ -52,22 +60,28 @@ def inpainting_pipeline(folder: Path) -> Path:
             up_block_types=("UpDecoderBlock2D",) * 4,
         )
         text = CLIPTextConfig(
-            vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=16,
-            bos_token_id=52, eos_token_id=53, pad_token_id=53,
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2 if large else 1, num_attention_heads=2,
+            max_position_embeddings=16, bos_token_id=52, eos_token_id=53, pad_token_id=53, projection_dim=16,
         )  # fmt: skip
-        text_encoder = CLIPTextModel(text)
-    pipeline = StableDiffusionInpaintPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+        parts = {"vae": vae, "unet": network, "tokenizer": tokenizer, "text_encoder": CLIPTextModel(text)}
+        if large:
+            parts |= {"tokenizer_2": tokenizer, "text_encoder_2": CLIPTextModelWithProjection(text)}
+    parts["scheduler"] = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
+    if large:
+        pipeline: Any = StableDiffusionXLInpaintPipeline(**parts)
+    else:
+        pipeline = StableDiffusionInpaintPipeline(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     pipeline.save_pretrained(folder / "tiny")
     return folder / "tiny"
+
+
+def _letters(folder: Path) -> CLIPTokenizer:
+    """A tokenizer that knows letters."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer.from_pretrained(folder, model_max_length=16)
 
 
 def unet(size: int = 16, widths: tuple[int, ...] = (8, 16), **config: Any) -> UNet2DModel:
