@@ -19,6 +19,7 @@ from privacy_faces.cli.table import table
 from privacy_faces.options import Options, merge, slots_of
 from privacy_faces.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
 from privacy_faces.registry import METHODS, REGISTRIES
+from privacy_faces.weights.places import require
 
 if TYPE_CHECKING:
     from privacy_faces.anonymizer import Anonymizer
@@ -167,7 +168,8 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool) -> 
 
         def anonymizer() -> Anonymizer:
             stages.say("loading")
-            # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait.
+            require(plan.weights())
+            # Imports torch: wrong inputs and missing weights are refused, and finished photos skipped, without that wait.
             from privacy_faces.anonymizer import Anonymizer
 
             ready = Anonymizer(plan, stages.say)
