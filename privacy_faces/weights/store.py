@@ -9,6 +9,7 @@ import os
 import pkgutil
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -171,12 +172,18 @@ def _pull_file(item: Weight) -> None:
         if (expected := item.files[0].sha256) is not None and (found := sha256_of(path)) != expected:
             raise CorruptWeightError(f"What {item.origin} gave does not match the known hash of {item.id!r}: sha256 {expected} expected, {found} found.")
         add(item.id, path)
-    finally:
-        # Whole, and either in the cache now or of no use.
-        shutil.rmtree(folder)
-        for parent in (folder.parent, cache_folder()):
-            with suppress(OSError):  # other weights are there
-                parent.rmdir()
+    except ValueError:  # of no use; after anything else, such as a full disk, it still is
+        _forget(folder)
+        raise
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove a download, and the folders above it where nothing else is in them."""
+    shutil.rmtree(folder)
+    for parent in (folder.parent, cache_folder()):
+        with suppress(OSError):
+            parent.rmdir()
 
 
 def _convert(checkpoint: Path, target: Path) -> None:
@@ -192,8 +199,11 @@ def _convert(checkpoint: Path, target: Path) -> None:
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
     from safetensors.torch import save_file
 
-    # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither. transformers reads no file without the format.
-    save_file({name: tensor.clone() for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+    # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither. Only those are copied: some take gigabytes.
+    owners = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors.values())
+    shared = {name for name, tensor in tensors.items() if owners[tensor.untyped_storage().data_ptr()] > 1 or tensor.untyped_storage().nbytes() > tensor.nbytes}
+    # transformers reads no file without the format.
+    save_file({name: tensor.clone() if name in shared else tensor for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
