@@ -44,7 +44,7 @@ class Spec:
         summary: one line for the listings.
         options: "module:class" of its option model, a subclass of `privacy_faces.options.Options`: defaults, YAML validation and flags.
         factory: "module:callable", called as `factory(options, context)`.
-        weights: ids in the weight manifest that it may load.
+        weights: ids in the weight manifest that it may load. A run needs all of them, unless the option model's `weights_used` says which.
         seeded: whether the result depends on the seed (with the default options).
     """
 

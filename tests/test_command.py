@@ -362,8 +362,10 @@ class TestDefaults:
             "margin": 0.02,
             "surrogates": ["dlib-resnet"],
             "feather": 0.012,
+            "denoise": False,
             "patch_size": 32,
             "area": "face",
+            "draws": None,
         }
 
 
