@@ -28,6 +28,7 @@ from privacy_faces.photos.write import encode_photo
 from privacy_faces.plan import Plan
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.registry import METHODS
+from privacy_faces.weights.places import require
 from privacy_faces.weights.store import records
 
 
@@ -71,6 +72,7 @@ class Anonymizer:
         self.plan = plan
         self.report = report
         report("loading")
+        require(plan.weights())
         thresholds = load_thresholds(plan.run.thresholds)
         options = {choice.name: choice.options for choice in plan.run.recognizers}
         self.context = Context(plan.run.device, options, above_threshold(thresholds, plan.run.far))

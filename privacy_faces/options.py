@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, Union, get_origin
 
@@ -31,6 +31,18 @@ class Options(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise OptionError("; ".join(_clause(cls, item, owner) for item in _one_per_field(cls, error))) from None
+
+    def weights_used(self, listed: Sequence[str]) -> Sequence[str]:
+        """Names (see `weights.places`) of the weights without which these options come to nothing; by default all that the spec has `listed`.
+
+        Components that a field chooses, and recognisers, are asked for theirs.
+        """
+        return listed
+
+    def recognizers_used(self) -> Sequence[str]:
+        """Names of the recognisers that will be loaded: those in the field `surrogates`, if there is one."""
+        names: Sequence[str] = getattr(self, "surrogates", ())
+        return names
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from privacy_faces import __version__
 from privacy_faces.options import Choice, OptionError, Options, chosen_from, merge, nested, slots_of, spelled_out
-from privacy_faces.registry import METHODS, PluginError
+from privacy_faces.registry import METHODS, RECOGNIZERS, REGISTRIES, PluginError, Registry
 from privacy_faces.resources import resource
 from privacy_faces.weights.store import sha256_of
 
@@ -75,6 +75,16 @@ class Plan:
             "run": self.run.model_dump(mode="json"),
             "version": __version__,
         }
+
+    def weights(self) -> list[str]:
+        """Names (see `weights.places`) of all weights that the run will load, but for the detector's, which come with packages; each once.
+
+        Raises:
+            UnknownNameError: for a surrogate that is not registered.
+        """
+        given = {choice.name: choice.options for choice in self.run.recognizers}
+        of_judges = [name for choice in self.run.recognizers for name in _weights_of_choice(RECOGNIZERS, choice, given)]
+        return list(dict.fromkeys([*weights_of(self.options, METHODS.spec(self.method).weights, given), *of_judges]))
 
     def fingerprint(self) -> str:
         """Digest of `described` and of the threshold file, less the device, on which results agree."""
@@ -185,6 +195,26 @@ def load_config(path: Path) -> ConfigFile:
     if content is not None and not isinstance(content, dict):
         raise OptionError(f"The config file {path} must hold a mapping with {', '.join(ConfigFile.model_fields)}. Got: {type(content).__name__}.")
     return ConfigFile.validated(content or {}, f"the config file {path.name}")
+
+
+def weights_of(options: Options, listed: Sequence[str], given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What a thing with these options loads: its own weights, those of the components chosen in its fields, and those of the recognisers that it asks.
+
+    Args:
+        options: of the thing.
+        listed: the weights in its spec.
+        given: recogniser -> its options, where they are not the defaults.
+    """
+    yield from options.weights_used(listed)
+    for field, slot in slots_of(type(options)).items():
+        yield from _weights_of_choice(REGISTRIES[slot.group], getattr(options, field), given)
+    for name in options.recognizers_used():
+        yield from _weights_of_choice(RECOGNIZERS, Choice(name=name, options=dict(given.get(name, {}))), given)
+
+
+def _weights_of_choice(registry: Registry, choice: Choice, given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    spec = registry.spec(choice.name)
+    yield from weights_of(spec.option_model().validated(choice.options, f"{registry.kind} {choice.name}"), spec.weights, given)
 
 
 def _layered(method: str, model: type[Options], *files: ConfigFile) -> dict[str, Any]:

@@ -44,7 +44,8 @@ class Spec:
         summary: one line for the listings.
         options: "module:class" of its option model, a subclass of `privacy_faces.options.Options`: defaults, YAML validation and flags.
         factory: "module:callable", called as `factory(options, context)`.
-        weights: ids in the weight manifest that it may load; of a recogniser's, the first are those of its default options.
+        weights: ids in the weight manifest that it may load, of a recogniser first those of its default options. A run needs all of them, unless the option
+            model's `weights_used` says which.
         seeded: whether the result depends on the seed (with the default options).
     """
 

@@ -364,9 +364,9 @@ class TestDefaults:
             "surrogates": ["dlib-resnet"],
             "feather": 0.012,
             "denoise": False,
-            "draws": None,
             "patch_size": 32,
             "area": "face",
+            "draws": None,
         }
 
 

@@ -152,8 +152,8 @@ class TestShipped:
     @pytest.fixture(scope="class")
     @staticmethod
     def denoiser() -> Denoiser:
-        denoiser, ids = load_denoiser("face-diffusion-128", torch.device("cpu"))
-        assert ids == ("face-diffusion-128", "face-prior")
+        denoiser, used = load_denoiser("face-diffusion-128", torch.device("cpu"))
+        assert [record["id"] for record in used] == ["face-diffusion-128", "face-prior"]
         assert denoiser.size == 128
         assert not any(weight.requires_grad for weight in denoiser.parameters())
         return denoiser

@@ -111,12 +111,12 @@ class TestComponents:
 
     def test_a_list_of_components(self) -> None:
         options = RunOptions.validated({"recognizers": ["dlib-resnet", {"name": "facenet", "weights": "casia-webface"}]}, "the run")
-        assert options.recognizers == [Choice(name="dlib-resnet"), Choice(name="facenet", options={"weights": "casia-webface"})]
+        assert options.recognizers == [Choice(name="dlib-resnet"), Choice(name="facenet", options={"alignment": "template", "weights": "casia-webface"})]
 
     def test_a_mistake_inside_a_list_names_its_place(self) -> None:
         with pytest.raises(OptionError) as error:
             RunOptions.validated({"recognizers": ["dlib-resnet", {"name": "facenet", "size": 3}]}, "the run")
-        assert str(error.value) == "option 'recognizers.1' of the run: unknown option 'size' of recognizer facenet: expected one of weights"
+        assert str(error.value) == "option 'recognizers.1' of the run: unknown option 'size' of recognizer facenet: expected one of alignment, weights"
 
 
 class TestMerge:

@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
 from huggingface_hub import constants
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import privacy_faces
 from privacy_faces.context import Context
@@ -27,6 +26,7 @@ from privacy_faces.photos.faces import Face
 from privacy_faces.registry import INPAINTERS
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import CorruptWeightError, MissingWeightError, is_present
+from tests.tiny_models import inpainting_pipeline, put_in_hub
 
 DEFAULT = "stable-diffusion-v1-5/stable-diffusion-inpainting"
 SETTINGS = {"size": 64, "steps": 2}
@@ -37,51 +37,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder written by save_pretrained: the classes of Stable Diffusion 1.5 inpainting, 0.2 million parameters, one and the same at every run."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=16)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        unet = UNet2DConditionModel(
-            sample_size=8,
-            in_channels=9,  # noise, mask, masked image
-            out_channels=4,
-            layers_per_block=1,
-            block_out_channels=(8, 16),
-            norm_num_groups=4,
-            attention_head_dim=2,
-            cross_attention_dim=16,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        )
-        vae = AutoencoderKL(
-            block_out_channels=(8, 8, 8, 8),  # four levels: latents are an eighth of the picture, as in the published model
-            norm_num_groups=4,
-            latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-        )
-        text = CLIPTextConfig(
-            vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=16,
-            bos_token_id=52, eos_token_id=53, pad_token_id=53,
-        )  # fmt: skip
-        text_encoder = CLIPTextModel(text)
-    pipeline = StableDiffusionInpaintPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.save_pretrained(folder / "tiny")
-    return folder / "tiny"
+    """A tiny pipeline of Stable Diffusion 1.5 inpainting."""
+    return inpainting_pipeline(tmp_path_factory.mktemp("pipeline"))
 
 
 @pytest.fixture
@@ -175,6 +132,21 @@ def test_specks_of_the_mask_are_hidden_on_a_coarser_grid(inpainter: StableDiffus
     assert torch.equal(inpainter.fill(faces(large, 1), specks), inpainter.fill(faces(large, 1), blocks))
 
 
+def test_xl(tmp_path: Path, hub: Path, frames: Tensor, masks: Tensor) -> None:
+    repository = weight("stable-diffusion-xl-inpainting").origin
+    with pytest.raises(MissingWeightError, match=r"'stable-diffusion-xl-inpainting' \(13880 MB, .* privacy-faces weights pull stable-diffusion-xl-inpainting$"):
+        build(repository)
+    put_in_hub(hub, inpainting_pipeline(tmp_path, large=True), repository, "main", "e" * 40)
+    inpainter = build(repository)
+    assert type(inpainter.pipeline).__name__ == "StableDiffusionXLInpaintPipeline"
+    filled = inpainter(faces(frames, 1, 2), masks)
+    holes = masks.expand_as(frames)
+    assert torch.equal(filled[~holes], frames[~holes])
+    assert float((filled - frames).abs()[holes].mean()) > 0.05
+    networks = ("text_encoder/model", "text_encoder_2/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model")
+    assert [record["id"] for record in inpainter.weight_records] == [f"{repository}/{name}.safetensors" for name in networks]
+
+
 def test_options_reach_the_pipeline(model: Path, inpainter: StableDiffusion, frames: Tensor, masks: Tensor) -> None:
     base = inpainter(faces(frames, 1, 2), masks)
     # Guidance compares the prompt with the empty one: it tells only where there is a prompt.
@@ -194,15 +166,6 @@ def test_weight_records_list_what_was_loaded(model: Path, inpainter: StableDiffu
     assert inpainter.weight_records == [{"id": f"{model}/{name}", "sha256": digest(model / name)} for name in loaded]
 
 
-def put_in_hub(hub: Path, model: Path, repository: str, revision: str, commit: str) -> Path:
-    """A pipeline in the hub's cache, laid out as a download leaves it."""
-    storage = hub / f"models--{repository.replace('/', '--')}"
-    shutil.copytree(model, storage / "snapshots" / commit)
-    (storage / "refs").mkdir(exist_ok=True)
-    (storage / "refs" / revision).write_text(commit)
-    return storage / "snapshots" / commit
-
-
 def test_model_in_the_hubs_cache(hub: Path, model: Path) -> None:
     snapshot = put_in_hub(hub, model, "someone/tiny", "v2", "b" * 40)
     # As published repositories have them: a half-precision copy, and a safety checker, which is neither downloaded nor loaded.
@@ -213,6 +176,7 @@ def test_model_in_the_hubs_cache(hub: Path, model: Path) -> None:
     for revision in ("v2", "b" * 40):
         found = build("someone/tiny", revision=revision)
         assert found.pipeline.safety_checker is None
+        assert {record["revision"] for record in found.weight_records} == {"b" * 40}
         assert [record["id"] for record in found.weight_records] == [
             "someone/tiny/text_encoder/model.safetensors",
             "someone/tiny/unet/diffusion_pytorch_model.safetensors",
@@ -237,8 +201,7 @@ def test_revision_reaches_the_message(hub: Path, model: Path) -> None:
     put_in_hub(hub, model, DEFAULT, "main", "c" * 40)
     assert is_present("stable-diffusion-inpainting")
     assert build(DEFAULT).weight_records[0]["id"].startswith(DEFAULT)
-    # `weights pull` gets the main revision: another one needs another command.
-    with pytest.raises(MissingWeightError, match=rf"'{DEFAULT}' \(revision v3\) is neither.* hf download {DEFAULT} --revision v3$"):
+    with pytest.raises(MissingWeightError, match=r"Get them: privacy-faces weights pull stable-diffusion-inpainting@v3$"):
         build(DEFAULT, revision="v3")
 
 
@@ -250,7 +213,7 @@ def test_folder_that_is_no_pipeline(tmp_path: Path) -> None:
         build(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut", "index"])
+@pytest.mark.parametrize("damage", ["gone", "cut", "index", "tensor", "shape"])
 def test_incomplete_and_damaged_pipelines(tmp_path: Path, hub: Path, model: Path, damage: str) -> None:
     def spoil(folder: Path) -> None:
         unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
@@ -258,6 +221,10 @@ def test_incomplete_and_damaged_pipelines(tmp_path: Path, hub: Path, model: Path
             unet.unlink()
         elif damage == "cut":
             unet.write_bytes(unet.read_bytes()[:1000])
+        elif damage in ("tensor", "shape"):
+            tensors = load_file(unet)
+            kept = tensors.pop("conv_in.bias")
+            save_file(tensors | ({"conv_in.bias": kept[:3].clone()} if damage == "shape" else {}), unet, metadata={"format": "pt"})
         else:
             (folder / "model_index.json").write_text("{")
 

@@ -26,13 +26,14 @@ from safetensors.torch import load_file, save_file
 
 from privacy_faces.resources import resource
 from privacy_faces.weights import manifest as manifest_module
+from privacy_faces.weights.hub import hub_snapshot
 from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, weight
+from privacy_faces.weights.places import place_of
 from privacy_faces.weights.store import (
     CorruptWeightError,
     MissingWeightError,
     add,
     cache_folder,
-    hub_snapshot,
     is_present,
     pull,
     read_state_dict,
@@ -423,9 +424,9 @@ def hub() -> Iterator[str]:
         yield address
 
 
-def pull_from_hub(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def pull_from_hub(tmp_path: Path, weights: str = "stable-diffusion-inpainting", **environment: str) -> subprocess.CompletedProcess[str]:
     """`weights pull` in its own process: the hub's client reads its environment when it is imported."""
-    command = [Path(sys.executable).with_name("privacy-faces"), "weights", "pull", "stable-diffusion-inpainting"]
+    command = [Path(sys.executable).with_name("privacy-faces"), "weights", "pull", weights]
     own = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_CACHE": str(tmp_path / "hub"), "NO_PROXY": "", "HF_HUB_OFFLINE": "0"}
     return subprocess.run(command, env=os.environ | own | environment, capture_output=True, text=True, check=False)
 
@@ -460,6 +461,164 @@ def test_pull_from_a_hub_out_of_reach(tmp_path: Path, hub: str, monkeypatch: pyt
     assert files(tmp_path / "hub") == []
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     assert not is_present("stable-diffusion-inpainting")
+
+
+def test_pull_of_a_revision(tmp_path: Path, hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    done = pull_from_hub(tmp_path, "stable-diffusion-inpainting@v2", HF_ENDPOINT=hub, NO_PROXY="127.0.0.1")
+    assert (done.returncode, done.stdout) == (0, "stable-diffusion-inpainting@v2: here\n")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert not is_present("stable-diffusion-inpainting")
+    origin = weight("stable-diffusion-inpainting").origin
+    assert place_of(f"{origin}@v2").commit == place_of(f"{origin}@{Hub.commit}").commit == Hub.commit
+    with pytest.raises(MissingWeightError, match=r"Get them: privacy-faces weights pull stable-diffusion-inpainting$"):
+        place_of(origin)
+    with pytest.raises(ValueError, match=r"^Expected no revision: the weights 'lpips-alex' are one file at https"):
+        pull("lpips-alex", "v2")
+
+
+def old_names(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors of a UNet by the names that diffusers 0.0.4 gave those of attention, as google/ddpm-celebahq-256 still has them."""
+    changed = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+    found = {}
+    for name, tensor in tensors.items():
+        new = next((new for new in changed if new in name), "")
+        found[name.replace(new, changed[new]) if new else name] = tensor
+    assert len(set(found) - set(tensors)) == 32  # weights and biases of four attentions
+    return found
+
+
+def test_pickled_checkpoints_of_the_hub_become_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+    from privacy_faces_makeup.loading import load_denoiser
+
+    from tests import tiny_models
+
+    network = tiny_models.unet()
+    torch.save(old_names(network.state_dict()), tmp_path / "model.bin", _use_new_zipfile_serialization=False)
+    parts = tiny_models.ddpm(tmp_path / "ddpm", network)
+    asked: list[str] = []
+
+    class Ddpm(Hub):
+        content: ClassVar = {
+            "model_index.json": (parts / "model_index.json").read_bytes(),
+            "config.json": (parts / "unet" / "config.json").read_bytes(),
+            "scheduler_config.json": (parts / "scheduler" / "scheduler_config.json").read_bytes(),
+            "diffusion_pytorch_model.bin": (tmp_path / "model.bin").read_bytes(),
+        }
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            super().do_GET()
+
+    with serving(Ddpm) as address:
+        for _ in range(2):
+            done = pull_from_hub(tmp_path, "ddpm-celebahq-256", HF_ENDPOINT=address, NO_PROXY="127.0.0.1")
+            assert done.returncode == 0, done.stderr
+    assert sum(path.endswith(".bin") for path in asked) == 1
+    snapshot = tmp_path / "hub" / "models--google--ddpm-celebahq-256" / "snapshots" / Hub.commit
+    names = ["config.json", "diffusion_pytorch_model.safetensors", "model_index.json", "scheduler_config.json"]
+    assert [path.name for path in files(snapshot)] == names
+    assert len(files(snapshot.parents[1] / "blobs")) == 3  # not the checkpoint, too
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    denoiser, _ = load_denoiser("google/ddpm-celebahq-256", torch.device("cpu"))
+    state = denoiser.unet.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_code_in_the_hub_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+
+    class Pickled(Hub):
+        content: ClassVar = {"config.json": b"{}", "diffusion_pytorch_model.bin": pickle.dumps(Payload(trace), protocol=2)}
+
+    with serving(Pickled) as address:
+        done = pull_from_hub(tmp_path, "ddpm-celebahq-256", HF_ENDPOINT=address, NO_PROXY="127.0.0.1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "holds objects other than tensors, which are never loaded" in done.stderr
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("weight_id", ["ddpm-celebahq-256", "clip-vit-b-16"])
+def test_pull_offline_says_so_at_once(tmp_path: Path, weight_id: str) -> None:
+    done = pull_from_hub(tmp_path, weight_id, HF_HUB_OFFLINE="1", HF_ENDPOINT="https://127.0.0.1:9")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "Error: HF_HUB_OFFLINE is set, so nothing is downloaded from the model hub. "
+        f"Where there is a network: HF_HUB_OFFLINE=0 privacy-faces weights pull {weight_id}\n"
+    )
+
+
+PIECE = 65536
+
+
+class Cutting(Quiet):
+    """Serves one file, ends connections early, and goes on where it is asked to if the version is the one that was begun."""
+
+    data = b""
+    tag = '"one"'
+    end: int | None = None
+    asked: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        wanted = self.headers.get("Range")
+        self.asked.append(wanted)
+        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.headers.get("If-Range") == self.tag else 0
+        if start == len(self.data):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{start}")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(self.data) - start))
+        self.send_header("ETag", self.tag)
+        self.end_headers()
+        self.wfile.write(self.data[start : self.end])
+
+
+@pytest.fixture
+def cutting(source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Cutting]]:
+    """The handler behind the address of "tiny", whose connection ends in the fourth piece."""
+    torch.save(STATE | {"more": torch.zeros(100_000)}, source)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    handler = type("Handler", (Cutting,), {"data": source.read_bytes(), "end": 3 * PIECE + 1000, "asked": []})
+    with serving(handler) as address:
+        list_one(monkeypatch, f"{address}/tiny.pt", digest(source))
+        yield handler
+
+
+def test_an_interrupted_pull_goes_on(cutting: type[Cutting], cache: Path) -> None:
+    size = len(cutting.data)
+    with pytest.raises(ValueError, match=rf"'tiny' from .*: the connection ended, with {3 * PIECE} of {size} bytes here; the same command goes on from there"):
+        pull("tiny")
+    assert not is_present("tiny")
+    assert (cache / "downloads" / "tiny" / "tiny.pt").read_bytes() == cutting.data[: 3 * PIECE]
+    cutting.end = None
+    pull("tiny")
+    assert cutting.asked == [None, f"bytes={3 * PIECE}-"]
+    assert records("tiny")
+    assert [path.name for path in files(cache)] == ["model.safetensors", "record.json"]
+
+
+def test_a_pull_goes_on_with_the_same_version_only(cutting: type[Cutting], cache: Path) -> None:
+    with pytest.raises(ValueError, match="the connection ended"):
+        pull("tiny")
+    cutting.tag, cutting.end = '"two"', None
+    (cache / "downloads" / "tiny" / "tiny.pt").write_bytes(b"?" * PIECE)
+    pull("tiny")
+    assert records("tiny")
+
+
+def test_a_pull_that_had_everything_asks_for_nothing_more(cutting: type[Cutting], cache: Path) -> None:
+    cutting.end = None
+    part = cache / "downloads" / "tiny" / "tiny.pt"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(cutting.data)
+    part.with_name("tiny.pt.tag").write_text(cutting.tag)
+    pull("tiny")
+    assert cutting.asked == [f"bytes={len(cutting.data)}-"]
+    assert records("tiny")
 
 
 @pytest.mark.parametrize("pinned", [True, False])

@@ -20,6 +20,7 @@ from privacy_faces.cli.table import table
 from privacy_faces.options import Options, merge, slots_of
 from privacy_faces.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
 from privacy_faces.registry import METHODS, REGISTRIES
+from privacy_faces.weights.places import require
 
 if TYPE_CHECKING:
     from privacy_faces.engines import Engine
@@ -205,6 +206,8 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, eng
 
         def start(jobs: list[Job]) -> Iterator[Outcome]:
             stages.say("loading")
+            # Wrong inputs and missing weights are refused, and finished photos skipped, before torch is imported.
+            require(plan.weights())
             return engine(jobs, plan, stages.say)
 
         def loaded(found: Iterator[Outcome], count: int) -> Iterable[Outcome]:

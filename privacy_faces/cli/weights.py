@@ -34,16 +34,20 @@ def list_weights(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("weight_id", metavar="ID")
-def pull(weight_id: str) -> None:
-    """Download weights from their origin."""
+@click.argument("weight", metavar="ID[@REVISION]")
+def pull(weight: str) -> None:
+    """Download weights from their origin; a download that was interrupted goes on.
+
+    REVISION is a branch, tag or commit of a repository of the model hub, of which the newest version is taken otherwise.
+    """
+    weight_id, _, revision = weight.partition("@")
     try:
-        store.pull(weight_id)
+        store.pull(weight_id, revision)
     except UnknownWeightError as error:
         raise click.UsageError(str(error)) from None
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{weight_id}: here")
+    click.echo(f"{weight}: here")
 
 
 @command.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -50,3 +52,12 @@ class StableDiffusionOptions(Options):
     guidance: float = Field(7.5, ge=0, le=50, description="classifier-free guidance scale")
     prompt: str = Field("", description="what to paint")
     strength: float = Field(1.0, gt=0, le=1, description="how much of the noise schedule is run over the hole; 1 forgets what was there")
+
+    @property
+    def place(self) -> str:
+        """The model by the name that `weights.places` knows."""
+        return self.model if Path(self.model).is_dir() else f"{self.model}@{self.revision}"
+
+    def weights_used(self, listed: Sequence[str]) -> Sequence[str]:
+        """The pipeline."""
+        return (self.place,)

@@ -25,6 +25,6 @@ STABLE_DIFFUSION = Spec(
     "Stable Diffusion inpainting through diffusers",
     "privacy_faces.inpainters.options:StableDiffusionOptions",
     "privacy_faces.inpainters.stable_diffusion:StableDiffusion",
-    weights=("stable-diffusion-inpainting",),
+    weights=("stable-diffusion-inpainting", "stable-diffusion-xl-inpainting"),
     seeded=True,
 )

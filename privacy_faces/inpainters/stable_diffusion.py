@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,14 +12,14 @@ from torch.nn.functional import adaptive_max_pool2d, interpolate
 
 from privacy_faces.inpainters.base import Inpainter
 from privacy_faces.inpainters.options import StableDiffusionOptions
+from privacy_faces.models.pretrained import networks_of
 from privacy_faces.photos.batch import FrameBatch
-from privacy_faces.weights.manifest import weight
-from privacy_faces.weights.store import CorruptWeightError, MissingWeightError, hub_snapshot, missing, sha256_of
+from privacy_faces.weights.compare import WrongTensorsError
+from privacy_faces.weights.places import command, place_of
+from privacy_faces.weights.store import CorruptWeightError
 
 if TYPE_CHECKING:
     from privacy_faces.context import Context
-
-_WEIGHT_ID = "stable-diffusion-inpainting"
 
 
 class StableDiffusion(Inpainter):
@@ -30,26 +29,32 @@ class StableDiffusion(Inpainter):
 
     def __init__(self, options: StableDiffusionOptions, context: Context) -> None:
         super().__init__(options, context)
-        folder = _folder(options)
+        place = place_of(options.place)
+        folder = place.folder
+        if not (folder / "model_index.json").is_file():
+            raise ValueError(f"Expected a diffusers pipeline (a folder with model_index.json) at {folder}. Write one with pipeline.save_pretrained.")
         # Imported only once the weights are known to be here: it takes seconds.
         from diffusers import AutoPipelineForInpainting
 
-        dtype = {"auto": "float16" if context.device.type == "cuda" else "float32"}.get(options.dtype, options.dtype)
+        name = {"auto": "float16" if context.device.type == "cuda" else "float32"}.get(options.dtype, options.dtype)
+        dtype: torch.dtype = getattr(torch, name)
         try:
             index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
             # The safety checker answers with black pictures when it misjudges a face.
             without = {"safety_checker": None} if "safety_checker" in index else {}
-            pipeline = AutoPipelineForInpainting.from_pretrained(folder, dtype=getattr(torch, dtype), use_safetensors=True, local_files_only=True, **without)
-        except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            networks = networks_of(folder, index, dtype)
+            pipeline = AutoPipelineForInpainting.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, **without, **networks)
+        except (OSError, SafetensorError, json.JSONDecodeError, WrongTensorsError) as error:
+            again = command(options.place) if place.commit else "pipeline.save_pretrained(FOLDER), in Python"
             raise CorruptWeightError(
                 f"The pipeline {options.model!r} at {folder} is incomplete or damaged; every model in it needs its .safetensors file. "
-                f"Get it again: {_command(options)}  ({error})"
+                f"Get it again: {again}  ({error})"
             ) from error
         self.pipeline = pipeline.to(context.device)
         loaded = [name for name, component in pipeline.components.items() if component is not None]
         # diffusion_pytorch_model.fp16.safetensors and the like are variants, which are not loaded.
         files = sorted(path for name in loaded for path in (folder / name).glob("*.safetensors") if "." not in path.stem)
-        self.weight_records = [{"id": f"{options.model}/{path.relative_to(folder)}", "sha256": sha256_of(path)} for path in files]
+        self.weight_records = place.records(files)
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames painted by the pipeline at its own resolution, all faces in one batch."""
@@ -68,31 +73,3 @@ class StableDiffusion(Inpainter):
             output_type="pt",
         ).images
         return interpolate(painted.float(), batch.frames.shape[-2:], mode="bilinear", antialias=True)
-
-
-def _folder(options: StableDiffusionOptions) -> Path:
-    """Where the pipeline lies on this machine."""
-    folder = Path(options.model)
-    if folder.is_dir():
-        if not (folder / "model_index.json").is_file():
-            raise ValueError(f"Expected a diffusers pipeline (a folder with model_index.json) at {folder}. Write one with pipeline.save_pretrained.")
-        return folder
-    if snapshot := hub_snapshot(options.model, options.revision):
-        return snapshot
-    if _is_listed(options):
-        raise MissingWeightError(missing(weight(_WEIGHT_ID)))
-    raise MissingWeightError(
-        f"The model {options.model!r} (revision {options.revision}) is neither a folder nor in the hub's cache on this machine. Get it: {_command(options)}"
-    )
-
-
-def _is_listed(options: StableDiffusionOptions) -> bool:
-    """Whether the manifest lists the model; `weights pull` gets its main revision and no other."""
-    return (options.model, options.revision) == (weight(_WEIGHT_ID).origin, "main")
-
-
-def _command(options: StableDiffusionOptions) -> str:
-    """The command that gets the model."""
-    if Path(options.model).is_dir():
-        return "pipeline.save_pretrained(FOLDER), in Python"
-    return weight(_WEIGHT_ID).command if _is_listed(options) else f"hf download {options.model} --revision {options.revision}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,6 +58,10 @@ class InpaintRandomOptions(InpaintOptions):
     draws: float | None = Field(
         None, gt=0, le=100, description="hide only patches drawn with replacement, this many times their number; with fraction 1 all of those"
     )
+
+    def recognizers_used(self) -> Sequence[str]:
+        """The surrogates, which are asked only where the fraction grows until they no longer match."""
+        return self.surrogates if self.fraction == "auto" else ()
 
 
 class InpaintGradcamOptions(InpaintOptions):

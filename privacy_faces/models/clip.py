@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from privacy_faces.weights.published import Published
@@ -15,9 +16,10 @@ _NAME = "ViT-B-16-quickgelu"
 
 def vit_b_16(device: str = "cpu") -> Any:
     """The architecture with random weights."""
-    import open_clip
+    from open_clip import CLIP, get_model_config
 
-    return open_clip.create_model(_NAME, load_weights=False, device=device)
+    with torch.device(device):
+        return CLIP(**get_model_config(_NAME))
 
 
 def vit_b_16_tokenizer() -> Callable[[list[str]], Tensor]:

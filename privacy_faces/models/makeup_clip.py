@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
-# Of the photos that OpenAI trained CLIP with; most open_clip models expect them.
-_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_STD = (0.26862954, 0.26130258, 0.27577711)
+#: Of the photos that OpenAI trained CLIP with; most open_clip models expect them.
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class ImageText(nn.Module):
@@ -39,8 +39,8 @@ class ImageText(nn.Module):
         self,
         network: Any,
         tokenizer: Callable[[list[str]], Tensor],
-        mean: Sequence[float] = _MEAN,
-        std: Sequence[float] = _STD,
+        mean: Sequence[float] = MEAN,
+        std: Sequence[float] = STD,
         crop: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
     ) -> None:
         super().__init__()

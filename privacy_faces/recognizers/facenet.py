@@ -31,7 +31,7 @@ class FaceNet(Recognizer):
 
     def __init__(self, options: FaceNetOptions, context: Context) -> None:
         super().__init__()
-        weights = f"facenet-{options.weights}"
+        (weights,) = options.weights_used(())
         self.template = aligned(type(self).template, options.alignment)
         self.network = FACENET.load(weights)
         self.weight_records = records(weights)

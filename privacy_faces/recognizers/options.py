@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -23,3 +24,7 @@ class FaceNetOptions(AlignmentOptions):
     """Options of `facenet`."""
 
     weights: Literal["vggface2", "casia-webface", "diffam"] = Field("vggface2", description="training set of the weights; diffam: the file of that paper")
+
+    def weights_used(self, listed: Sequence[str]) -> Sequence[str]:
+        """The weights of the one training set."""
+        return (f"facenet-{self.weights}",)

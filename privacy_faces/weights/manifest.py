@@ -31,7 +31,7 @@ class Weight:
 
     `store` says where they lie: inside an installed package, shipped in assets/, in the cache (`weights pull`, `weights add`), or in the hub's own cache.
     `install` is the command that gets what `weights pull` cannot. `check` names a "module:function" that refuses other tensors with a ValueError when a file
-    is added.
+    is added. `revision` is the branch, tag or commit of a hub repository; which commit that was when it was pulled, its cache and every receipt say.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Weight:
     package: str = ""
     install: str = ""
     check: str = ""
+    revision: str = "main"
 
     @property
     def bytes(self) -> int:

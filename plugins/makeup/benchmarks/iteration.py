@@ -61,7 +61,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     perceptual = make_perceptual("ms-ssim", cpu)[1]
     with torch.no_grad():
         objective = Objective(
-            options, style, ensemble.embed(target.frame[None], target.landmarks[None]), ensemble, load_clip("makeup-clip", cpu), perceptual, context
+            options, style, ensemble.embed(target.frame[None], target.landmarks[None]), ensemble, load_clip("makeup-clip", cpu)[0], perceptual, context
         )
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)

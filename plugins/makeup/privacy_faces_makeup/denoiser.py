@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from diffusers import UNet2DModel
@@ -21,6 +21,9 @@ from privacy_faces.models.schedule import Schedule, generate, invert
 
 # A convolution's result is kept when each number of it took this many multiplications: the widest ones are most of a step's work and little of its memory.
 _DEAR = 2000
+
+
+Prediction = Literal["epsilon", "v_prediction"]
 
 
 class Denoiser(nn.Module, ABC):
@@ -113,19 +116,28 @@ class GuidedDenoiser(Denoiser):
 
 
 class PlainDenoiser(Denoiser):
-    """An unconditional `UNet2DModel` that predicts the noise e, such as DiffAM's; channels beyond the third (a learnt variance) are left aside."""
+    """An unconditional `UNet2DModel`, such as DiffAM's; channels beyond the third (a learnt variance) are left aside.
 
-    def __init__(self, name: str, unet: UNet2DModel) -> None:
+    Args:
+        name: of the model.
+        unet: takes frames (N, 3, S, S) in [-1, 1], noised, and steps.
+        schedule: its noise schedule; DDPM's by default.
+        prediction: what it answers: "epsilon", the noise e, or "v_prediction", the velocity itself.
+    """
+
+    def __init__(self, name: str, unet: UNet2DModel, schedule: Schedule | None = None, prediction: Prediction = "epsilon") -> None:
         super().__init__()
-        self.name, self.unet = name, unet
-        self.size, self.schedule = int(unet.config["sample_size"]), Schedule.linear()
+        self.name, self.unet, self.prediction = name, unet, prediction
+        self.size, self.schedule = int(unet.config["sample_size"]), schedule or Schedule.linear()
 
     def condition(self, frames: Tensor) -> Tensor:
         """Nothing (N, 0)."""
         return frames.new_zeros(len(frames), 0)
 
     def velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        """(e - sigma_t x_t) / alpha_t."""
+        """(e - sigma_t x_t) / alpha_t where the answer is e."""
+        answer: Tensor = self.unet(noisy, t).sample[:, :3]
+        if self.prediction == "v_prediction":
+            return answer
         alpha, sigma = self.schedule.at(t)
-        noise: Tensor = self.unet(noisy, t).sample[:, :3]
-        return (noise - sigma * noisy) / alpha
+        return (answer - sigma * noisy) / alpha

@@ -23,11 +23,12 @@ from privacy_faces.datasets.folder import photos_below
 from privacy_faces.engines import launched
 from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
 from privacy_faces.photos.finder import make_finder
+from privacy_faces.plan import weights_of
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.targets import read_target
 from privacy_faces.training.portraits import Portraits, load_portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
-from privacy_faces.weights.store import records
+from privacy_faces.weights.places import require
 from privacy_faces_makeup import adapter
 from privacy_faces_makeup.adapter import About
 from privacy_faces_makeup.denoiser import Denoiser
@@ -75,8 +76,7 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
         give_back_at_once()
     context = _context(options)
     device = context.device
-    denoiser, ids = load_denoiser(options.model, device)
-    weights = [record for weight_id in ids for record in records(weight_id)]
+    denoiser, weights = load_denoiser(options.model, device)
     finder = make_finder(device=device)
     style = read_style(options, finder, denoiser.size, device)
     target = read_target(options.target, finder, device)
@@ -84,7 +84,7 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     with torch.no_grad():
         aim = ensemble.embed(target.frame[None], target.landmarks[None])
     _, perceptual, _ = make_perceptual(options.perceptual, device)
-    objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device), perceptual, context)
+    objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device)[0], perceptual, context)
     training, held_out = _portraits(options, denoiser.size, progress)
     with PartialState().main_process_first():
         latents = cached_latents(denoiser, weights, training.unit().to(device), options, options.output / "latents", progress)
@@ -115,10 +115,9 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
     """Train the diffusion model to take makeup off faces that wear it; arguments as for `finetune_transfer`."""
     context = _context(options)
     device = context.device
-    denoiser, ids = load_denoiser(options.model, device)
-    weights = [record for weight_id in ids for record in records(weight_id)]
+    denoiser, weights = load_denoiser(options.model, device)
     recognizer = context.recognizer(options.surrogate)
-    clip = load_clip(options.clip, device)
+    clip, _ = load_clip(options.clip, device)
     _, perceptual, _ = make_perceptual(options.perceptual, device)
     training, held_out = _portraits(options, denoiser.size, progress)
     frames, landmarks = training.unit().to(device), training.landmarks.float().to(device)
@@ -158,7 +157,8 @@ def _schedule(options: DiffusionOptions) -> tuple[int, int, int]:
 def _context(options: FinetuneOptions) -> Context:
     # First of all: accelerate chooses the device, also of several processes.
     launched.state(options.device)
-    return Context(options.device, None, above_threshold(load_thresholds(), _FAR))
+    require(weights_of(options, (), options.recognizer_options))
+    return Context(options.device, options.recognizer_options, above_threshold(load_thresholds(), _FAR))
 
 
 def _portraits(options: FinetuneOptions, size: int, progress: Progress) -> tuple[Portraits, Portraits]:

@@ -1,41 +1,80 @@
-"""The networks that the options name, read from verified weights."""
+"""The networks that the options name, read from verified weights, or from a folder or the model hub's cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+from safetensors import SafetensorError
 
-from privacy_faces.models import clip, face_diffusion, face_prior, makeup_clip
+from privacy_faces.models import clip, clip_folder, face_diffusion, face_prior, makeup_clip
 from privacy_faces.models.makeup_clip import ImageText
-from privacy_faces.weights.store import read_state_dict, verified
+from privacy_faces.weights.compare import WrongTensorsError
+from privacy_faces.weights.manifest import manifest
+from privacy_faces.weights.places import Place, command, place_of
+from privacy_faces.weights.store import CorruptWeightError, read_state_dict, records, verified
+from privacy_faces_makeup.ddpm_folder import read_ddpm
 from privacy_faces_makeup.denoiser import Denoiser, GuidedDenoiser, PlainDenoiser
+from privacy_faces_makeup.options import GUIDED
+
+#: [{"id", "sha256"}, ...] of loaded weights.
+Records = list[dict[str, str]]
 
 
-def load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, tuple[str, ...]]:
-    """The diffusion model of that name, frozen, and the ids of the weights in it.
+def load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, Records]:
+    """The diffusion model of that name, frozen, and the records of its weights.
+
+    Args:
+        name: an id of the manifest, a folder, or a repository in the hub's cache.
+        device: where it runs.
 
     Raises:
         MissingWeightError, CorruptWeightError.
+        DdpmError: for a folder or repository with another kind of model.
     """
-    if name == "face-diffusion-128":
+    if name == GUIDED:
         (model,), (prior,) = verified(name), verified("face-prior")
-        return GuidedDenoiser(name, face_diffusion.load(model, device), face_prior.load(prior, device)), (name, "face-prior")
-    from privacy_faces.models.ddpm_layouts import load_ddpm
+        return GuidedDenoiser(name, face_diffusion.load(model, device), face_prior.load(prior, device)), [*records(name), *records("face-prior")]
+    if name in manifest():
+        from privacy_faces.models.ddpm_layouts import load_ddpm
 
-    (path,) = verified(name)
-    return PlainDenoiser(name, load_ddpm(read_state_dict(path)).to(device)), (name,)
+        (path,) = verified(name)
+        return PlainDenoiser(name, load_ddpm(read_state_dict(path)).to(device)), records(name)
+    place = place_of(name)
+    with _damage(name, place):
+        denoiser, files = read_ddpm(name, place.folder, device)
+    return denoiser, place.records(files)
 
 
-def load_clip(name: str, device: torch.device) -> ImageText:
-    """The image and text model of that name, frozen.
+def load_clip(name: str, device: torch.device) -> tuple[ImageText, Records]:
+    """The image and text model of that name, frozen, and the records of its weights; names are as for `load_denoiser`.
 
     Raises:
         MissingWeightError, CorruptWeightError.
+        ClipError: for a folder or repository with another kind of model.
     """
     if name == "makeup-clip":
-        return makeup_clip.load(verified(name)[0], device)
-    return image_text(clip.vit_b_16, clip.vit_b_16_tokenizer(), name, device)
+        return makeup_clip.load(verified(name)[0], device), records(name)
+    if name in manifest():
+        return image_text(clip.vit_b_16, clip.vit_b_16_tokenizer(), name, device), records(name)
+    place = place_of(name)
+    with _damage(name, place):
+        model, path = clip_folder.read_clip(place.folder)
+    return model.to(device), place.records([path])
+
+
+@contextmanager
+def _damage(name: str, place: Place) -> Iterator[None]:
+    """Say of a model that cannot be read which one it is, and how to get it again."""
+    try:
+        yield
+    except (OSError, SafetensorError, WrongTensorsError, json.JSONDecodeError) as error:
+        again = command(name) if place.commit else "save_pretrained, in Python"
+        raise CorruptWeightError(
+            f"The model {name!r} at {place.folder} is incomplete or damaged; every network needs its .safetensors file. Get it again: {again}  ({error})"
+        ) from error
 
 
 def image_text(build: Callable[[], torch.nn.Module], tokenizer: Callable[[list[str]], torch.Tensor], name: str, device: torch.device) -> ImageText:

@@ -13,7 +13,7 @@ from privacy_faces.photos.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.targets import read_target
 from privacy_faces.weights.manifest import manifest
-from privacy_faces.weights.store import records, sha256_of, verified
+from privacy_faces.weights.store import sha256_of, verified
 from privacy_faces_makeup import adapter
 from privacy_faces_makeup.cosmetics import closed_mask
 from privacy_faces_makeup.faces import Style, read_style
@@ -40,11 +40,10 @@ class Makeup(Method):
         # Those that pull: in the steps on the photo, if there are any, and in the training of the adapter.
         helped = options.surrogates if options.steps and options.adversarial else []
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
-        self.original, ids = load_denoiser(options.model, device)
+        self.original, self._records = load_denoiser(options.model, device)
         style = read_style(options, finder, self.original.size, device)
         adapted = chosen_adapter(options, style)
         self.painter, self.adapter_id = self.original, "none"
-        self._records = [record for weight_id in ids for record in records(weight_id)]
         if adapted is not None:
             self.painter, _ = load_denoiser(options.model, device)
             helped = [*helped, *adapter.load(self.painter.unet, adapted).surrogates]
@@ -54,10 +53,11 @@ class Makeup(Method):
         target = read_target(options.target, finder, device)
         self.target = target if options.goal != "dodge" else None
         self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
-        self._records += [*records(options.clip), *used]
+        clip, read = load_clip(options.clip, device)
+        self._records += [*read, *used]
         with torch.no_grad():
             aim = self.ensemble.embed(target.frame[None], target.landmarks[None])
-        self.objective = Objective(options, style, aim, self.ensemble, load_clip(options.clip, device), perceptual, context)
+        self.objective = Objective(options, style, aim, self.ensemble, clip, perceptual, context)
         self.source = style.source
 
     def protect(self, batch: FrameBatch) -> Protection:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from privacy_faces.methods.options import MethodOptions
-from privacy_faces.options import Options
+from privacy_faces.options import Choice, Options, chosen_from
+from privacy_faces.weights.places import is_place
+
+#: The one model that is told the linear face model's picture of the frame, and so needs that one too.
+GUIDED = "face-diffusion-128"
+
+
+def _named(*known: str) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name not in known and not is_place(name):
+            raise ValueError(f"expected {', '.join(known)}, a folder, or a repository of the model hub (OWNER/NAME, OWNER/NAME@REVISION)")
+        return name
+
+    return check
+
 
 Goal = Literal["dodge", "impersonate", "both"]
 
@@ -16,13 +31,23 @@ Goal = Literal["dodge", "impersonate", "both"]
 class DiffusionOptions(Options):
     """Which networks, and how many steps they take."""
 
-    model: Literal["face-diffusion-128", "ddpm-celeba-hq", "ddpm-makeup"] = Field("face-diffusion-128", description="diffusion model of faces")
-    clip: Literal["makeup-clip", "clip-vit-b-16"] = Field("makeup-clip", description="image and text model of the direction loss")
+    model: Annotated[str, AfterValidator(_named(GUIDED, "ddpm-celeba-hq", "ddpm-makeup"))] = Field(
+        GUIDED, description=f"diffusion model of faces: {GUIDED}, ddpm-celeba-hq, ddpm-makeup, or a DDPM of diffusers (a folder, or OWNER/NAME@REVISION)"
+    )
+    clip: Annotated[str, AfterValidator(_named("makeup-clip", "clip-vit-b-16"))] = Field(
+        "makeup-clip",
+        description="image and text model of the direction loss: makeup-clip, clip-vit-b-16, or one of open_clip (a folder, or OWNER/NAME@REVISION)",
+    )
     perceptual: Literal["auto", "ms-ssim", "lpips"] = Field("auto", description="perceptual loss; auto: lpips where its weights are installed")
     t_0: int = Field(60, ge=1, le=999, description="how far the photo is noised, of 1000 steps")
     inversion_steps: int = Field(20, ge=2, le=1000, description="steps of the inversion, from the photo to t_0")
     generation_steps: int = Field(3, ge=2, le=1000, description="steps of the generation, from t_0 to the photo; the paper takes 6")
     frugal: bool = Field(False, description="keep one generation step's activations at a time: a fraction of the memory for a third more time")
+
+    def weights_used(self, listed: Sequence[str]) -> Sequence[str]:
+        """The networks that these options name."""
+        prior = ["face-prior"] if self.model == GUIDED else []
+        return [self.model, *prior, self.clip, *(["lpips-alex"] if self.perceptual == "lpips" else [])]
 
 
 class TransferOptions(DiffusionOptions):
@@ -70,7 +95,16 @@ class FinetuneOptions(Options):
     seed: int = Field(0, ge=0, description="seed of everything random")
     precision: Literal["no", "bf16"] = Field("no", description="bf16 where the processor has it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
+    recognizers: list[chosen_from("privacy_faces.recognizers")] = Field(  # type: ignore[valid-type]
+        [], description="recognizers with options that the surrogates of those names are to have, such as their alignment"
+    )
     tracker: str | None = Field(None, description="an accelerate tracker, such as tensorboard or wandb")
+
+    @property
+    def recognizer_options(self) -> dict[str, dict[str, Any]]:
+        """Recogniser -> its options, where they are given."""
+        choices: list[Choice] = self.recognizers
+        return {choice.name: choice.options for choice in choices}
 
 
 class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
@@ -94,3 +128,7 @@ class RemovalFinetuneOptions(DiffusionOptions, FinetuneOptions):
     identity: float = Field(1.0, ge=0, description="weight of the identity loss")
     similarity: float = Field(5.0, ge=0, description="weight of the perceptual loss")
     l1: float = Field(2.0, ge=0, description="weight of the mean absolute difference")
+
+    def recognizers_used(self) -> Sequence[str]:
+        """The one surrogate."""
+        return (self.surrogate,)
