@@ -6,6 +6,9 @@ import os
 
 # Threads that spin while they wait make small networks many times slower where another process wants the same core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The other core is another worker's.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Iterator
 from pathlib import Path
