@@ -249,7 +249,7 @@ class TestMessages:
             make_plan("blur", assignments={"sigmaa": 1})
         assert str(error.value) == (
             "Unknown option 'sigmaa' of method blur: expected one of frame_size, sigma, "
-            "recognizers, far, thresholds, detector, min_face, device, seed, keep_metadata, allow_no_face, save_masks."
+            "recognizers, far, thresholds, detector, min_face, device, seed, keep_metadata, allow_no_face, save_masks, layout."
         )
 
     @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ class TestMessages:
             ("methods: {blur: 3}", "option 'methods.blur' of the config file mine.yaml: Input should be a valid dictionary, got 3"),
             ("methods: {blur: {sigmaa: 1}}", "unknown option 'sigmaa' of method blur: expected one of frame_size, sigma"),
             ("run: {sead: 1}", "unknown option 'sead' of the run: expected one of recognizers, far, thresholds, detector, min_face, device, seed, "
-                               "keep_metadata, allow_no_face, save_masks"),
+                               "keep_metadata, allow_no_face, save_masks, layout"),
             # Also of a method that does not run today.
             ("methods: {fill: {colour: black}}", "unknown option 'colour' of method fill: expected one of frame_size, color"),
         ],
