@@ -134,6 +134,8 @@ def test_what_is_missing_is_told(photos: Path, cache: None, tmp_path: Path) -> N
         (["--surrogates", "irse50"], "'ir152'"),  # of all four, the first whose weights are not here
         (["--surrogates", "irse50", "--recognizers", "dlib-resnet"], "ir152, irse50, mobileface, facenet), got dlib-resnet"),
         (["--recognizers", "mobileface"], "--surrogates irse50,mobileface,facenet"),
+        (["--surrogates", "irse50", "--far", "0.01"], "DiffAM's protocol has no --far"),
+        (["--surrogates", "irse50", "--no-robustness"], "DiffAM's protocol has no --robustness"),
     ):
         done = evaluate(photos, tmp_path / "out", *flags)
         assert (done.exit_code, told in done.stderr) == (2, True), done.stderr

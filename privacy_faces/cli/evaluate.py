@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from privacy_faces.cli.options import NameList
 from privacy_faces.cli.progress import bar
 from privacy_faces.cli.results import chosen_recognizers, chosen_services, command_line, conclude, far_levels, percent, service_options
 from privacy_faces.cli.table import table
+
+# What belongs to our own judgement alone.
+_NOT_OF_DIFFAM = ("pairs", "classifier", "far", "robustness", "attackers", "services", "allow_upload")
 
 
 @click.command(name="evaluate")
@@ -40,11 +44,14 @@ from privacy_faces.cli.table import table
     help="diffam: the evaluation of that paper (whole pictures, its thresholds); PROTECTED holds a folder for each target, --targets their scored images",
 )
 @click.option("as_json", "--json", is_flag=True, help="print results.json")
-def command(*, output: Path, as_json: bool, **given: Any) -> None:
+@click.pass_context
+def command(ctx: click.Context, /, *, output: Path, as_json: bool, **given: Any) -> None:
     """Judge the photos in PROTECTED beside those in ORIGINALS: results.json and report.html in the output folder."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
         if given["protocol"] == "diffam":
+            if unused := [name for name in _NOT_OF_DIFFAM if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]:
+                raise ValueError(f"DiffAM's protocol has no --{unused[0].replace('_', '-')}: leave it out, or leave out --protocol diffam.")
             click.echo(_diffam(output, as_json, given))
             return
         results = _results(output, given)

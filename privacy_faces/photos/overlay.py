@@ -18,11 +18,14 @@ def overlay(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """Grey (H, W) or RGB (H, W, 3) pixels as a PNG file."""
-    _, data = cv2.imencode(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
-    return bytes(data)
+    return _encoded(pixels, ".png")
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
     """Grey (H, W) or RGB (H, W, 3) pixels as a JPEG file."""
-    _, data = cv2.imencode(".jpg", pixels[..., ::-1] if pixels.ndim == 3 else pixels)
+    return _encoded(pixels, ".jpg")
+
+
+def _encoded(pixels: NDArray[np.uint8], ending: str) -> bytes:
+    _, data = cv2.imencode(ending, pixels[..., ::-1] if pixels.ndim == 3 else pixels)
     return bytes(data)

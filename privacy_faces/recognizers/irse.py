@@ -5,18 +5,10 @@ These are the copies that AMT-GAN, CLIP2Protect and DiffAM attack: ir152.pth and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 
-from privacy_faces.recognizers.alignment import ARCFACE, Alignment, aligned
-from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.arcface import ArcFaceRecognizer
 from privacy_faces.weights.published import Published
-from privacy_faces.weights.store import records
-
-if TYPE_CHECKING:
-    from privacy_faces.context import Context
-    from privacy_faces.recognizers.options import AlignmentOptions
 
 # (width, residual units) of the four stages; each halves height and width, so that 7 x 7 positions are left of 112 x 112.
 _IR152 = ((64, 3), (128, 8), (256, 36), (512, 3))
@@ -91,41 +83,22 @@ IR152 = Published("ir152.pth", lambda: Backbone(_IR152, excite=False))
 IRSE50 = Published("irse50.pth", lambda: Backbone(_IRSE50, excite=True))
 
 
-class _ArcFaceNetwork(Recognizer):
-    """A `Backbone` behind the recogniser contract; a subclass says which."""
-
-    embedding_size = 512
-    template: Alignment = ARCFACE
-    published: Published
-
-    def __init__(self, options: AlignmentOptions, context: Context) -> None:
-        super().__init__()
-        self.template = aligned(ARCFACE, options.alignment)
-        self.network = self.published.load(self.name)
-        self.weight_records = records(self.name)
-        self.freeze()
-        self.to(context.device)
-
+class _Residual(ArcFaceRecognizer):
     @property
     def cam_layer(self) -> nn.Module:
         """The last residual unit: 512 channels at 7 x 7 positions."""
         unit: nn.Module = self.network.get_submodule("body")[-1]  # type: ignore[index]
         return unit
 
-    def features(self, chips: Tensor) -> Tensor:
-        """Embeddings (N, 512), of any length, of chips (N, 3, 112, 112) in [0, 1]."""
-        output: Tensor = self.network(chips * 2 - 1)
-        return output
 
-
-class Ir152(_ArcFaceNetwork):
+class Ir152(_Residual):
     """The recogniser `ir152`."""
 
     name = "ir152"
     published = IR152
 
 
-class IrSe50(_ArcFaceNetwork):
+class IrSe50(_Residual):
     """The recogniser `irse50`."""
 
     name = "irse50"

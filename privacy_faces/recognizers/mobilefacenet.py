@@ -5,18 +5,10 @@ This is the copy that AMT-GAN, CLIP2Protect and DiffAM attack: mobile_face.pth, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 
-from privacy_faces.recognizers.alignment import ARCFACE, Alignment, aligned
-from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.arcface import ArcFaceRecognizer
 from privacy_faces.weights.published import Published
-from privacy_faces.weights.store import records
-
-if TYPE_CHECKING:
-    from privacy_faces.context import Context
-    from privacy_faces.recognizers.options import AlignmentOptions
 
 
 class Convolution(nn.Module):
@@ -95,27 +87,13 @@ class MobileFaceNet(nn.Module):
 MOBILE_FACE = Published("mobile_face.pth", MobileFaceNet)
 
 
-class MobileFace(Recognizer):
+class MobileFace(ArcFaceRecognizer):
     """The recogniser `mobileface`."""
 
     name = "mobileface"
-    embedding_size = 512
-    template: Alignment = ARCFACE
-
-    def __init__(self, options: AlignmentOptions, context: Context) -> None:
-        super().__init__()
-        self.template = aligned(ARCFACE, options.alignment)
-        self.network = MOBILE_FACE.load(self.name)
-        self.weight_records = records(self.name)
-        self.freeze()
-        self.to(context.device)
+    published = MOBILE_FACE
 
     @property
     def cam_layer(self) -> nn.Module:
         """The last residual bottlenecks: 128 channels at 7 x 7 positions."""
         return self.network.get_submodule("conv_5")
-
-    def features(self, chips: Tensor) -> Tensor:
-        """Embeddings (N, 512), of any length, of chips (N, 3, 112, 112) in [0, 1]."""
-        output: Tensor = self.network(chips * 2 - 1)
-        return output

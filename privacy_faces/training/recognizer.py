@@ -25,6 +25,7 @@ from torch.nn.functional import cross_entropy
 from privacy_faces.context import Context
 from privacy_faces.datasets.celeba import Split, split_by_identity
 from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders
+from privacy_faces.engines import launched
 from privacy_faces.evaluation.observe import View, view_of
 from privacy_faces.evaluation.store import Store
 from privacy_faces.photos.faces import FaceFinder
@@ -106,13 +107,16 @@ def finetune_recognizer(options: RecognizerFinetuneOptions, progress: Progress =
         ValueError: (or a named subclass) for missing weights, or a checkpoint of another run.
     """
     started = perf_counter()
+    processes = launched.state(options.device)
     split = read_split(options)
     context = Context(options.device, {options.recognizer.name: options.recognizer.options})
     recognizer = context.recognizer(options.recognizer.name)
     finder = make_finder(options.detector, 0, context.device)
     store = Store(options.output / "features.sqlite")
     photos = {photo.path: 1 + options.copies for photo in split.train} | {photo.path: 1 for photo in split.test}
-    found = embed_once(photos, finder, recognizer, store, options.seed, progress)
+    # The first process embeds; the others find everything in the store.
+    with processes.main_process_first():
+        found = embed_once(photos, finder, recognizer, store, options.seed, progress)
     people = sorted({photo.identity for photo in split.train if len(found[photo.path])})
     if len(people) < 2:
         raise DatasetError(f"Expected photos with faces of two people or more to train with in {options.data}, found {len(people)}.")
@@ -233,7 +237,10 @@ def _train_head(
     def loss(model: nn.Module, turn: Turn) -> dict[str, Tensor]:
         epoch, part = divmod(turn.step, per_epoch)
         order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(options.seed + epoch))
-        rows = order[part * options.batch : (part + 1) * options.batch][turn.process :: turn.processes]
+        together = order[part * options.batch : (part + 1) * options.batch]
+        rows = together[turn.process :: turn.processes]
+        if not len(rows):  # of the epoch's last batch, which may be smaller than the processes are many; no row has no mean
+            rows = together
         return {"cross-entropy": cross_entropy(model(inputs[rows].to(turn.device)), classes[rows].to(turn.device))}
 
     report = options.output / EPOCHS
@@ -255,7 +262,8 @@ def _train_head(
     train(layer, loss, recipe, options.output, on_checkpoint, progress)
     weight, bias = scale.fold(layer)
     target = options.output / CLASSIFIER
-    save_classifier(ClosedSet(recognizer.name, tuple(people), weight.numpy(), bias.numpy()), target)
+    if launched.leads():
+        save_classifier(ClosedSet(recognizer.name, tuple(people), weight.numpy(), bias.numpy()), target)
     return target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 import torch
 from torch import nn
@@ -17,7 +18,8 @@ def give_back_at_once() -> None:
     It raises its threshold to the largest block that was ever freed (up to 32 MiB), and keeps smaller ones in a heap that soon has holes: where activations are
     thrown away and computed again, a third of the memory was such holes.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    # Windows has no library of the whole process, macOS and musl no such function.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _OWN_BLOCK)
 
