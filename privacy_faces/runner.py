@@ -115,7 +115,7 @@ def process(anonymizer: Anonymizer, job: Job) -> Outcome:
     }
     if job.original is not None:
         save_beside(journey, job.masks, job.original)
-    elif anonymizer.plan.run.save_masks:
+    if anonymizer.plan.run.save_masks:
         save_masks(journey, job)
     write_json(job.receipt, receipt)
     return Outcome(job, "done", receipt=receipt)
@@ -164,13 +164,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def save_masks(journey: Journey, job: Job) -> None:
-    """The mask, and the photo with the mask tinted on it, as PNG under OUTPUT/masks/."""
+    """The mask, and the photo with the mask tinted on it, as PNG under OUTPUT/masks/; the overlay alone in a layout that keeps masks anyway."""
     if journey.mask is None:
         return
-    job.masks.mkdir(parents=True, exist_ok=True)
+    folder = job.masks if job.original is None else job.masks.parent
+    folder.mkdir(parents=True, exist_ok=True)
     stem = job.receipt.name.removesuffix(".receipt.json")
-    write_atomic(job.masks / f"{stem}.mask.png", png(journey.mask.astype(np.uint8) * 255))
-    write_atomic(job.masks / f"{stem}.overlay.png", png(overlay(journey.photo, journey.mask)))
+    if job.original is None:
+        write_atomic(folder / f"{stem}.mask.png", png(journey.mask.astype(np.uint8) * 255))
+    write_atomic(folder / f"{stem}.overlay.png", png(overlay(journey.photo, journey.mask)))
 
 
 def save_beside(journey: Journey, mask: Path, original: Path) -> None:

@@ -38,7 +38,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def anonymize(photos: Path, output: Path) -> Result:
-    return CliRunner().invoke(main, ["anonymize", str(photos), "--method", "pixelate", "--layout", "ppd", "--output", str(output), "--json"])
+    flags = ["--method", "pixelate", "--layout", "ppd", "--save-masks", "--output", str(output), "--json"]
+    return CliRunner().invoke(main, ["anonymize", str(photos), *flags])
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,8 @@ def test_names_are_those_of_the_original(output: Path) -> None:
     receipts = sorted((output / "results").glob("*.receipt.json"))
     assert [path.name for path in receipts] == [f"{name}.receipt.json" for name in sorted(path.stem for path in (output / "results").glob("*.jpg"))]
     assert {path.name for path in output.iterdir()} == {*PATTERNS, "run.json"}
+    overlays = sorted(path.name for path in (output / "masks").glob("*.png"))
+    assert overlays == ["000001-generated-label-7.overlay.png", "000002-generated-label-12.overlay.png", "000003-generated-label-12.overlay.png"]
 
 
 def test_pictures_are_what_their_folders_say(photos: Path, output: Path) -> None:
