@@ -28,6 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 TINY = {
     "crop": [0.0, 0.25, 1.0, 1.0],
+    "gray_world": True,
     "model_cfg": {
         "embed_dim": 8,
         "vision_cfg": {"image_size": 32, "patch_size": 16, "layers": 1, "width": 16, "head_width": 8},
@@ -98,6 +99,33 @@ def test_draw_moves_both_pictures_of_a_pair_alike(people: Portraits) -> None:
     again = draw(people, layers_of(people), 12, torch.Generator().manual_seed(0))
     assert torch.equal(pairs.made_up, again.made_up)
     assert pairs.made_up_texts == again.made_up_texts
+
+
+def test_varied_faces_stay_more_their_own_than_another_s() -> None:
+    generator = torch.Generator().manual_seed(0)
+    frames, others = torch.rand(2, 16, 3, 32, 32, generator=generator)
+    varied = training._varied(frames, others, generator)
+    assert 0 <= varied.min() <= varied.max() <= 1
+    own, other = (
+        torch.stack([torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in zip(varied, x, strict=True)]) for x in (frames, others)
+    )
+    assert (own > other).all()
+    # Up to two fifths of another face, in other light: none is as it was, and the same face comes out differently each time.
+    assert own.max() < 0.999
+    twice = training._varied(frames[:1].repeat(2, 1, 1, 1), others[:2], generator)
+    assert (twice[0] - twice[1]).abs().mean() > 0.01
+
+
+def test_gray_world_sees_neither_the_light_s_colour_nor_the_skin_s() -> None:
+    frames = 0.2 + 0.4 * torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    ruddy = frames * torch.tensor([1.5, 0.9, 0.7])[:, None, None]
+    torch.manual_seed(0)
+    balanced = build(TINY).eval()
+    torch.manual_seed(0)
+    plain = build(TINY | {"gray_world": False}).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(balanced.embed_images(ruddy), balanced.embed_images(frames), atol=1e-5, rtol=0)
+        assert (plain.embed_images(ruddy) - plain.embed_images(frames)).norm(dim=1).min() > 0.01
 
 
 def test_embeddings_are_unit_vectors_and_frames_get_a_gradient(model: ImageText) -> None:

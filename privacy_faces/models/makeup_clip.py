@@ -21,6 +21,9 @@ from torch.nn.functional import interpolate, normalize
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
+# Where every channel's mean goes under `gray_world`: about that of a face in good light, so that little is clipped or lost.
+_GRAY = 0.45
+
 
 class ImageText(nn.Module):
     """An open_clip model that takes frames and texts as they are.
@@ -30,6 +33,8 @@ class ImageText(nn.Module):
         tokenizer: texts -> tokens (N, L); what `open_clip.get_tokenizer` returns.
         mean, std: of the RGB values that the model expects.
         crop: left, top, right and bottom of the part of an aligned frame that the model looks at, as shares of its side.
+        gray_world: divide each channel of that part by its mean (Buchsbaum, 1980): neither the light's colour nor the skin's matters then, only how lips and
+            lids differ from the rest of the face.
     """
 
     mean: Tensor
@@ -42,6 +47,7 @@ class ImageText(nn.Module):
         mean: Sequence[float] = MEAN,
         std: Sequence[float] = STD,
         crop: Sequence[float] = (0.0, 0.0, 1.0, 1.0),
+        gray_world: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
@@ -49,6 +55,7 @@ class ImageText(nn.Module):
         size = network.visual.image_size
         self.size = size if isinstance(size, int) else size[0]
         self.crop = crop
+        self.gray_world = gray_world
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1), persistent=False)
 
@@ -60,6 +67,8 @@ class ImageText(nn.Module):
         """Unit vectors (N, D) of frames (N, 3, S, S) in [0, 1] of any size S; differentiable."""
         left, top, right, bottom = (round(share * frames.shape[-1]) for share in self.crop)
         frames = interpolate(frames[:, :, top:bottom, left:right], (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
+        if self.gray_world:
+            frames = frames * (_GRAY / frames.mean((2, 3), keepdim=True).clamp(min=0.02))
         return normalize(self.network.encode_image((frames - self.mean) / self.std), dim=1)
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
@@ -81,13 +90,14 @@ def build(config: Mapping[str, Any]) -> ImageText:
     """An untrained model with OpenAI's tokenizer.
 
     Args:
-        config: "model_cfg" as open_clip has it, and "crop" for `ImageText`, see assets/makeup-clip.json.
+        config: "model_cfg" as open_clip has it, and "crop" and "gray_world" for `ImageText`, see assets/makeup-clip.json.
     """
     from open_clip import SimpleTokenizer
     from open_clip.model import CLIP
 
     network = config["model_cfg"]
-    return ImageText(CLIP(**network), SimpleTokenizer(context_length=network["text_cfg"]["context_length"]), crop=config["crop"])
+    tokenizer = SimpleTokenizer(context_length=network["text_cfg"]["context_length"])
+    return ImageText(CLIP(**network), tokenizer, crop=config["crop"], gray_world=config["gray_world"])
 
 
 def save(model: ImageText, config: Mapping[str, Any], path: Path) -> None:

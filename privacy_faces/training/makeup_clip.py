@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from kornia.enhance import adjust_gamma, adjust_saturation_with_gray_subtraction
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, cosine_similarity, grid_sample, logsigmoid, normalize
+from torch.nn.functional import affine_grid, cosine_similarity, grid_sample, interpolate, logsigmoid, normalize
 
 from privacy_faces.models.makeup_clip import ImageText, build
 from privacy_faces.resources import resource
@@ -34,11 +35,18 @@ _DIRECTION_SCALE, _DIRECTION_BOUNDARY = 12.0, 0.3
 # it would drown the other term, and changes that makeup transfer can see would never come about.
 _LEAST_CHANGE = 0.5
 
-# Augmentation, at most: shift as a share of the frame's side, turn in radians, scale and gain of each colour channel as shares.
+# Augmentation of both pictures of a pair, at most: shift as a share of the frame's side, turn in radians, scale as a share.
 _SHIFT = 0.03
 _TURN = 0.1
 _SCALE = 0.08
-_GAIN = 0.12
+
+# Augmentation of the bare face before it is painted, at most: share of another face, octaves of gamma, and as shares the change of saturation, of the light
+# at each corner of the frame, and of each colour channel.
+_BLEND = 0.4
+_GAMMA = 0.3
+_SATURATION = 0.3
+_SHADE = 0.15
+_TINT = 0.18
 
 _BARE: Claims = {"makeup": False}
 _MADE_UP: Claims = {"makeup": True}
@@ -77,7 +85,7 @@ def layers_of(portraits: Portraits) -> Tensor:
 
 
 def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Generator) -> Pairs:
-    """`count` random portraits with random looks, each pair mirrored, turned, scaled, shifted and tinted at random as one.
+    """`count` faces between random portraits in random light, with random looks, each pair mirrored, turned, scaled and shifted at random as one.
 
     Args:
         portraits: to draw from.
@@ -85,24 +93,44 @@ def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Gene
         count: number of pairs.
         generator: CPU generator; the only source of randomness.
     """
-    rows = torch.randint(len(portraits), (count,), generator=generator)
+    rows, others = torch.randint(len(portraits), (2, count), generator=generator)
     looks = [random_look(generator) for _ in range(count)]
-    bare = portraits.unit(rows)
+    bare = _varied(portraits.unit(rows), portraits.unit(others), generator)
     made_up = paint(bare, layers[rows].float() / 255, looks, [generator] * count)
     grid = affine_grid(_placements(count, generator), list(bare.shape), align_corners=False)
-    gain = 1 + _GAIN * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
-    bare, made_up = ((grid_sample(side, grid, padding_mode="border", align_corners=False) * gain).clamp(0, 1) for side in (bare, made_up))
+    bare, made_up = (grid_sample(side, grid, padding_mode="border", align_corners=False) for side in (bare, made_up))
     claims = [random_claims(look, generator) for look in looks]
     bare_texts = [caption(_BARE, generator) for _ in range(count)]
     return Pairs(bare, made_up, looks, bare_texts, [caption(said, generator) for said in claims], claims)
 
 
+def _varied(frames: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
+    """Faces that nobody has, in light of many kinds: a model that sees the same few hundred bare faces learns them by heart, and takes ruddy skin for makeup.
+
+    Args:
+        frames: (N, 3, S, S) in [0, 1].
+        others: the same, the faces to blend them with.
+        generator: CPU generator.
+    """
+    count = len(frames)
+    frames = frames.lerp(others, _BLEND * torch.rand(count, 1, 1, 1, generator=generator))
+    frames = adjust_gamma(frames, 2 ** (_GAMMA * _signed(count, generator=generator)))
+    frames = adjust_saturation_with_gray_subtraction(frames, 1 + _SATURATION * _signed(count, generator=generator))
+    corners = 1 + _SHADE * _signed(count, 1, 2, 2, generator=generator) + _TINT * _signed(count, 3, 1, 1, generator=generator)
+    return (frames * interpolate(corners, frames.shape[-2:], mode="bilinear", align_corners=True)).clamp(0, 1)
+
+
 def _placements(count: int, generator: torch.Generator) -> Tensor:
     """Random similarities (N, 2, 3), half of them mirrored, as `affine_grid` takes them."""
-    turn, scale, right, down = (2 * torch.rand(4, count, generator=generator) - 1) * torch.tensor([_TURN, _SCALE, 2 * _SHIFT, 2 * _SHIFT])[:, None]
+    turn, scale, right, down = _signed(4, count, generator=generator) * torch.tensor([_TURN, _SCALE, 2 * _SHIFT, 2 * _SHIFT])[:, None]
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     cos, sin = (1 + scale) * turn.cos(), (1 + scale) * turn.sin()
     return torch.stack([torch.stack([mirror * cos, -sin, right], 1), torch.stack([mirror * sin, cos, down], 1)], 1)
+
+
+def _signed(*shape: int, generator: torch.Generator) -> Tensor:
+    """Uniform in [-1, 1)."""
+    return 2 * torch.rand(shape, generator=generator) - 1
 
 
 def losses(bare: Tensor, made_up: Tensor, bare_texts: Tensor, made_up_texts: Tensor, fits: Tensor) -> dict[str, Tensor]:
