@@ -112,9 +112,9 @@ class TestTransfer:
         for line, exact in zip(curves(tmp_path), curves(transfer), strict=True):
             assert line.keys() == exact.keys()
             assert line["histogram"] == pytest.approx(exact["histogram"], rel=0.02)
-            # What rounding changes of a face is less than a grey level, but a change to CLIP where nothing else has changed yet.
+            # What rounding changes of a face is less than a grey level, but CLIP is asked which way it went, and hardly anything has changed yet.
             assert line["l1"] == pytest.approx(exact["l1"], abs=300 * 0.5 / 255, rel=0.02)
-            assert line["direction"] == pytest.approx(exact["direction"], rel=0.06)
+            assert line["direction"] == pytest.approx(exact["direction"], rel=0.25)
         assert (tmp_path / "adapter.safetensors").read_bytes() != (transfer / "adapter.safetensors").read_bytes()
 
     def test_adapter_says_what_it_is(self, transfer: Path) -> None:
