@@ -1,4 +1,5 @@
-"""Makeup references: a face with makeup, the same face without, and the regions, under one name (DiffAM's `_m`, `_nm`, `_mask`). Light to import."""
+"""Makeup references: a face with makeup, the same face without, and the regions, under one name (DiffAM's `_m`, `_nm`,
+`_mask`). Light to import."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy_faces.resources import resource
+from privacy_faces.config.files import resource
 
 _PARTS = ("_m", "_nm", "_mask")
 _SUFFIXES = (".png", ".jpg")
@@ -25,8 +26,8 @@ class Reference:
         name: such as "XMY-060".
         makeup: picture of the face with makeup.
         clean: the same face without.
-        mask: 8-bit labels of the regions in the convention of the Makeup Transfer dataset: 1 skin, 2 and 3 brows, 4 and 5 eyes, 6 nose, 7 upper lip,
-            8 teeth, 9 lower lip; 0 elsewhere.
+        mask: 8-bit labels of the regions in the convention of the Makeup Transfer dataset: 1 skin, 2 and 3 brows, 4 and
+            5 eyes, 6 nose, 7 upper lip, 8 teeth, 9 lower lip; 0 elsewhere.
         source: "shipped", or the user's folder that it was found in.
         summary: what the makeup is; empty for a user's own.
     """
@@ -43,7 +44,10 @@ def shipped_references() -> dict[str, Reference]:
     """Name -> reference, of those that come with the package."""
     folder = resource("assets/references")
     looks = json.loads((folder / "references.json").read_text(encoding="utf-8"))["looks"]
-    return {name: _reference(name, [folder / f"{name}{part}.png" for part in _PARTS], "shipped", look["summary"]) for name, look in looks.items()}
+    return {
+        name: _reference(name, [folder / f"{name}{part}.png" for part in _PARTS], "shipped", look["summary"])
+        for name, look in looks.items()
+    }
 
 
 def find_reference(name: str, folder: Path | None = None) -> Reference:
@@ -59,7 +63,12 @@ def find_reference(name: str, folder: Path | None = None) -> Reference:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise UnknownReferenceError(f"Expected a reference's name (letters, digits, - and _), got {name!r}.")
     if folder is not None:
-        found = {part: path for part in _PARTS for suffix in _SUFFIXES if (path := folder / f"{name}{part}{suffix}").is_file()}
+        found = {
+            part: path
+            for part in _PARTS
+            for suffix in _SUFFIXES
+            if (path := folder / f"{name}{part}{suffix}").is_file()
+        }
         if len(found) == len(_PARTS):
             return _reference(name, [found[part] for part in _PARTS], str(folder))
         if found:
@@ -68,7 +77,9 @@ def find_reference(name: str, folder: Path | None = None) -> Reference:
     shipped = shipped_references()
     if name not in shipped:
         where = f" in {folder} or" if folder is not None else ""
-        raise UnknownReferenceError(f"Unknown reference {name!r}: not found{where} among the shipped ones, {', '.join(shipped)}.")
+        raise UnknownReferenceError(
+            f"Unknown reference {name!r}: not found{where} among the shipped ones, {', '.join(shipped)}."
+        )
     return shipped[name]
 
 

@@ -18,10 +18,10 @@ import pytest
 import torch
 from skimage.data import astronaut
 
-from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch
-from privacy_faces.photos.faces import Face, FaceFinder
-from privacy_faces.photos.finder import make_finder
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch
+from privacy_faces.photos.detection.finder import FaceFinder, make_finder
+from privacy_faces.photos.faces import Face
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -42,7 +42,8 @@ def portraits(shared_data: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """Where the other core is busy, two threads spend most of their time waiting for each other: small networks take many times as long."""
+    """Where the other core is busy, two threads spend most of their time waiting for each other: small networks take
+    many times as long."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -75,7 +76,9 @@ def batch_of(rgbs: list[np.ndarray], faces: list[Face], size: int, seeds: list[i
     """A batch of frames, one face of each photo."""
     from privacy_faces.photos.regions import region_masks
 
-    frames = torch.stack([torch.from_numpy(face.frame(rgb, size)).permute(2, 0, 1) for rgb, face in zip(rgbs, faces, strict=True)])
+    frames = torch.stack(
+        [torch.from_numpy(face.frame(rgb, size)).permute(2, 0, 1) for rgb, face in zip(rgbs, faces, strict=True)]
+    )
     places = [face.frame_landmarks(size) for face in faces]
     masks = [region_masks(place, size) for place in places]
     regions = {name: torch.from_numpy(np.stack([mask[name] for mask in masks]))[:, None] for name in masks[0]}

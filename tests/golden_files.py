@@ -1,4 +1,5 @@
-"""Published networks without their weights: names and shapes of the tensors, the rule that fills them, and the network's answer (`golden/NAME.npy`)."""
+"""Published networks without their weights: names and shapes of the tensors, the rule that fills them, and the
+network's answer (`golden/NAME.npy`)."""
 
 from __future__ import annotations
 

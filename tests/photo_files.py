@@ -69,9 +69,15 @@ def exif_block(orientation: int) -> bytes:
 def as_stored(upright: Array, orientation: int) -> Array:
     """How a camera stores `upright`: EXIF 2.32 table 6 says which visual side the 0th row and the 0th column are."""
     row, column = {
-        1: ("top", "left"), 2: ("top", "right"), 3: ("bottom", "right"), 4: ("bottom", "left"),
-        5: ("left", "top"), 6: ("right", "top"), 7: ("right", "bottom"), 8: ("left", "bottom"),
-    }[orientation]  # fmt: skip
+        1: ("top", "left"),
+        2: ("top", "right"),
+        3: ("bottom", "right"),
+        4: ("bottom", "left"),
+        5: ("left", "top"),
+        6: ("right", "top"),
+        7: ("right", "bottom"),
+        8: ("left", "bottom"),
+    }[orientation]
     stored = upright.swapaxes(0, 1) if row in ("left", "right") else upright
     stored = stored[::-1] if row in ("bottom", "right") else stored
     return np.ascontiguousarray(stored[:, ::-1] if column in ("right", "bottom") else stored)
@@ -85,7 +91,8 @@ def pillow_file(format: str, **options: Any) -> MakeStored:
     return make
 
 
-# ---------------------------------------------------------------------------------------------------------------------------------- PNG
+# ----------------------------------------------------------------------------------------------------------------
+# PNG
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -102,14 +109,19 @@ def png(samples: Array, mode: str, extra: bytes = b"") -> bytes:
     height, width = samples.shape[:2]
     rows = samples.astype(f">u{samples.itemsize}").reshape(height, -1).view(np.uint8)
     padded = np.pad(rows, ((0, 0), (1, 0)))
-    return png_of_rows((width, height), 8 * samples.itemsize, {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[mode], padded.tobytes(), extra)
+    return png_of_rows(
+        (width, height), 8 * samples.itemsize, {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[mode], padded.tobytes(), extra
+    )
 
 
 def png_file(stored: Array, mode: str, orientation: int) -> bytes:
-    return png(stored, mode, chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB)) + chunk(b"eXIf", exif_block(orientation)[6:]))
+    return png(
+        stored, mode, chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB)) + chunk(b"eXIf", exif_block(orientation)[6:])
+    )
 
 
-# --------------------------------------------------------------------------------------------------------------------------------- TIFF
+# ----------------------------------------------------------------------------------------------------------------
+# TIFF
 
 
 def tiff(samples: Array, **options: Any) -> bytes:
@@ -160,7 +172,8 @@ def with_tiff_tags(data: bytes, changes: TiffTags) -> bytes:
     return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
 
 
-# --------------------------------------------------------------------------------------------------------------------------------- CMYK
+# ----------------------------------------------------------------------------------------------------------------
+# CMYK
 
 
 def cmyk_jpeg(samples: Array, **options: Any) -> bytes:
@@ -174,19 +187,24 @@ def cmyk_profile() -> bytes:
         identity = (np.eye(3) * 65536).astype(">i4").tobytes()
         curve = bytes(range(256))
         entries = np.clip(np.rint(table), 0, 255).astype(np.uint8).tobytes()
-        return b"mft1\0\0\0\0" + bytes([inputs, outputs, grid, 0]) + identity + curve * inputs + entries + curve * outputs
+        return (
+            b"mft1\0\0\0\0" + bytes([inputs, outputs, grid, 0]) + identity + curve * inputs + entries + curve * outputs
+        )
 
     to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
 
     def lab_of(inks: Array) -> Array:
         rgb = np.rint((1 - inks[:, :3] / 2) * (1 - inks[:, 3:]) * 255).astype(np.uint8)
         lab: Array = np.asarray(ImageCms.applyTransform(Image.fromarray(rgb[None]), to_lab))[0].astype(np.uint8)
-        return lab ^ np.array([0, 0x80, 0x80], np.uint8)  # Pillow stores a and b signed, the table with an offset of 128
+        return lab ^ np.array(
+            [0, 0x80, 0x80], np.uint8
+        )  # Pillow stores a and b signed, the table with an offset of 128
 
     def grid(points: int, axes: int) -> Array:
         return np.stack(np.meshgrid(*[np.linspace(0, 1, points)] * axes, indexing="ij"), -1).reshape(-1, axes)
 
-    # Back from Lab by a search for the nearest colour, as little black as possible: rough, but enough to tell directions apart.
+    # Back from Lab by a search for the nearest colour, as little black as possible: rough, but enough to tell
+    # directions apart.
     inks = grid(8, 4)[:, [1, 2, 3, 0]]
     squared = [((lab_of(inks).astype(float) - colour) ** 2).sum(-1) for colour in grid(7, 3) * 255]
     nearest = inks[np.argmin(squared, axis=1)]
@@ -207,13 +225,22 @@ def cmyk_profile() -> bytes:
     return header + b"acsp" + bytes(28) + white + bytes(48) + table + body
 
 
-# ----------------------------------------------------------------------------------------------------------------------------- metadata
+# ----------------------------------------------------------------------------------------------------------------
+# metadata
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" note="PLANTED-XMP">'
     b"<xmpGImg:image>/9j/4AAQSkZJRgABAQ&#xA;PLANTEDXMPTHUMB==</xmpGImg:image></rdf:Description></x:xmpmeta>"
 )
-PLANTED = (b"PLANTED-GPS", b"PLANTED-MAKE", b"PLANTED-NOTE", b"PLANTED-THUMB", b"PLANTED-COMMENT", b"PLANTED-IPTC", b"PLANTED-XMP")
+PLANTED = (
+    b"PLANTED-GPS",
+    b"PLANTED-MAKE",
+    b"PLANTED-NOTE",
+    b"PLANTED-THUMB",
+    b"PLANTED-COMMENT",
+    b"PLANTED-IPTC",
+    b"PLANTED-XMP",
+)
 
 
 def planted_exif() -> bytes:
@@ -222,7 +249,12 @@ def planted_exif() -> bytes:
     exif.endian = "<"
     exif[ExifTags.Base.Make] = "PLANTED-MAKE"
     exif[ExifTags.Base.Orientation] = 6
-    exif[ExifTags.IFD.Exif] = {37500: b"PLANTED-NOTE maker note", 36867: "2026:01:02 03:04:05", 40962: HEIGHT, 40963: WIDTH}
+    exif[ExifTags.IFD.Exif] = {
+        37500: b"PLANTED-NOTE maker note",
+        36867: "2026:01:02 03:04:05",
+        40962: HEIGHT,
+        40963: WIDTH,
+    }
     exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (52.0, 31.0, 12.0), 18: "PLANTED-GPS"}
     data = bytearray(exif.tobytes())
     base = 6
@@ -231,7 +263,12 @@ def planted_exif() -> bytes:
     thumbnail = saved(Image.new("RGB", (16, 16)), "JPEG", comment=b"PLANTED-THUMB")
     start = len(data) - base + 2 + 12 * 3 + 4
     second = ((259, 3, 6), (513, 4, start), (514, 4, len(thumbnail)))
-    data += struct.pack("<H", 3) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in second) + bytes(4) + thumbnail
+    data += (
+        struct.pack("<H", 3)
+        + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in second)
+        + bytes(4)
+        + thumbnail
+    )
     return bytes(data)
 
 
@@ -243,7 +280,16 @@ def planted(format: str, dtype: Any) -> bytes:
         iptc = b"\x1c\x02\x78\0\x0cPLANTED-IPTC"
         resource = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc + b"\0"
         app13 = b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource
-        return saved(image, "JPEG", exif=planted_exif(), xmp=XMP, comment=b"PLANTED-COMMENT", icc_profile=SRGB, extra=app13, quality=98)
+        return saved(
+            image,
+            "JPEG",
+            exif=planted_exif(),
+            xmp=XMP,
+            comment=b"PLANTED-COMMENT",
+            icc_profile=SRGB,
+            extra=app13,
+            quality=98,
+        )
     if format == "PNG" and dtype == np.uint16:
         profile, exif = chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB)), chunk(b"eXIf", planted_exif()[6:])
         text = chunk(b"tEXt", b"Comment\0PLANTED-COMMENT") + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP)
@@ -259,7 +305,8 @@ def planted(format: str, dtype: Any) -> bytes:
 
 
 def planted_tiff(stored: Array) -> bytes:
-    """TIFF keeps EXIF in its own directory, so a file with GPS and so on is that directory with the tags of the pixels added."""
+    """TIFF keeps EXIF in its own directory, so a file with GPS and so on is that directory with the tags of the pixels
+    added."""
     ifd = ImageFileDirectory_v2()
     exif = Image.Exif()
     exif.load(planted_exif())
@@ -267,7 +314,13 @@ def planted_tiff(stored: Array) -> bytes:
         ifd[tag] = exif.get_ifd(tag) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else exif[tag]
     ifd[700], ifd[34675], ifd[33723] = XMP, SRGB, b"PLANTED-IPTC"
     ifd[270] = "PLANTED-COMMENT"
-    ifd[256], ifd[257], ifd[258], ifd[259], ifd[262] = stored.shape[1], stored.shape[0], (8 * stored.itemsize,) * 3, 1, 2
+    ifd[256], ifd[257], ifd[258], ifd[259], ifd[262] = (
+        stored.shape[1],
+        stored.shape[0],
+        (8 * stored.itemsize,) * 3,
+        1,
+        2,
+    )
     ifd[277], ifd[278], ifd[279] = 3, stored.shape[0], stored.nbytes
     ifd.tagtype[273] = 4
     ifd[273] = 0

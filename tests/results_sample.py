@@ -1,4 +1,7 @@
-"""Results to make reports of: one with everything that results.json can hold, and one with as little as it must. Made up, from a fixed seed."""
+"""Results to make reports of: one with everything that results.json can hold, and one with as little as it must.
+
+Made up, from a fixed seed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,19 @@ ASSETS = Path(__file__).parents[1] / "assets"
 FAR = [0.001, 0.01, 0.1]
 NO_LPIPS = "the weights lpips-alex are missing; get them: privacy-faces weights pull lpips-alex"
 NO_INCEPTION = "the weights inception-fid are missing; get them: privacy-faces weights pull inception-fid"
-OPERATIONS = ["jpeg-95", "jpeg-75", "jpeg-50", "half-size", "gaussian-blur", "median-blur", "crop", "brightness", "screenshot", "social-network", "messenger"]
+OPERATIONS = [
+    "jpeg-95",
+    "jpeg-75",
+    "jpeg-50",
+    "half-size",
+    "gaussian-blur",
+    "median-blur",
+    "crop",
+    "brightness",
+    "screenshot",
+    "social-network",
+    "messenger",
+]
 ATTACKERS = {
     "blur-and-sharpen": "smooths the face and sharpens it again, to wash out fine noise",
     "diffusion-purification": "noises the face and denoises it with the shipped diffusion model",
@@ -48,13 +63,23 @@ def share(value: float, n: int) -> dict[str, Any]:
     """A share of n faces with its Wilson interval."""
     hits, z = round(value * n), 1.96
     middle, half = (hits + z * z / 2) / (n + z * z), z / (n + z * z) * np.sqrt(hits * (n - hits) / n + z * z / 4)
-    return {"value": round(hits / n, 6), "n": n, "low": round(max(0.0, middle - half), 6), "high": round(min(1.0, middle + half), 6)}
+    return {
+        "value": round(hits / n, 6),
+        "n": n,
+        "low": round(max(0.0, middle - half), 6),
+        "high": round(min(1.0, middle + half), 6),
+    }
 
 
 def lift(clean: dict[str, Any], protected: dict[str, Any]) -> dict[str, Any]:
     value = protected["value"] - clean["value"]
     half = (protected["high"] - protected["low"]) / 2
-    return {"value": round(value, 6), "n": protected["n"], "low": round(max(-1, value - half), 6), "high": round(min(1, value + half), 6)}
+    return {
+        "value": round(value, 6),
+        "n": protected["n"],
+        "low": round(max(-1, value - half), 6),
+        "high": round(min(1, value + half), 6),
+    }
 
 
 def number(value: float, n: int, spread: float = 0.05) -> dict[str, Any]:
@@ -65,9 +90,20 @@ def missing(why: str) -> dict[str, Any]:
     return {"value": None, "n": 0, "missing": why}
 
 
-def success(measure: str, recognizer: str, role: Role, far: float | None, clean: float, protected: float, n: int, **more: Any) -> dict[str, Any]:
+def success(
+    measure: str, recognizer: str, role: Role, far: float | None, clean: float, protected: float, n: int, **more: Any
+) -> dict[str, Any]:
     before, after = share(clean, n), share(protected, n)
-    return {"measure": measure, "recognizer": recognizer, "role": role, "far": far, "clean": before, "protected": after, "lift": lift(before, after), **more}
+    return {
+        "measure": measure,
+        "recognizer": recognizer,
+        "role": role,
+        "far": far,
+        "clean": before,
+        "protected": after,
+        "lift": lift(before, after),
+        **more,
+    }
 
 
 @cache
@@ -79,7 +115,10 @@ def full() -> Results:
             "created": "2026-11-24T20:00:00+00:00",
             "version": "0.1.0",
             "versions": {"python": "3.11.9", "torch": "2.15.0", "numpy": "2.4.0", "pillow": "12.0.0"},
-            "command": "privacy-faces benchmark --data portraits --limit 60 --recognizers dlib-resnet,facenet --held-out facenet",
+            "command": (
+                "privacy-faces benchmark --data portraits --limit 60 --recognizers dlib-resnet,facenet --held-out "
+                "facenet"
+            ),
             "seed": 0,
             "data": {
                 "name": "portraits",
@@ -96,18 +135,29 @@ def full() -> Results:
                 {
                     "name": name,
                     "weights": [{"id": name, "sha256": digest * 16}],
-                    "thresholds": [{"far": far, "threshold": value, "source": "calibrated"} for far, value in zip(FAR, values, strict=True)],
+                    "thresholds": [
+                        {"far": far, "threshold": value, "source": "calibrated"}
+                        for far, value in zip(FAR, values, strict=True)
+                    ],
                     "calibrated_on": "915 portraits of members of the United States Congress, public domain",
                 }
-                for name, digest, values in (("dlib-resnet", "5553", (0.926861, 0.909405, 0.881186)), ("facenet", "ab01", (0.523401, 0.401112, 0.271234)))
+                for name, digest, values in (
+                    ("dlib-resnet", "5553", (0.926861, 0.909405, 0.881186)),
+                    ("facenet", "ab01", (0.523401, 0.401112, 0.271234)),
+                )
             ],
             "methods": [method(*row) for row in METHODS],
-            "notes": ["People with one photo only do not count in measures that need another photo.", "FID of 60 faces is biased upwards."],
+            "notes": [
+                "People with one photo only do not count in measures that need another photo.",
+                "FID of 60 faces is biased upwards.",
+            ],
         }
     )
 
 
-def method(name: str, surrogates: list[str], white: float, black: float, psnr: float | None, ssim: float, seconds: float) -> dict[str, Any]:
+def method(
+    name: str, surrogates: list[str], white: float, black: float, psnr: float | None, ssim: float, seconds: float
+) -> dict[str, Any]:
     random = np.random.default_rng(len(name))
     n = 57 if name == "makeup" else 60
     roles: dict[str, tuple[Role, float]] = {
@@ -119,21 +169,52 @@ def method(name: str, surrogates: list[str], white: float, black: float, psnr: f
         for step, far in enumerate(FAR):
             rate = value * (1, 0.9, 0.6)[step]
             rows.append(success("dodging", recognizer, role, far, 0.02 if value else 0.05, rate, n))
-            rows.append(success("dodging-other-photo", recognizer, role, far, (0.24, 0.11, 0.03)[step], min(1, rate + 0.1) if value else 0.24, 38))
+            rows.append(
+                success(
+                    "dodging-other-photo",
+                    recognizer,
+                    role,
+                    far,
+                    (0.24, 0.11, 0.03)[step],
+                    min(1, rate + 0.1) if value else 0.24,
+                    38,
+                )
+            )
             rows.append(success("dodging-protected", recognizer, role, far, 0.24, rate * 0.8, 38))
             if name == "makeup":
-                rows.append(success("impersonation", recognizer, role, far, 0.0, (0.7, 0.85, 0.95)[step] if role == "surrogate" else 0.1, n))
-                rows.append(success("dodging-and-impersonation", recognizer, role, far, 0.0, 0.6 if role == "surrogate" else 0.05, n))
+                rows.append(
+                    success(
+                        "impersonation",
+                        recognizer,
+                        role,
+                        far,
+                        0.0,
+                        (0.7, 0.85, 0.95)[step] if role == "surrogate" else 0.1,
+                        n,
+                    )
+                )
+                rows.append(
+                    success(
+                        "dodging-and-impersonation", recognizer, role, far, 0.0, 0.6 if role == "surrogate" else 0.05, n
+                    )
+                )
         for measure in ("rank-1", "rank-5"):
             rows.append(success(measure, recognizer, role, None, 0.0, value * 0.5, n))
         if name == "makeup":
             rows.append(success("targeted-rank-1", recognizer, role, None, 0.0, 0.3, n))
         for age, count in (("under 40", 22), ("40 and over", n - 22)):
-            rows.append(success("dodging", recognizer, role, FAR[0], 0.02, value, count, group={"column": "age", "value": age}))
+            rows.append(
+                success("dodging", recognizer, role, FAR[0], 0.02, value, count, group={"column": "age", "value": age})
+            )
     return {
         "name": name,
         "label": name,
-        "options": {"frame_size": 256, "seeds": (1, 2), "reference": Path("faces/031.png"), "inpainter": {"name": "face-prior"}}
+        "options": {
+            "frame_size": 256,
+            "seeds": (1, 2),
+            "reference": Path("faces/031.png"),
+            "inpainter": {"name": "face-prior"},
+        }
         if surrogates
         else {"frame_size": 256},
         "surrogates": surrogates,
@@ -143,7 +224,11 @@ def method(name: str, surrogates: list[str], white: float, black: float, psnr: f
         "photos": n,
         "failures": [{"photo": f"p{place}/0.jpg", "reason": "no lips found"} for place in range(60 - n)],
         "flags": [
-            *(["UNCHANGED: 60 of 60 photos came back with the very same pixels: nothing was protected in them."] if psnr is None else []),
+            *(
+                ["UNCHANGED: 60 of 60 photos came back with the very same pixels: nothing was protected in them."]
+                if psnr is None
+                else []
+            ),
             *(["FAILED: 3 of 60 photos have no result, and count nowhere below."] if n < 60 else []),
         ],
         "success": rows,
@@ -186,9 +271,20 @@ def method(name: str, surrogates: list[str], white: float, black: float, psnr: f
             for place, (attacker, summary) in enumerate(ATTACKERS.items())
             if (name, attacker) != ("blur", "linear-probe")
         ],
-        "roc": [curve(recognizer, role, pairs, value) for recognizer, (role, value) in roles.items() for pairs in ("same-photo", "other-photo")],
+        "roc": [
+            curve(recognizer, role, pairs, value)
+            for recognizer, (role, value) in roles.items()
+            for pairs in ("same-photo", "other-photo")
+        ],
         "services": [
-            {"service": "faceplusplus", "far": 1e-5, "threshold": 73.9, "clean": number(96.2, n, 0.01), "protected": number(61.0, n), "dodging": share(0.8, n)}
+            {
+                "service": "faceplusplus",
+                "far": 1e-5,
+                "threshold": 73.9,
+                "clean": number(96.2, n, 0.01),
+                "protected": number(61.0, n),
+                "dodging": share(0.8, n),
+            }
         ]
         if name in {"makeup", "inpaint-gradcam"}
         else [],
@@ -265,10 +361,21 @@ def minimal() -> Results:
             "version": "0.1.0",
             "versions": {},
             "command": "privacy-faces evaluate before after",
-            "data": {"name": "before", "photos": 4, "people": 4, "people_with_other_photos": 0, "sha256": "00" * 32, "gallery": "the 4 photos"},
+            "data": {
+                "name": "before",
+                "photos": 4,
+                "people": 4,
+                "people_with_other_photos": 0,
+                "sha256": "00" * 32,
+                "gallery": "the 4 photos",
+            },
             "far": [0.001],
             "recognizers": [
-                {"name": "dlib-resnet", "thresholds": [{"far": 0.001, "threshold": 0.926861, "source": "calibrated"}], "calibrated_on": "portraits"}
+                {
+                    "name": "dlib-resnet",
+                    "thresholds": [{"far": 0.001, "threshold": 0.926861, "source": "calibrated"}],
+                    "calibrated_on": "portraits",
+                }
             ],
             "methods": [
                 {
@@ -279,7 +386,8 @@ def minimal() -> Results:
                     "photos": 4,
                     "success": [success("dodging", "dlib-resnet", "surrogate", 0.001, 0.25, 0.0, 4)],
                     "quality": dict.fromkeys(
-                        ("psnr", "ssim", "lpips", "fid", "kid", "detected", "landmark_shift", "color_shift"), missing("no photo could be compared")
+                        ("psnr", "ssim", "lpips", "fid", "kid", "detected", "landmark_shift", "color_shift"),
+                        missing("no photo could be compared"),
                     ),
                 }
             ],

@@ -1,4 +1,5 @@
-"""Adapters: nothing at first, nothing but themselves trained, the same again from a file, and refusal of all other files."""
+"""Adapters: nothing at first, nothing but themselves trained, the same again from a file, and refusal of all other
+files."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import UNet2DModel
-from privacy_faces_makeup.adapter import LARGEST, About, AdapterError, adaptable, attach, load, read_about, save, save_whole
+from privacy_faces_makeup.adapter import (
+    LARGEST,
+    About,
+    AdapterError,
+    adaptable,
+    attach,
+    load,
+    read_about,
+    save,
+    save_whole,
+)
 from privacy_faces_makeup.memory import round_frozen
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -59,7 +70,9 @@ class TestAttach:
             unet(noise(2), torch.tensor([5, 500])).sample.square().mean().backward()
             optimizer.step()
         assert all(weight.grad is not None and weight.grad.any() for weight in trained.values())
-        after = {name.replace(".base_layer", ""): weight for name, weight in unet.named_parameters() if "lora_" not in name}
+        after = {
+            name.replace(".base_layer", ""): weight for name, weight in unet.named_parameters() if "lora_" not in name
+        }
         assert after.keys() == original.keys()
         assert all(torch.equal(after[name], weight) for name, weight in original.items())
 
@@ -70,7 +83,11 @@ class TestAttach:
 
 def test_frozen_layers_kept_in_bfloat16_answer_as_autocast_does() -> None:
     unet = adapted()
-    frozen = [layer for layer in unet.modules() if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and not layer.weight.requires_grad]
+    frozen = [
+        layer
+        for layer in unet.modules()
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and not layer.weight.requires_grad
+    ]
     size = sum(weight.nbytes for weight in unet.parameters())
 
     def trained() -> tuple[Tensor, list[Tensor]]:
@@ -85,7 +102,9 @@ def test_frozen_layers_kept_in_bfloat16_answer_as_autocast_does() -> None:
     after, same = trained()
     assert torch.equal(before, after)
     assert all(torch.equal(one, other) for one, other in zip(gradients, same, strict=True))
-    assert size - sum(weight.nbytes for weight in unet.parameters()) == 2 * sum(weight.numel() for layer in frozen for weight in layer.parameters())
+    assert size - sum(weight.nbytes for weight in unet.parameters()) == 2 * sum(
+        weight.numel() for layer in frozen for weight in layer.parameters()
+    )
     assert all(weight.dtype == torch.float32 for weight in unet.parameters() if weight.requires_grad)
 
 
@@ -105,7 +124,9 @@ class TestFrozenLevels:
         }
         seen: dict[str, tuple[int, ...]] = {}
         hooks = [
-            layer.register_forward_hook(lambda layer, given, found, name=name: seen.__setitem__(name, tuple(found.shape)))
+            layer.register_forward_hook(
+                lambda layer, given, found, name=name: seen.__setitem__(name, tuple(found.shape))
+            )
             for name, layer in unet.named_modules()
             if name in every and isinstance(layer, torch.nn.Conv2d)
         ]
@@ -189,7 +210,10 @@ class TestFile:
         unet = adapted(rank=600)
         tensors = [weight for name, weight in unet.named_parameters() if "lora_" in name]
         assert 2 * sum(weight.numel() for weight in tensors) > LARGEST
-        with pytest.raises(AdapterError, match=r"^Expected an adapter of at most 4194304 bytes, got \d{7,} at rank 600\. Choose a lower --rank\.$"):
+        with pytest.raises(
+            AdapterError,
+            match=r"^Expected an adapter of at most 4194304 bytes, got \d{7,} at rank 600\. Choose a lower --rank\.$",
+        ):
             save(unet, About("tiny", "classic-red", 600), tmp_path / "a.safetensors")
         assert not (tmp_path / "a.safetensors").exists()
 
@@ -199,7 +223,11 @@ class TestRefused:
 
     @staticmethod
     def written(path: Path, tensors: dict[str, Tensor], about: object = None) -> Path:
-        save_file(tensors, path, metadata=None if about is None else {"adapter": about if isinstance(about, str) else json.dumps(about)})
+        save_file(
+            tensors,
+            path,
+            metadata=None if about is None else {"adapter": about if isinstance(about, str) else json.dumps(about)},
+        )
         return path
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
@@ -211,26 +239,34 @@ class TestRefused:
         with pytest.raises(AdapterError, match=self.EXPECTED):
             load(tiny_unet(), tmp_path / "a.safetensors")
 
-    @pytest.mark.parametrize("about", [None, "no JSON", ["tiny"], {}, {"model": "tiny"}, asdict(ABOUT) | {"colour": "red"}, 7])
+    @pytest.mark.parametrize(
+        "about", [None, "no JSON", ["tiny"], {}, {"model": "tiny"}, asdict(ABOUT) | {"colour": "red"}, 7]
+    )
     def test_foreign_safetensors(self, tmp_path: Path, about: object) -> None:
         path = self.written(tmp_path / "a.safetensors", {"conv.weight": torch.zeros(2)}, about)
         with pytest.raises(AdapterError, match=self.EXPECTED):
             load(tiny_unet(), path)
 
-    OTHERS = pytest.mark.parametrize("other", [{"widths": (16, 16)}, {"channels": 6}, {"depth": 2}], ids=["wider", "six", "deeper"])
+    OTHERS = pytest.mark.parametrize(
+        "other", [{"widths": (16, 16)}, {"channels": 6}, {"depth": 2}], ids=["wider", "six", "deeper"]
+    )
 
     @OTHERS
     def test_another_network(self, tmp_path: Path, other: dict[str, object]) -> None:
         for made, used in ((other, {}), ({}, other)):
             save(adapted(tiny_unet(**made)), ABOUT, tmp_path / "a.safetensors")
-            with pytest.raises(AdapterError, match=r"^The adapter .*a\.safetensors was made for tiny, and does not fit this network: "):
+            with pytest.raises(
+                AdapterError, match=r"^The adapter .*a\.safetensors was made for tiny, and does not fit this network: "
+            ):
                 load(tiny_unet(**used), tmp_path / "a.safetensors")
 
     @OTHERS
     def test_whole_weights_of_another_network(self, tmp_path: Path, other: dict[str, object]) -> None:
         for made, used in ((other, {}), ({}, other)):
             save_whole(tiny_unet(**made), WHOLE, tmp_path / "a.safetensors")
-            with pytest.raises(AdapterError, match=r"^The adapter .*a\.safetensors was made for tiny, and does not fit this network: "):
+            with pytest.raises(
+                AdapterError, match=r"^The adapter .*a\.safetensors was made for tiny, and does not fit this network: "
+            ):
                 load(tiny_unet(**used), tmp_path / "a.safetensors")
 
     @pytest.mark.parametrize("change", ["too few", "too many"])

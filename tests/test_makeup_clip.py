@@ -1,4 +1,5 @@
-"""The small CLIP of faces and makeup: its losses by hand, its training command, and what the shipped weights tell apart."""
+"""The small CLIP of faces and makeup: its losses by hand, its training command, and what the shipped weights tell
+apart."""
 
 from __future__ import annotations
 
@@ -57,28 +58,35 @@ def softplus(value: float) -> float:
 def test_balanced_sigmoid_by_hand() -> None:
     logits = torch.tensor([[2.0, -1.0], [0.0, 1.0], [1.0, 3.0]])
     true = torch.tensor([[True, False], [False, False], [False, True]])
-    # Column 0: softplus(-2) = 0.126928; (softplus(0) + softplus(1)) / 2 = (0.693147 + 1.313262) / 2 = 1.003204. Half their sum: 0.565066.
-    # Column 1: softplus(-3) = 0.048587; (softplus(-1) + softplus(1)) / 2 = (0.313262 + 1.313262) / 2 = 0.813262. Half their sum: 0.430925.
+    # Column 0: softplus(-2) = 0.126928; (softplus(0) + softplus(1)) / 2 = (0.693147 + 1.313262) / 2 = 1.003204. Half
+    # their sum: 0.565066. Column 1: softplus(-3) = 0.048587; (softplus(-1) + softplus(1)) / 2 = (0.313262 + 1.313262) /
+    # 2 = 0.813262. Half their sum: 0.430925.
     assert float(balanced_sigmoid(logits, true)) == pytest.approx(0.497995, abs=1e-6)
     # A column that fits every row has one side only.
-    assert float(balanced_sigmoid(torch.zeros(2, 1), torch.ones(2, 1, dtype=torch.bool))) == pytest.approx(0.693147 / 2, abs=1e-6)
+    assert float(balanced_sigmoid(torch.zeros(2, 1), torch.ones(2, 1, dtype=torch.bool))) == pytest.approx(
+        0.693147 / 2, abs=1e-6
+    )
 
 
 def test_losses_by_hand() -> None:
-    """One pair, in the plane: the bare face and its sentence lie along x, the made-up face along y, its sentence 3-4-5 between."""
+    """One pair, in the plane: the bare face and its sentence lie along x, the made-up face along y, its sentence 3-4-5
+    between."""
     bare, made_up = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     terms = losses(bare, made_up, bare, torch.tensor([[0.6, 0.8]]), torch.tensor([[True]]))
     assert set(terms) == set(WEIGHTS)
-    # Cosines: bare-bare 1 (fits), made up-bare 0 (not), bare-made up 0.6 (not), made up-made up 0.8 (fits); logits are 12 (cosine - 0.3).
+    # Cosines: bare-bare 1 (fits), made up-bare 0 (not), bare-made up 0.6 (not), made up-made up 0.8 (fits); logits are
+    # 12 (cosine - 0.3).
     match = (softplus(-8.4) + softplus(-3.6) + softplus(3.6) + softplus(-6.0)) / 4
     assert float(terms["match"]) == pytest.approx(match, abs=1e-6)
     assert float(terms["match"]) == pytest.approx(0.914154, abs=1e-5)
-    # The change of the image is (-1, 1), that of the text (-0.4, 0.8): cosine 1.2 / (sqrt 2 * sqrt 0.8) = 0.948683. Nothing is false: half of one side.
+    # The change of the image is (-1, 1), that of the text (-0.4, 0.8): cosine 1.2 / (sqrt 2 * sqrt 0.8) = 0.948683.
+    # Nothing is false: half of one side.
     assert float(terms["direction"]) == pytest.approx(softplus(-12 * 0.648683) / 2, abs=1e-6)
 
 
 def test_small_changes_count_as_small() -> None:
-    """Changes shorter than 0.5 are not blown up to unit length: half of 0.5, and along the text's change, has cosine 0.5."""
+    """Changes shorter than 0.5 are not blown up to unit length: half of 0.5, and along the text's change, has cosine
+    0.5."""
     bare, made_up = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.25]])
     terms = losses(bare, made_up, bare, torch.tensor([[1.0, 1.0]]), torch.tensor([[True]]))
     assert float(terms["direction"]) == pytest.approx(softplus(-12 * (0.5 - 0.3)) / 2, abs=1e-6)
@@ -107,10 +115,14 @@ def test_varied_faces_stay_more_their_own_than_another_s() -> None:
     varied = training._varied(frames, others, generator)
     assert 0 <= varied.min() <= varied.max() <= 1
     own, other = (
-        torch.stack([torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in zip(varied, x, strict=True)]) for x in (frames, others)
+        torch.stack(
+            [torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in zip(varied, x, strict=True)]
+        )
+        for x in (frames, others)
     )
     assert (own > other).all()
-    # Up to two fifths of another face, in other light: none is as it was, and the same face comes out differently each time.
+    # Up to two fifths of another face, in other light: none is as it was, and the same face comes out differently each
+    # time.
     assert own.max() < 0.999
     twice = training._varied(frames[:1].repeat(2, 1, 1, 1), others[:2], generator)
     assert (twice[0] - twice[1]).abs().mean() > 0.01
@@ -155,7 +167,9 @@ def test_classify_takes_the_nearest_class() -> None:
         def encode_text(self, tokens: torch.Tensor) -> torch.Tensor:
             return torch.eye(3)[tokens]
 
-    model = ImageText(Axes(), lambda texts: torch.tensor([len(text) for text in texts]), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    model = ImageText(
+        Axes(), lambda texts: torch.tensor([len(text) for text in texts]), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    )
     frames = torch.eye(3)[:, :, None, None].expand(3, 3, 8, 8)
     assert model.classify(frames, [["", "a"], ["bb"]]).tolist() == [0, 0, 1]
 
@@ -169,20 +183,35 @@ def test_save_and_load(model: ImageText, tmp_path: Path) -> None:
     torch.testing.assert_close(again.embed_texts(["blush"]), model.embed_texts(["blush"]), atol=2e-3, rtol=0)
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, sample: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    tmp_path: Path, sample: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training, "default_config", lambda: TINY)
     for person in range(4):
         (tmp_path / "data" / f"p{person}").mkdir(parents=True)
         Image.fromarray(np.roll(sample[:300], person * 3, axis=1)).save(tmp_path / "data" / f"p{person}" / "a.png")
 
     def run(output: str) -> Result:
-        flags = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / output), "--steps", "4", "--batch", "3", "--save-every", "2"]
+        flags = [
+            "--data",
+            str(tmp_path / "data"),
+            "--output",
+            str(tmp_path / output),
+            "--steps",
+            "4",
+            "--batch",
+            "3",
+            "--save-every",
+            "2",
+        ]
         return CliRunner().invoke(main, ["models", "train", "makeup-clip", *flags])
 
     whole = run("whole")
     assert whole.exit_code == 0, whole.output
     assert "4 steps of 3 portraits, each without and with makeup" in whole.stdout
-    assert all(f"{name} " in whole.stdout for name in ("makeup", "lipstick", "eyeshadow", "same", "other_color", "other_item"))
+    assert all(
+        f"{name} " in whole.stdout for name in ("makeup", "lipstick", "eyeshadow", "same", "other_color", "other_item")
+    )
     assert len((tmp_path / "whole" / "measured.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
     def stop(done: int) -> None:
@@ -203,7 +232,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, sample: np.nd
 def test_training_refuses_a_folder_without_faces(tmp_path: Path) -> None:
     (tmp_path / "nobody").mkdir()
     Image.new("RGB", (200, 200), "gray").save(tmp_path / "nobody" / "a.png")
-    done = CliRunner().invoke(main, ["models", "train", "makeup-clip", "--data", str(tmp_path), "--output", str(tmp_path / "out")])
+    done = CliRunner().invoke(
+        main, ["models", "train", "makeup-clip", "--data", str(tmp_path), "--output", str(tmp_path / "out")]
+    )
     assert done.exit_code == 2
     assert "Expected at least one photo with a face, found none." in done.output
     assert not (tmp_path / "out" / "makeup-clip.safetensors").exists()

@@ -14,8 +14,9 @@ from skimage.io import imread
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from privacy_faces.photos.faces import Face, FaceFinder
-from privacy_faces.resources import resource
+from privacy_faces.config.files import resource
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.faces import Face
 from tests.conftest import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,7 +33,9 @@ class People:
     faces: list[Face]
 
     def frames(self, size: int) -> Tensor:
-        return torch.cat([batch_of([rgb], [face], size, [0]).frames for rgb, face in zip(self.rgbs, self.faces, strict=True)])
+        return torch.cat(
+            [batch_of([rgb], [face], size, [0]).frames for rgb, face in zip(self.rgbs, self.faces, strict=True)]
+        )
 
     def landmarks(self, size: int) -> Tensor:
         return torch.stack([torch.from_numpy(face.frame_landmarks(size)).float() for face in self.faces])
@@ -40,7 +43,8 @@ class People:
     def inside(self, size: int, *outlines: slice) -> Tensor:
         """Boolean (N, 1, size, size): the pixels in any of the polygons."""
         masks = [
-            np.any([polygon2mask((size, size), places[outline].numpy()[:, ::-1]) for outline in outlines], axis=0) for places in self.landmarks(size).double()
+            np.any([polygon2mask((size, size), places[outline].numpy()[:, ::-1]) for outline in outlines], axis=0)
+            for places in self.landmarks(size).double()
         ]
         return torch.from_numpy(np.stack(masks))[:, None]
 
@@ -165,7 +169,9 @@ class TestWear:
         assert seen[skin].max() < 0.1
         assert seen[lips].min() > 0.9
 
-    def test_shades_on_the_skin_keep_their_light_and_a_third_of_their_colour(self, canvas: Canvas, frames: Tensor) -> None:
+    def test_shades_on_the_skin_keep_their_light_and_a_third_of_their_colour(
+        self, canvas: Canvas, frames: Tensor
+    ) -> None:
         change = torch.tensor([0.1, 0.0, 0.0]).view(1, 3, 1, 1).expand_as(frames)
         seen = (canvas.wear(frames, change) - frames).permute(0, 2, 3, 1)
         # Light 0.299 * 0.1 = 0.0299; 0.0299 + 0.3 * (0.1 - 0.0299) = 0.05093, and 0.0299 - 0.3 * 0.0299 = 0.02093.
@@ -180,7 +186,9 @@ class TestWear:
 
     def test_gradient(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        allowed, fine, frames, change = (torch.rand(1, channels, 6, 6, generator=generator, dtype=torch.float64) for channels in (1, 1, 3, 3))
+        allowed, fine, frames, change = (
+            torch.rand(1, channels, 6, 6, generator=generator, dtype=torch.float64) for channels in (1, 1, 3, 3)
+        )
         canvas = Canvas(torch.zeros(1, 4, 6, 6, dtype=torch.bool), allowed * (allowed > 0.3), fine)
         assert torch.autograd.gradcheck(canvas.wear, (frames.requires_grad_(), change.requires_grad_()))
 

@@ -1,4 +1,5 @@
-"""Diffusion models behind one convention: velocities against the networks' own answers, frames there and back, and memory saved without a change."""
+"""Diffusion models behind one convention: velocities against the networks' own answers, frames there and back, and
+memory saved without a change."""
 
 from __future__ import annotations
 
@@ -55,7 +56,9 @@ class TestPlain:
     @torch.no_grad()
     def test_velocity_is_another_word_for_the_noise(self) -> None:
         denoiser, noisy = tiny(), noise(2)
-        torch.testing.assert_close(self.noise_seen(denoiser, noisy), denoiser.unet(noisy, self.T).sample, atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            self.noise_seen(denoiser, noisy), denoiser.unet(noisy, self.T).sample, atol=1e-5, rtol=0
+        )
 
     @torch.no_grad()
     def test_a_learnt_variance_is_left_aside(self) -> None:
@@ -86,7 +89,9 @@ class TestFrugal:
     def run(frugal: bool, precision: torch.dtype = torch.float32) -> tuple[Tensor, dict[str, Tensor], int]:
         """Frames, gradients, and the bytes kept for the backward pass."""
         denoiser, latents, kept = tiny(), noise(2).requires_grad_(), []
-        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.nbytes) or tensor, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: kept.append(tensor.nbytes) or tensor, lambda tensor: tensor
+        ):
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
                 frames = denoiser(latents, denoiser.condition(latents), 60, 4, frugal=frugal)
             assert frames.dtype == torch.float32
@@ -132,7 +137,9 @@ class TestFrugal:
         # The network's answers are rounded to three digits; the sums of DDIM are not.
         torch.testing.assert_close(rounded, frames, atol=4e-3, rtol=0)
         assert not torch.equal(rounded, frames)
-        agreement = torch.nn.functional.cosine_similarity(gradients["latents"].flatten(), rounded_gradients["latents"].flatten(), 0)
+        agreement = torch.nn.functional.cosine_similarity(
+            gradients["latents"].flatten(), rounded_gradients["latents"].flatten(), 0
+        )
         assert float(agreement) > 0.999
 
 

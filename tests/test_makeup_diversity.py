@@ -8,7 +8,7 @@ import torch
 from privacy_faces_makeup.diversity import diverse, thinned
 from torch import Tensor, nn
 
-from privacy_faces.context import Context
+from privacy_faces.methods.context import Context
 from privacy_faces.photos.faces import Face
 from tests.conftest import batch_of
 
@@ -26,15 +26,21 @@ def seeded(seeds: range | list[int]) -> list[torch.Generator]:
 def faces(sample: np.ndarray, sample_face: Face) -> tuple[Tensor, Tensor]:
     """The sample face nine times, a little brighter each time."""
     batch = batch_of([sample], [sample_face], SIZE, [0])
-    return torch.cat([batch.frames * (0.6 + 0.04 * place) for place in range(9)]), batch.landmarks.expand(len(SEEDS), -1, -1)
+    return torch.cat([batch.frames * (0.6 + 0.04 * place) for place in range(9)]), batch.landmarks.expand(
+        len(SEEDS), -1, -1
+    )
 
 
 def kinds(faces: tuple[Tensor, Tensor]) -> list[str]:
-    """What is done to each frame: a blurred frame half as bright is half the blurred frame; compression rounds, and does not scale."""
+    """What is done to each frame: a blurred frame half as bright is half the blurred frame; compression rounds, and
+    does not scale."""
     frames, dim = diverse(*faces, 1.0, seeded(SEEDS))[0], diverse(faces[0] / 2, faces[1], 1.0, seeded(SEEDS))[0]
     scales = (dim - frames / 2).abs().amax((1, 2, 3)) < 1e-5
     same = (frames == faces[0]).flatten(1).all(1)
-    return ["moved" if unchanged else "blurred" if linear else "compressed" for unchanged, linear in zip(same, scales, strict=True)]
+    return [
+        "moved" if unchanged else "blurred" if linear else "compressed"
+        for unchanged, linear in zip(same, scales, strict=True)
+    ]
 
 
 class TestDiverse:
@@ -43,7 +49,9 @@ class TestDiverse:
         frames, landmarks = diverse(*faces, 0.0, generators)
         assert torch.equal(frames, faces[0])
         assert torch.equal(landmarks, faces[1])
-        assert torch.equal(torch.rand(1, generator=generators[0]), torch.rand(1, generator=seeded([12])[0])), "nothing is drawn"
+        assert torch.equal(torch.rand(1, generator=generators[0]), torch.rand(1, generator=seeded([12])[0])), (
+            "nothing is drawn"
+        )
 
     def test_views_are_of_three_kinds_and_small(self, faces: tuple[Tensor, Tensor]) -> None:
         frames, landmarks = diverse(*faces, 1.0, seeded(SEEDS))
@@ -83,8 +91,11 @@ class TestDiverse:
             if kind == "moved":
                 torch.testing.assert_close(grad, 2 * view)
             else:
-                # Brighter frames have brighter views: blur keeps the mean; the codec rounds along a cubic, of which the mean slope is a quarter.
-                assert float(grad.mean() / (2 * view).mean()) == pytest.approx({"blurred": 1.0, "compressed": 0.25}[kind], rel=0.2), kind
+                # Brighter frames have brighter views: blur keeps the mean; the codec rounds along a cubic, of which the
+                # mean slope is a quarter.
+                assert float(grad.mean() / (2 * view).mean()) == pytest.approx(
+                    {"blurred": 1.0, "compressed": 0.25}[kind], rel=0.2
+                ), kind
                 assert (grad != 0).float().mean() > 0.9, kind
 
 

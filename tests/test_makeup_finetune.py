@@ -1,4 +1,5 @@
-"""Fine-tuning on a folder of photos: what it writes, that a stopped run ends the same, what it refuses, and its commands."""
+"""Fine-tuning on a folder of photos: what it writes, that a stopped run ends the same, what it refuses, and its
+commands."""
 
 from __future__ import annotations
 
@@ -25,16 +26,25 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from privacy_faces.cli import main
+from privacy_faces.config.files import resource
 from privacy_faces.datasets.folder import DatasetError
 from privacy_faces.photos.faces import Face
-from privacy_faces.resources import resource
 from privacy_faces.training.trainer import TrainingError
 from tests.conftest import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Four photos, two at a time, in one pass without the adversarial loss and one with it.
-TINY: dict[str, Any] = {"images": 4, "batch": 2, "rank": 2, "rate": 1e-3, "save_every": 2, "inversion_steps": 2, "generation_steps": 2, "device": "cpu"}
+TINY: dict[str, Any] = {
+    "images": 4,
+    "batch": 2,
+    "rank": 2,
+    "rate": 1e-3,
+    "save_every": 2,
+    "inversion_steps": 2,
+    "generation_steps": 2,
+    "device": "cpu",
+}
 PASSES = {"quiet_passes": 1, "adversarial_passes": 1}
 
 
@@ -87,7 +97,14 @@ def images(folder: Path, size: int) -> list[str]:
 class TestTransfer:
     def test_files(self, transfer: Path) -> None:
         names = {path.name for path in transfer.iterdir()}
-        assert names == {"adapter.safetensors", "checkpoint.safetensors", "latents", "losses.jsonl", "portraits.safetensors", "samples"}
+        assert names == {
+            "adapter.safetensors",
+            "checkpoint.safetensors",
+            "latents",
+            "losses.jsonl",
+            "portraits.safetensors",
+            "samples",
+        }
         assert images(transfer, 128) == ["000002.png", "000004.png"]
         assert len(list((transfer / "latents").glob("*.safetensors"))) == 4
 
@@ -112,7 +129,8 @@ class TestTransfer:
         for line, exact in zip(curves(tmp_path), curves(transfer), strict=True):
             assert line.keys() == exact.keys()
             assert line["histogram"] == pytest.approx(exact["histogram"], rel=0.02)
-            # What rounding changes of a face is less than a grey level, but CLIP is asked which way it went, and hardly anything has changed yet.
+            # What rounding changes of a face is less than a grey level, but CLIP is asked which way it went, and hardly
+            # anything has changed yet.
             assert line["l1"] == pytest.approx(exact["l1"], abs=300 * 0.5 / 255, rel=0.02)
             assert line["direction"] == pytest.approx(exact["direction"], rel=0.25)
         assert (tmp_path / "adapter.safetensors").read_bytes() != (transfer / "adapter.safetensors").read_bytes()
@@ -124,7 +142,9 @@ class TestTransfer:
         assert all(value.isfinite().all() for value in tensors.values())
         assert all(value.any() for value in tensors.values()), "all layers were trained"
 
-    def test_adapter_changes_what_the_model_generates(self, transfer: Path, sample: np.ndarray, sample_face: Face) -> None:
+    def test_adapter_changes_what_the_model_generates(
+        self, transfer: Path, sample: np.ndarray, sample_face: Face
+    ) -> None:
         denoiser, _ = load_denoiser("face-diffusion-128", torch.device("cpu"))
         latents = latents_of(denoiser, batch_of([sample], [sample_face], 128, [0]).frames, 60, 2, 2)
         load(denoiser.unet, transfer / "adapter.safetensors")
@@ -165,7 +185,9 @@ class TestTransfer:
         assert curves(folder) == curves(transfer)
 
     @pytest.mark.parametrize("change", [{"ref": "classic-red"}, {"target": "005"}])
-    def test_a_checkpoint_of_another_run_is_refused(self, transfer: Path, people: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    def test_a_checkpoint_of_another_run_is_refused(
+        self, transfer: Path, people: Path, tmp_path: Path, change: dict[str, Any]
+    ) -> None:
         folder = Path(shutil.copytree(transfer, tmp_path / "out"))
         with pytest.raises(TrainingError, match="checkpoint"):
             finetune_transfer(transfer_options(people, folder, **change))
@@ -179,14 +201,24 @@ class TestTransfer:
 
     def test_a_checkpoint_of_another_rank_is_refused(self, transfer: Path, people: Path, tmp_path: Path) -> None:
         folder = Path(shutil.copytree(transfer, tmp_path / "out"))
-        with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is of another (network|run).*Train into an empty folder"):
+        with pytest.raises(
+            TrainingError, match=r"checkpoint\.safetensors is of another (network|run).*Train into an empty folder"
+        ):
             finetune_transfer(transfer_options(people, folder, rank=3))
 
     def test_late_weights_and_terms_without_weight(self, people: Path, transfer: Path, tmp_path: Path) -> None:
         """Of one photo, the same in both passes; a rate so small that only the weights change."""
         shutil.copytree(transfer / "latents", tmp_path / "latents")
         shutil.copy(transfer / "portraits.safetensors", tmp_path)
-        values = {"images": 1, "batch": 1, "rate": 1e-12, "adversarial": 0.0, "similarity": 0.0, "late_histogram": 2.5, "late_direction": 3.0}
+        values = {
+            "images": 1,
+            "batch": 1,
+            "rate": 1e-12,
+            "adversarial": 0.0,
+            "similarity": 0.0,
+            "late_histogram": 2.5,
+            "late_direction": 3.0,
+        }
         finetune_transfer(transfer_options(people, tmp_path, **values))
         before, after = curves(tmp_path)
         assert set(before) == set(after) == {"step", "pass", "histogram", "direction", "l1"}
@@ -196,11 +228,15 @@ class TestTransfer:
     def test_rank_zero_trains_all_weights(self, people: Path, transfer: Path, tmp_path: Path) -> None:
         shutil.copytree(transfer / "latents", tmp_path / "latents")
         shutil.copy(transfer / "portraits.safetensors", tmp_path)
-        path = finetune_transfer(transfer_options(people, tmp_path, rank=0, images=1, batch=1, adversarial_passes=0, rate=1e-4, frugal=True))
+        path = finetune_transfer(
+            transfer_options(people, tmp_path, rank=0, images=1, batch=1, adversarial_passes=0, rate=1e-4, frugal=True)
+        )
         assert path == tmp_path / "weights.safetensors"
         assert not (tmp_path / "adapter.safetensors").exists()
         original, trained = (load_denoiser("face-diffusion-128", torch.device("cpu"))[0].unet for _ in range(2))
-        assert load(trained, path) == About("face-diffusion-128", "XMY-060", 0, "", "", [], 60, 2, 2, 1), "no goal without an adversarial pass"
+        assert load(trained, path) == About("face-diffusion-128", "XMY-060", 0, "", "", [], 60, 2, 2, 1), (
+            "no goal without an adversarial pass"
+        )
         names = dict(original.named_parameters())
         moves = {name: float((weight - names[name]).abs().max()) for name, weight in trained.named_parameters()}
         # The first step of Adam is the rate, whichever way.
@@ -224,7 +260,9 @@ class TestRemoval:
         # Nothing is changed yet: no agreement with the direction costs 5, all else nothing.
         assert lines[0]["direction"] == pytest.approx(5, abs=1e-2)
         assert [lines[0][name] for name in ("identity", "similarity", "l1")] == pytest.approx([0, 0, 0], abs=1e-4)
-        assert read_about(removal / "adapter.safetensors") == About("face-diffusion-128", "", 2, "", "", ["dlib-resnet"], 300, 2, 2, 4)
+        assert read_about(removal / "adapter.safetensors") == About(
+            "face-diffusion-128", "", 2, "", "", ["dlib-resnet"], 300, 2, 2, 4
+        )
 
     def test_a_stopped_run_goes_on_to_the_same_adapter(self, removal: Path, people: Path, tmp_path: Path) -> None:
         shutil.copytree(removal / "latents", tmp_path / "latents")
@@ -270,7 +308,13 @@ class TestRefused:
 
     def test_one_person(self, people: Path, tmp_path: Path) -> None:
         shutil.copytree(people / "person-1", tmp_path / "data" / "person-1")
-        with pytest.raises(ValueError, match=r"^Expected photos of at least two people in .*data: every twentieth person, the first of all, is left out"):
+        with pytest.raises(
+            ValueError,
+            match=(
+                r"^Expected photos of at least two people in .*data: every twentieth person, the first of all, is "
+                r"left out"
+            ),
+        ):
             finetune_transfer(transfer_options(tmp_path / "data", tmp_path / "out"))
 
 
@@ -288,7 +332,21 @@ class TestCommand:
         shutil.copytree(transfer / "latents", tmp_path / "out" / "latents")
         shutil.copy(transfer / "portraits.safetensors", tmp_path / "out")
         file = self.config(tmp_path / "tiny.yaml", "makeup-transfer", TINY | PASSES | {"rank": 5, "ref": "classic-red"})
-        done = self.run("makeup-transfer", "--data", people, "--output", tmp_path / "out", "--config", file, "--rank", 3, "--images", 2, "--goal", "dodge")
+        done = self.run(
+            "makeup-transfer",
+            "--data",
+            people,
+            "--output",
+            tmp_path / "out",
+            "--config",
+            file,
+            "--rank",
+            3,
+            "--images",
+            2,
+            "--goal",
+            "dodge",
+        )
         assert done.exit_code == 0, done.output
         assert done.stdout == f"written to {tmp_path / 'out' / 'adapter.safetensors'}\n"
         about = read_about(tmp_path / "out" / "adapter.safetensors")
@@ -296,7 +354,9 @@ class TestCommand:
         assert len(curves(tmp_path / "out")) == 2
 
     def test_removal(self, people: Path, tmp_path: Path) -> None:
-        file = self.config(tmp_path / "tiny.yaml", "makeup-removal", TINY | {"passes": 1, "images": 1, "batch": 1, "t_0": 60})
+        file = self.config(
+            tmp_path / "tiny.yaml", "makeup-removal", TINY | {"passes": 1, "images": 1, "batch": 1, "t_0": 60}
+        )
         done = self.run("makeup-removal", "--data", people, "--output", tmp_path / "out", "--config", file)
         assert done.exit_code == 0, done.output
         assert done.stdout == f"written to {tmp_path / 'out' / 'adapter.safetensors'}\n"
@@ -309,7 +369,13 @@ class TestCommand:
         assert "makeup-transfer" in done.output
         done = self.run("makeup-transfer", "--help")
         assert done.exit_code == 0
-        for part in ("--quiet-passes", "--config FILE", "YAML file with options below finetune:", "[default: 8e-06]", "[required]"):
+        for part in (
+            "--quiet-passes",
+            "--config FILE",
+            "YAML file with options below finetune:",
+            "[default: 8e-06]",
+            "[required]",
+        ):
             assert part in " ".join(done.output.split())
 
     @pytest.mark.parametrize(
@@ -319,7 +385,10 @@ class TestCommand:
             (("makeup-transfer", "--data", "{}/nowhere"), "Expected a folder of photos, found none at"),
             (("makeup-transfer", "--data", "{}", "--rank", "999"), "rank"),
             (("makeup-transfer", "--data", "{}", "--ref", "polka-dots"), "polka-dots"),
-            (("makeup-transfer", "--data", "{}", "--target", "777"), "Expected a synthetic face (000 to 023) or an image file as the target, got '777'."),
+            (
+                ("makeup-transfer", "--data", "{}", "--target", "777"),
+                "Expected a synthetic face (000 to 023) or an image file as the target, got '777'.",
+            ),
             (("makeup-transfer", "--data", "{}", "--surrogates", "eigenfaces"), "eigenfaces"),
             (("makeup-transfer", "--data", "{}", "--config", "{}/nowhere.yaml"), "Cannot read the config file"),
             (("makeup-removal", "--data", "{}", "--goal", "dodge"), "No such option"),
@@ -368,18 +437,41 @@ def test_two_processes_train_what_one_does_with_twice_the_batch(people: Path, tr
     (tmp_path / "options.json").write_text(options.model_dump_json(), encoding="utf-8")
     (tmp_path / "train.py").write_text(SCRIPT, encoding="utf-8")
     # On a machine without a GPU these are two processes of its CPU; with --cpu, accelerate starts one.
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0"]
-    done = subprocess.run([*launch, tmp_path / "train.py", tmp_path / "options.json"], capture_output=True, text=True, timeout=400, check=False)
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--main_process_port",
+        "0",
+    ]
+    done = subprocess.run(
+        [*launch, tmp_path / "train.py", tmp_path / "options.json"],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    assert [line["step"] for line in curves(tmp_path / "out")] == [0, 1, 2, 3], "half as many steps as one process takes, told by one of the two"
+    assert [line["step"] for line in curves(tmp_path / "out")] == [0, 1, 2, 3], (
+        "half as many steps as one process takes, told by one of the two"
+    )
     assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in transfer.iterdir()}
     assert read_about(tmp_path / "out" / "adapter.safetensors") == read_about(transfer / "adapter.safetensors")
 
     def parts(folder: Path, part: str) -> Tensor:
-        return torch.cat([value.float().flatten() for name, value in sorted(load_file(folder / "adapter.safetensors").items()) if part in name])
+        return torch.cat(
+            [
+                value.float().flatten()
+                for name, value in sorted(load_file(folder / "adapter.safetensors").items())
+                if part in name
+            ]
+        )
 
-    # B starts at zero: it is all that was learnt. Adam takes whole steps along gradients that are nothing but rounding, hence not closer: 0.008 was
-    # measured; another order of the photos gives 1.
+    # B starts at zero: it is all that was learnt. Adam takes whole steps along gradients that are nothing but rounding,
+    # hence not closer: 0.008 was measured; another order of the photos gives 1.
     for part, tolerance in (("lora_A", 0.01), ("lora_B", 0.04)):
         one, two = parts(transfer, part), parts(tmp_path / "out", part)
         assert (two - one).norm() < tolerance * one.norm(), part

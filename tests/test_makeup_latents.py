@@ -45,7 +45,9 @@ def options(**values: int) -> DiffusionOptions:
 
 def same(first: Latents, second: Latents, **tolerance: float) -> None:
     for name in ("noisy", "condition", "plain"):
-        torch.testing.assert_close(getattr(first, name), getattr(second, name), **{"atol": 0.0, "rtol": 0.0} | tolerance)
+        torch.testing.assert_close(
+            getattr(first, name), getattr(second, name), **{"atol": 0.0, "rtol": 0.0} | tolerance
+        )
 
 
 def test_one_file_per_frame_read_again(denoiser: Counting, frames: Tensor, tmp_path: Path) -> None:
@@ -63,7 +65,10 @@ def test_one_file_per_frame_read_again(denoiser: Counting, frames: Tensor, tmp_p
 def test_any_order_and_any_part(denoiser: Counting, frames: Tensor, tmp_path: Path) -> None:
     made = cached_latents(denoiser, WEIGHTS, frames, options(), tmp_path)
     rows = torch.tensor([7, 2, 7])
-    same(cached_latents(denoiser, WEIGHTS, frames[rows], options(), tmp_path), Latents(made.noisy[rows], made.condition[rows], made.plain[rows]))
+    same(
+        cached_latents(denoiser, WEIGHTS, frames[rows], options(), tmp_path),
+        Latents(made.noisy[rows], made.condition[rows], made.plain[rows]),
+    )
     assert denoiser.inverted == 10
     cached_latents(denoiser, WEIGHTS, torch.cat([frames[:2], 1 - frames[:1]]), options(), tmp_path)
     assert denoiser.inverted == 11, "another photo alone is inverted"
@@ -71,7 +76,9 @@ def test_any_order_and_any_part(denoiser: Counting, frames: Tensor, tmp_path: Pa
 
 
 @pytest.mark.parametrize("change", [{"t_0": 59}, {"inversion_steps": 4}, {"generation_steps": 3}])
-def test_another_schedule_writes_other_files(denoiser: Counting, frames: Tensor, tmp_path: Path, change: dict[str, int]) -> None:
+def test_another_schedule_writes_other_files(
+    denoiser: Counting, frames: Tensor, tmp_path: Path, change: dict[str, int]
+) -> None:
     first = cached_latents(denoiser, WEIGHTS, frames[:2], options(), tmp_path)
     second = cached_latents(denoiser, WEIGHTS, frames[:2], options(**change), tmp_path)
     assert denoiser.inverted == 4

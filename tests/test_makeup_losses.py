@@ -14,7 +14,7 @@ from privacy_faces_makeup.losses.identity import identity_loss
 from skimage.exposure import match_histograms
 from torch import Tensor
 
-from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
+from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -35,13 +35,17 @@ def scattered(seed: int, size: int, shares: tuple[float, ...]) -> Tensor:
 
 
 def looped(image: np.ndarray, regions: np.ndarray, style: np.ndarray, style_regions: np.ndarray) -> np.ndarray:
-    """Histogram matching of levels (3, H, W), float32, as DiffAM's code goes about it: NumPy's scalars in Python's loops over levels, and over pixels."""
+    """Histogram matching of levels (3, H, W), float32, as DiffAM's code goes about it: NumPy's scalars in Python's
+    loops over levels, and over pixels."""
     result = image.copy()
     for region, style_region in zip(regions, style_regions, strict=True):
         for channel in range(3):
             shares = []
             for pixels in (image[channel][region], style[channel][style_region]):
-                share = [count / np.float32(len(pixels)) for count in np.histogram(pixels, 256, (0, 256))[0].astype(np.float32)]
+                share = [
+                    count / np.float32(len(pixels))
+                    for count in np.histogram(pixels, 256, (0, 256))[0].astype(np.float32)
+                ]
                 for level in range(1, 256):
                     share[level] += share[level - 1]
                 shares.append(share)
@@ -78,7 +82,9 @@ class TestMatched:
                     assert len(values)
                     expected = match_histograms(values, wanted)
                     # float32 of levels / 255: far closer than the one level asked for.
-                    np.testing.assert_allclose(255 * found[row, channel][regions[row, kind]].numpy(), expected, atol=1e-3)
+                    np.testing.assert_allclose(
+                        255 * found[row, channel][regions[row, kind]].numpy(), expected, atol=1e-3
+                    )
 
     def test_one_style_serves_all_images(self) -> None:
         images, style = torch.stack([photo(0, 24), photo(1, 24)]), photo(2, 24)[None]
@@ -93,7 +99,9 @@ class TestMatched:
         regions, style_regions = scattered(2, 16, (0.5, 0.0, 0.3))[None], scattered(3, 16, (0.3, 0.5, 0.0))[None]
         found = matched(images, regions, style, style_regions)
         outside = ~regions[0, 0].expand(3, -1, -1)
-        assert torch.equal(found[0][outside], images[0][outside]), "the image has no second region, and the style no third"
+        assert torch.equal(found[0][outside], images[0][outside]), (
+            "the image has no second region, and the style no third"
+        )
         assert not torch.equal(found, images)
 
     def test_own_colours_stay_and_nothing_is_differentiated(self) -> None:
@@ -103,12 +111,18 @@ class TestMatched:
         torch.testing.assert_close(found, images.detach(), atol=1e-6, rtol=0)
 
     def test_is_many_times_faster_than_loops(self) -> None:
-        """About 25 times on one core, of which half is asked: what else the machine does takes more from the fast one."""
+        """About 25 times on one core, of which half is asked: what else the machine does takes more from the fast
+        one."""
         image, style = photo(0, 256), photo(1, 256)
         regions = torch.zeros(4, 256, 256, dtype=torch.bool)
         # About what lips, eyes and skin take of a face.
         for kind, (rows, columns) in enumerate(
-            ((slice(180, 210), slice(95, 160)), (slice(95, 120), slice(60, 110)), (slice(95, 120), slice(145, 195)), (slice(60, 180), slice(50, 205)))
+            (
+                (slice(180, 210), slice(95, 160)),
+                (slice(95, 120), slice(60, 110)),
+                (slice(95, 120), slice(145, 195)),
+                (slice(60, 180), slice(50, 205)),
+            )
         ):
             regions[kind, rows, columns] = True
         regions[3] &= ~regions[:3].any(0)
@@ -155,9 +169,14 @@ class TestHistogramLoss:
 
     def test_gradient_is_that_of_the_loss(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        images, targets = torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64), torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64)
+        images, targets = (
+            torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64),
+            torch.rand(2, 3, 4, 4, generator=generator, dtype=torch.float64),
+        )
         regions = torch.rand(2, 2, 4, 4, generator=generator) < 0.5
-        assert torch.autograd.gradcheck(lambda frames: histogram_loss(frames, regions, targets), images.requires_grad_())
+        assert torch.autograd.gradcheck(
+            lambda frames: histogram_loss(frames, regions, targets), images.requires_grad_()
+        )
 
 
 class TestDirection:
@@ -184,7 +203,9 @@ class TestDirection:
         edited = self.ORIGINAL + torch.tensor([[0.3, 0.0, 0.0], [0.0, 0.3, 0.0]])
         both = self.ORIGINAL.expand(2, -1)
         torch.testing.assert_close(direction_loss(edited, both, self.GOAL), torch.tensor([0.0, 1.0]))
-        torch.testing.assert_close(direction_loss(edited, both, torch.tensor([[0.0, 2.0, 0.0], [0.0, -2.0, 0.0]])), torch.tensor([1.0, 2.0]))
+        torch.testing.assert_close(
+            direction_loss(edited, both, torch.tensor([[0.0, 2.0, 0.0], [0.0, -2.0, 0.0]])), torch.tensor([1.0, 2.0])
+        )
 
     def test_gradient_where_an_edit_starts(self) -> None:
         """No change yet: a cosine of slope 1 / 0.1 along the goal."""
@@ -223,7 +244,9 @@ class TestAdversarial:
     def test_impersonation(self) -> None:
         torch.testing.assert_close(impersonation_loss(self.SEEN), torch.tensor([0.6, 0.9]))
         # 0.6 - 0.5 and 0.35 - 0.3; 0.6 + 0.2 and nothing.
-        torch.testing.assert_close(impersonation_loss(self.SEEN, {"one": 0.6, "other": 0.35}), torch.tensor([0.075, 0.4]))
+        torch.testing.assert_close(
+            impersonation_loss(self.SEEN, {"one": 0.6, "other": 0.35}), torch.tensor([0.075, 0.4])
+        )
 
     def test_nothing_pulls_beyond_enough(self) -> None:
         seen = {"one": torch.tensor([0.5, -0.2], requires_grad=True)}
@@ -233,5 +256,8 @@ class TestAdversarial:
 
 
 def test_identity() -> None:
-    edited, original = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, -1.0]]), torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    edited, original = (
+        torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, -1.0]]),
+        torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),
+    )
     torch.testing.assert_close(identity_loss(edited, original), torch.tensor([0.0, 0.4, 2.0]))

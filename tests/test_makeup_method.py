@@ -18,13 +18,13 @@ from privacy_faces_makeup.method import Makeup
 from privacy_faces_makeup.options import MakeupOptions
 
 from privacy_faces import anonymize
-from privacy_faces.context import Context
-from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
+from privacy_faces.config.files import resource
+from privacy_faces.judge.thresholds import above_threshold, load_thresholds
+from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import FrameBatch
-from privacy_faces.photos.faces import FaceFinder
-from privacy_faces.photos.read import read_photo
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.references import UnknownReferenceError
-from privacy_faces.resources import resource
 from privacy_faces.synthesis.look import LIPSTICK_COLORS, Look, Paint
 from privacy_faces.synthesis.makeup import render
 from tests.conftest import batch_of
@@ -68,7 +68,11 @@ def reference_hue(finder: FaceFinder, makeup: Path, clean: Path) -> float:
 def similarity(face: FrameBatch, frames: torch.Tensor, context: Context) -> float:
     recognizer = context.recognizer("dlib-resnet")
     with torch.no_grad():
-        return float(recognizer.similarity(recognizer.embed(face.frames, face.landmarks), recognizer.embed(frames, face.landmarks)))
+        return float(
+            recognizer.similarity(
+                recognizer.embed(face.frames, face.landmarks), recognizer.embed(frames, face.landmarks)
+            )
+        )
 
 
 class TestSamplePhoto:
@@ -90,15 +94,22 @@ class TestSamplePhoto:
         assert target["similarity"] > target["similarity_before"] + 0.02
         assert {"face-diffusion-128", "face-prior"} <= {weight["id"] for weight in result.receipt["weights"]}
 
-    def test_lips_are_purple_and_eyes_and_teeth_are_not_painted(self, result: Any, sample: np.ndarray, finder: FaceFinder) -> None:
+    def test_lips_are_purple_and_eyes_and_teeth_are_not_painted(
+        self, result: Any, sample: np.ndarray, finder: FaceFinder
+    ) -> None:
         found = finder.find(sample)[0]
         before, after = (batch_of([photo], [found], 256, [0]) for photo in (sample, np.asarray(result.image)))
         folder = resource("assets/references")
         goal = reference_hue(finder, folder / "XMY-060_m.png", folder / "XMY-060_nm.png")
-        assert apart(lip_hue(after.frames, after.landmarks), goal) < 15 < apart(lip_hue(before.frames, before.landmarks), goal)
+        assert (
+            apart(lip_hue(after.frames, after.landmarks), goal)
+            < 15
+            < apart(lip_hue(before.frames, before.landmarks), goal)
+        )
         eyes_and_teeth = before.regions["face"] & ~closed_mask(before.landmarks, 256)
         change = (after.frames - before.frames).abs().amax(1, keepdim=True)
-        # The frames are cut from the photo by interpolation, so that a pixel at an opening's edge has a share of its neighbour.
+        # The frames are cut from the photo by interpolation, so that a pixel at an opening's edge has a share of its
+        # neighbour.
         assert change[eyes_and_teeth].median() == 0
         assert change[eyes_and_teeth].mean() < 0.01
 
@@ -120,7 +131,9 @@ class TestReferences:
         clean = resource("assets/faces/009.png")
         photo = read_photo(clean).rgb
         bare = batch_of([photo], [finder.find(photo)[0]], 256, [0])
-        made_up = render(bare.frames, bare.landmarks, [Look(lipstick=Paint("teal", 0.9), eyeshadow=Paint("green", 0.8))], [0])[0]
+        made_up = render(
+            bare.frames, bare.landmarks, [Look(lipstick=Paint("teal", 0.9), eyeshadow=Paint("green", 0.8))], [0]
+        )[0]
         file = tmp_path / "teal.png"
         Image.fromarray((made_up.permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)).save(file)
         goal = lip_hue(made_up[None], bare.landmarks)
@@ -129,9 +142,14 @@ class TestReferences:
         assert apart(lip_hue(frames, face.landmarks), goal) < 15
 
     def test_unknown_names_are_refused(self, context: Context) -> None:
-        with pytest.raises(UnknownReferenceError, match=r"Unknown reference 'XMY-999': not found among the shipped ones, XMY-060.*An image file with a face"):
+        with pytest.raises(
+            UnknownReferenceError,
+            match=r"Unknown reference 'XMY-999': not found among the shipped ones, XMY-060.*An image file with a face",
+        ):
             Makeup(MakeupOptions(ref="XMY-999"), context)
-        with pytest.raises(ValueError, match=r"Expected a synthetic face \(000 to 023\) or an image file as the target, got '024'"):
+        with pytest.raises(
+            ValueError, match=r"Expected a synthetic face \(000 to 023\) or an image file as the target, got '024'"
+        ):
             Makeup(MakeupOptions(target="024"), context)
 
     def test_a_users_own_folder_comes_first(self, context: Context, tmp_path: Path) -> None:
@@ -157,20 +175,29 @@ class TestTerms:
         folder = resource("assets/references")
         return reference_hue(finder, folder / "XMY-060_m.png", folder / "XMY-060_nm.png")
 
-    def test_without_the_adversarial_term_the_person_is_matched_again(self, face: FrameBatch, context: Context, complete: torch.Tensor) -> None:
+    def test_without_the_adversarial_term_the_person_is_matched_again(
+        self, face: FrameBatch, context: Context, complete: torch.Tensor
+    ) -> None:
         plain = wearing(face, context, adversarial=0)
         threshold = -float(context.above_threshold("dlib-resnet", torch.zeros(1)))
         assert similarity(face, complete, context) < threshold < similarity(face, plain, context)
 
-    def test_without_the_colour_term_the_lips_keep_their_colour(self, face: FrameBatch, context: Context, complete: torch.Tensor, purple: float) -> None:
+    def test_without_the_colour_term_the_lips_keep_their_colour(
+        self, face: FrameBatch, context: Context, complete: torch.Tensor, purple: float
+    ) -> None:
         plain = wearing(face, context, histogram=0)
         assert apart(lip_hue(complete, face.landmarks), purple) < 15
         assert apart(lip_hue(plain, face.landmarks), purple) > 30
 
-    def test_without_the_direction_term_clip_sees_less_of_the_makeup(self, face: FrameBatch, context: Context, complete: torch.Tensor) -> None:
+    def test_without_the_direction_term_clip_sees_less_of_the_makeup(
+        self, face: FrameBatch, context: Context, complete: torch.Tensor
+    ) -> None:
         method = Makeup(MakeupOptions(adapter="none"), context)
         subject = method.objective.subject(face.frames, face.landmarks)
-        seen = [float(method.objective.terms(frames, subject, face.generators())["direction"]) for frames in (complete, wearing(face, context, direction=0))]
+        seen = [
+            float(method.objective.terms(frames, subject, face.generators())["direction"])
+            for frames in (complete, wearing(face, context, direction=0))
+        ]
         assert seen[0] < seen[1]
 
     def test_a_term_of_weight_zero_is_not_computed(self, face: FrameBatch, context: Context) -> None:
@@ -190,7 +217,10 @@ class TestGoals:
         recognizer = context.recognizer("dlib-resnet")
         with torch.no_grad():
             goal = recognizer.embed(result.target.frame[None], result.target.landmarks[None])
-            before, after = (float(recognizer.similarity(goal, recognizer.embed(frames, face.landmarks))) for frames in (face.frames, result.frames))
+            before, after = (
+                float(recognizer.similarity(goal, recognizer.embed(frames, face.landmarks)))
+                for frames in (face.frames, result.frames)
+            )
         assert after > float(-context.above_threshold("dlib-resnet", torch.zeros(1))) > before
 
 
@@ -199,7 +229,9 @@ class TestAdapters:
         denoiser, _ = load_denoiser("face-diffusion-128", torch.device("cpu"))
         attach(denoiser.unet, 1)
         save(denoiser.unet, About("ddpm-celeba-hq", "XMY-060", 1), tmp_path / "other.safetensors")
-        with pytest.raises(AdapterError, match=r"other.safetensors changes ddpm-celeba-hq, and --model is face-diffusion-128"):
+        with pytest.raises(
+            AdapterError, match=r"other.safetensors changes ddpm-celeba-hq, and --model is face-diffusion-128"
+        ):
             Makeup(MakeupOptions(adapter=str(tmp_path / "other.safetensors")), context)
 
 

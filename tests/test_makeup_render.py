@@ -11,10 +11,21 @@ from kornia.color import rgb_to_lab
 from PIL import Image
 from skimage.draw import polygon2mask
 
-from privacy_faces.methods.base import FrameBatch
-from privacy_faces.photos.faces import Face, FaceFinder
+from privacy_faces.methods.contract import FrameBatch
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.faces import Face
 from privacy_faces.photos.regions import region_masks
-from privacy_faces.synthesis.look import COLORS, LIPSTICK_COLORS, Look, Paint, caption, captions, random_claims, random_look, satisfies
+from privacy_faces.synthesis.look import (
+    COLORS,
+    LIPSTICK_COLORS,
+    Look,
+    Paint,
+    caption,
+    captions,
+    random_claims,
+    random_look,
+    satisfies,
+)
 from privacy_faces.synthesis.makeup import makeup_mask, render
 from tests.conftest import batch_of
 
@@ -66,7 +77,14 @@ def test_a_seed_gives_one_picture_alone_and_in_a_batch(astronaut_face: FrameBatc
     torch.testing.assert_close(batch[1:2], alone, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("look", [EVERYTHING, *(Look(**{item: Paint(next(iter(COLORS[item])))}, foundation=0.0) for item in COLORS), Look(foundation=1.0)])
+@pytest.mark.parametrize(
+    "look",
+    [
+        EVERYTHING,
+        *(Look(**{item: Paint(next(iter(COLORS[item])))}, foundation=0.0) for item in COLORS),
+        Look(foundation=1.0),
+    ],
+)
 def test_only_the_mask_is_touched(astronaut_face: FrameBatch, look: Look) -> None:
     changed = (worn(astronaut_face, look) != astronaut_face.frames).any(1)[0]
     mask = torch.from_numpy(makeup_mask(astronaut_face.landmarks[0].double().numpy(), look, SIZE))
@@ -77,7 +95,8 @@ def test_only_the_mask_is_touched(astronaut_face: FrameBatch, look: Look) -> Non
 
 @pytest.mark.parametrize("color", LIPSTICK_COLORS)
 def test_lips_get_the_lipsticks_colour_on_dark_and_light_skin(people: FrameBatch, color: str) -> None:
-    """At full opacity, the lips' median (a, b) goes half of the way to the product's at least, and their lightness a third; wet highlights stay white."""
+    """At full opacity, the lips' median (a, b) goes half of the way to the product's at least, and their lightness a
+    third; wet highlights stay white."""
     before = rgb_to_lab(people.frames)
     after = rgb_to_lab(worn(people, Look(lipstick=Paint(color, 1.0))))
     goal = lab_of(LIPSTICK_COLORS[color])
@@ -96,7 +115,9 @@ def test_lips_keep_their_texture(people: FrameBatch) -> None:
 
 
 def test_eyeballs_and_open_mouths_stay_clean(people: FrameBatch) -> None:
-    after = worn(people, Look(eyeshadow=Paint("green", 1.0, 1.0), eyeliner=Paint("black", 1.0), lipstick=Paint("black", 1.0)))
+    after = worn(
+        people, Look(eyeshadow=Paint("green", 1.0, 1.0), eyeliner=Paint("black", 1.0), lipstick=Paint("black", 1.0))
+    )
     for index in range(len(PEOPLE)):
         places = people.landmarks[index].double().numpy()
         for outline in (places[36:42], places[42:48], places[60:68]):
@@ -142,7 +163,9 @@ def test_render_names_the_shape_that_does_not_fit() -> None:
 
 
 def test_looks_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="Expected one of the lipstick colours red, pink, purple, orange, brown, black, found 'gold'"):
+    with pytest.raises(
+        ValueError, match="Expected one of the lipstick colours red, pink, purple, orange, brown, black, found 'gold'"
+    ):
         Look(lipstick=Paint("gold"))
     with pytest.raises(ValueError, match=r"Expected opacity in \[0, 1\], found 1.5"):
         Paint("red", 1.5)
@@ -150,7 +173,13 @@ def test_looks_name_what_is_wrong() -> None:
 
 def test_claims_say_what_is_true() -> None:
     assert Look().claims() == {"makeup": False}
-    assert EVERYTHING.claims() == {"makeup": True, "eyeliner": True, "blush": True, "eyeshadow": "blue", "lipstick": "purple"}
+    assert EVERYTHING.claims() == {
+        "makeup": True,
+        "eyeliner": True,
+        "blush": True,
+        "eyeshadow": "blue",
+        "lipstick": "purple",
+    }
     assert satisfies(EVERYTHING, {"makeup": True, "lipstick": True, "eyeshadow": "blue"})
     assert not satisfies(EVERYTHING, {"makeup": True, "lipstick": "red"})
     assert not satisfies(Look(lipstick=Paint("red")), {"makeup": True, "eyeshadow": True})
@@ -174,6 +203,11 @@ def test_captions() -> None:
     assert {"a bare face without makeup", "a person with no makeup on"} <= set(captions({"makeup": False}))
     assert "a person wearing red lipstick" in captions({"makeup": True, "lipstick": "red"})
     spoken = captions({"makeup": True, "lipstick": "purple", "eyeshadow": "blue"})
-    assert {"a photo of a face with purple lipstick and blue eyeshadow", "face with blue eye shadow and purple lipstick"} <= set(spoken)
-    assert "face with red lipstick, eyeliner and blush" in captions({"makeup": True, "lipstick": "red", "eyeliner": True, "blush": True})
+    assert {
+        "a photo of a face with purple lipstick and blue eyeshadow",
+        "face with blue eye shadow and purple lipstick",
+    } <= set(spoken)
+    assert "face with red lipstick, eyeliner and blush" in captions(
+        {"makeup": True, "lipstick": "red", "eyeliner": True, "blush": True}
+    )
     assert caption({"makeup": False}, torch.Generator().manual_seed(0)) in captions({"makeup": False})

@@ -19,12 +19,12 @@ from privacy_faces_noise.tipim import discrepancy, gain, tipim
 from torch import Tensor
 
 from privacy_faces.cli import main
-from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch, Method
+from privacy_faces.config.plan import make_plan
+from privacy_faces.config.registry import METHODS
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch, Method
 from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.photos.faces import Face
-from privacy_faces.plan import make_plan
-from privacy_faces.registry import METHODS
 from tests.conftest import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,21 +67,26 @@ class TestUpdates:
         torch.testing.assert_close(fgsm(linear, GRAY, MASK, EPSILON, generators()), GRAY - EPSILON * WEIGHTS.sign())
 
     def test_pgd_reaches_the_corner_of_the_ball(self) -> None:
-        """From anywhere in the ball, 16 steps of one level against the gradient's sign end where FGSM does; after one step the start still shows."""
-        torch.testing.assert_close(pgd(linear, GRAY, MASK, EPSILON, 1 / 255, 16, generators()), GRAY - EPSILON * WEIGHTS.sign())
+        """From anywhere in the ball, 16 steps of one level against the gradient's sign end where FGSM does; after one
+        step the start still shows."""
+        torch.testing.assert_close(
+            pgd(linear, GRAY, MASK, EPSILON, 1 / 255, 16, generators()), GRAY - EPSILON * WEIGHTS.sign()
+        )
         once = pgd(linear, GRAY, MASK, EPSILON, 1 / 255, 1, generators())
         start = random_start(GRAY, EPSILON, MASK, generators())
         torch.testing.assert_close(once, project(start - WEIGHTS.sign() / 255, GRAY, EPSILON, MASK))
 
     def test_momentum_by_hand(self) -> None:
-        """g_1 = u, g_2 = mu u + v. With mu = 1/2, u = (1, 1) and v = (1.2, -0.8) after division by the mean of the absolute values: g_2 = (1.7, -0.3); with
-        mu = 1, (2.2, 0.2): the second pixel still goes the old way."""
+        """g_1 = u, g_2 = mu u + v. With mu = 1/2, u = (1, 1) and v = (1.2, -0.8) after division by the mean of the
+        absolute values: g_2 = (1.7, -0.3); with mu = 1, (2.2, 0.2): the second pixel still goes the old way."""
         mask, original = torch.ones(1, 1, 1, 2, dtype=torch.bool), torch.full((1, 3, 1, 2), 0.5)
         given = [torch.tensor([2.0, 2.0]), torch.tensor([6.0, -4.0])]
 
         def run(decay: float) -> Tensor:
             answers = iter(given)
-            return mifgsm(lambda frames: next(answers).expand_as(frames), original, mask, 0.1, 0.01, 2, decay, generators())
+            return mifgsm(
+                lambda frames: next(answers).expand_as(frames), original, mask, 0.1, 0.01, 2, decay, generators()
+            )
 
         torch.testing.assert_close(unit_l1(given[1].expand(1, 3, 1, 2))[0, 0, 0], torch.tensor([1.2, -0.8]))
         start = random_start(original, 1 / 255, mask, generators())
@@ -113,23 +118,29 @@ class TestTipim:
 
     def test_discrepancy_by_hand(self) -> None:
         assert float(discrepancy(GRAY, GRAY)) == 0
-        # Eight levels everywhere: squared 64 levels^2; kernels exp(-64 / 2 w^2) for w = 2, 4, 8, 16 levels: e^-8, e^-2, e^-1/2, e^-1/8; their mean 0.406175.
+        # Eight levels everywhere: squared 64 levels^2; kernels exp(-64 / 2 w^2) for w = 2, 4, 8, 16 levels: e^-8, e^-2,
+        # e^-1/2, e^-1/8; their mean 0.406175.
         kernels = [math.exp(-64 / (2 * width**2)) for width in (2, 4, 8, 16)]
         assert float(discrepancy(GRAY + EPSILON, GRAY)) == pytest.approx(2 - 2 * sum(kernels) / 4, abs=1e-5)
 
     def test_takes_the_easier_target(self) -> None:
-        """Two targets in directions a and b of the pixels; the second grows four times as fast, so every step goes there."""
+        """Two targets in directions a and b of the pixels; the second grows four times as fast, so every step goes
+        there."""
         first, second = torch.zeros(3, 2, 2), torch.zeros(3, 2, 2)
         first[:, 0], second[:, 1] = 0.1, 0.4
 
         def similarities(frames: Tensor) -> tuple[Tensor, Tensor]:
             change = frames - GRAY
-            return torch.stack([(change * first).sum((1, 2, 3)), (change * second).sum((1, 2, 3))], 1), torch.zeros(len(frames)) * change.sum()
+            return torch.stack([(change * first).sum((1, 2, 3)), (change * second).sum((1, 2, 3))], 1), torch.zeros(
+                len(frames)
+            ) * change.sum()
 
         frames, chosen = tipim(similarities, GRAY, MASK, EPSILON, 1 / 255, 12, 1.0, 0.0, generators())
         assert chosen.tolist() == [1]
         torch.testing.assert_close(frames[0, :, 1], torch.full((3, 2), 0.5 + EPSILON))
-        assert (frames[0, :, 0] - 0.5).abs().max() <= 1 / 255 + 1e-6, "nothing pulls the other pixels from where they started"
+        assert (frames[0, :, 0] - 0.5).abs().max() <= 1 / 255 + 1e-6, (
+            "nothing pulls the other pixels from where they started"
+        )
 
     def test_naturalness_pulls_back(self) -> None:
         def similarities(frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,6 +202,8 @@ def test_the_command(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, ["anonymize", "--method", "noise-fgsm", "--steps", "3", "--output", str(tmp_path)])
     assert wrong.exit_code == 2
     assert "--steps is an option of" in wrong.output
-    target = CliRunner().invoke(main, ["anonymize", "--method", "noise-pgd", "--goal", "both", "--target", "nobody", "--output", str(tmp_path)])
+    target = CliRunner().invoke(
+        main, ["anonymize", "--method", "noise-pgd", "--goal", "both", "--target", "nobody", "--output", str(tmp_path)]
+    )
     assert target.exit_code == 2
     assert "or an image file as the target, got 'nobody'" in target.output

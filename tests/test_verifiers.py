@@ -1,4 +1,5 @@
-"""Verification services, against a real server on this machine that speaks their formats, and fails in all their ways."""
+"""Verification services, against a real server on this machine that speaks their formats, and fails in all their
+ways."""
 
 from __future__ import annotations
 
@@ -23,11 +24,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from privacy_faces.cli import main
+from privacy_faces.config.registry import VERIFIERS
 from privacy_faces.evaluation.services import ask, compared, uploaded
-from privacy_faces.evaluation.store import Store
+from privacy_faces.judge.store import Store
+from privacy_faces.photos.formats.read import photo_from_array
 from privacy_faces.photos.photo import Photo
-from privacy_faces.photos.read import photo_from_array
-from privacy_faces.registry import VERIFIERS
 from privacy_faces.verifiers import aliyun, faceplusplus
 from privacy_faces.verifiers.aliyun import signature
 from privacy_faces.verifiers.base import (
@@ -53,7 +54,10 @@ FACEPP = {
     "faces2": FACES,
     "request_id": "r",
 }
-ALIYUN = {"RequestId": "r", "Data": {"Confidence": 88.5, "Thresholds": [61, 69, 75], "RectAList": [1, 2, 3, 4], "RectBList": [1, 2, 3, 4]}}
+ALIYUN = {
+    "RequestId": "r",
+    "Data": {"Confidence": 88.5, "Thresholds": [61, 69, 75], "RectAList": [1, 2, 3, 4], "RectBList": [1, 2, 3, 4]},
+}
 
 Reply = tuple[int, bytes, dict[str, str]]
 
@@ -95,8 +99,13 @@ class Handler(BaseHTTPRequestHandler):
     def fields(self, body: bytes) -> dict[str, bytes]:
         if "multipart" not in self.headers["Content-Type"]:
             return {name: values[0].encode() for name, values in parse_qs(body.decode()).items()}
-        message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body)
-        return {str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in message.iter_parts()}  # type: ignore[misc]
+        message = BytesParser(policy=HTTP).parsebytes(
+            f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body
+        )
+        return {
+            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)
+            for part in message.iter_parts()
+        }  # type: ignore[misc]
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent."""
@@ -135,7 +144,9 @@ class TestFormats:
     def test_faceplusplus(self, server: Server) -> None:
         found = verifier("faceplusplus", server.url).compare(b"first", b"second")
         assert found == Comparison(96.46, {1e-3: 62.327, 1e-4: 69.101, 1e-5: 73.975})
-        assert server.received == [{"api_key": KEY.encode(), "api_secret": SECRET.encode(), "image_file1": b"first", "image_file2": b"second"}]
+        assert server.received == [
+            {"api_key": KEY.encode(), "api_secret": SECRET.encode(), "image_file1": b"first", "image_file2": b"second"}
+        ]
 
     def test_faceplusplus_without_a_face(self, server: Server) -> None:
         server.usual = {"faces1": FACES, "faces2": [], "request_id": "r", "time_used": 3}
@@ -158,7 +169,8 @@ class TestFormats:
         assert verifier("aliyun", server.url).compare(b"1", b"2") == Comparison(None, {})
 
     def test_signature_is_that_of_the_documentation(self) -> None:
-        """The worked example of Alibaba Cloud's page on RPC signatures: DescribeRegions, key testid, secret testsecret."""
+        """The worked example of Alibaba Cloud's page on RPC signatures: DescribeRegions, key testid, secret
+        testsecret."""
         fields = {
             "Timestamp": "2016-02-23T12:46:24Z",
             "Format": "XML",
@@ -216,11 +228,21 @@ class TestTroubles:
             (dropped, UnreachableError, r"the connection failed"),
             (GARBAGE, MalformedAnswerError, r"expected a JSON object, found '<html>gateway</html>' \(HTTP 200\)"),
             ((200, b"[1, 2]", {}), MalformedAnswerError, r"expected a JSON object, found '\[1, 2\]'"),
-            ((200, b'{"confidence": 3}', {}), MalformedAnswerError, r"expected faces1, faces2, confidence and thresholds, found \['confidence'\]"),
-            ((401, b'{"error_message": "AUTHENTICATION_ERROR"}', {}), ServiceError, r"faceplusplus: AUTHENTICATION_ERROR \(HTTP 401\)"),
+            (
+                (200, b'{"confidence": 3}', {}),
+                MalformedAnswerError,
+                r"expected faces1, faces2, confidence and thresholds, found \['confidence'\]",
+            ),
+            (
+                (401, b'{"error_message": "AUTHENTICATION_ERROR"}', {}),
+                ServiceError,
+                r"faceplusplus: AUTHENTICATION_ERROR \(HTTP 401\)",
+            ),
         ],
     )
-    def test_lasting_troubles_are_named(self, trouble: Any, error: type[VerifierError], message: str, server: Server) -> None:
+    def test_lasting_troubles_are_named(
+        self, trouble: Any, error: type[VerifierError], message: str, server: Server
+    ) -> None:
         server.queue = [trouble] * 9
         with pytest.raises(error, match=message):
             verifier("faceplusplus", server.url).compare(b"1", b"2")
@@ -236,7 +258,9 @@ class TestTroubles:
         server.usual = ALIYUN
         server.queue = [(400, b'{"Code": "Throttling.User", "Message": "slow down"}', {})]
         assert verifier("aliyun", server.url).compare(b"1", b"2").confidence == 88.5
-        assert server.received[0]["SignatureNonce"] != server.received[1]["SignatureNonce"], "a signature is good for one attempt"
+        assert server.received[0]["SignatureNonce"] != server.received[1]["SignatureNonce"], (
+            "a signature is good for one attempt"
+        )
         server.queue = [(403, b'{"Code": "InvalidAccessKeyId.NotFound", "Message": "unknown"}', {})]
         with pytest.raises(ServiceError, match=r"aliyun: InvalidAccessKeyId.NotFound: unknown \(HTTP 403\)"):
             verifier("aliyun", server.url).compare(b"1", b"2")
@@ -250,17 +274,24 @@ class TestTroubles:
 
 class TestPermission:
     @pytest.mark.parametrize("name", ["faceplusplus", "aliyun"])
-    def test_nothing_is_sent_unless_it_is_allowed(self, name: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nothing_is_sent_unless_it_is_allowed(
+        self, name: str, server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for variable in (*faceplusplus.KEYS, *aliyun.KEYS):
             monkeypatch.delenv(variable)
-        with pytest.raises(UploadNotAllowedError, match=r"would receive every original photo and every protected one, at .*Allow it with --allow-upload"):
+        with pytest.raises(
+            UploadNotAllowedError,
+            match=r"would receive every original photo and every protected one, at .*Allow it with --allow-upload",
+        ):
             verifier(name, server.url, allow_upload=False)
         with pytest.raises(MissingKeyError, match=r"needs the environment variables \w+ and \w+"):
             verifier(name, server.url)
         assert not server.received
 
     def test_nothing_travels_in_the_clear(self) -> None:
-        with pytest.raises(VerifierError, match=r"Expected an https address for faceplusplus, got 'http://example.org/'"):
+        with pytest.raises(
+            VerifierError, match=r"Expected an https address for faceplusplus, got 'http://example.org/'"
+        ):
             verifier("faceplusplus", "http://example.org/")
 
     def test_redirects_are_not_followed(self, server: Server) -> None:
@@ -284,7 +315,9 @@ class TestPermission:
             assert not any(secret in text for text in told)
 
     def test_the_command_asks_first(self, tmp_path: Path) -> None:
-        done = CliRunner().invoke(main, ["benchmark", "--services", "faceplusplus", "--methods", "fill", "--output", str(tmp_path / "out")])
+        done = CliRunner().invoke(
+            main, ["benchmark", "--services", "faceplusplus", "--methods", "fill", "--output", str(tmp_path / "out")]
+        )
         assert done.exit_code == 2
         assert "Allow it with --allow-upload" in done.output
         assert not (tmp_path / "out").exists()
@@ -325,6 +358,9 @@ class TestColumn:
         low = {**FACEPP, "confidence": 40.0}
         nobody = {"faces1": FACES, "faces2": []}
         server.queue = [(200, json.dumps(item).encode(), {}) for item in (FACEPP, low, FACEPP, nobody)]
-        photos = [(lambda: picture(0), lambda: picture(1), lambda: picture(2)), (lambda: picture(3), lambda: picture(4), lambda: picture(5))]
+        photos = [
+            (lambda: picture(0), lambda: picture(1), lambda: picture(2)),
+            (lambda: picture(3), lambda: picture(4), lambda: picture(5)),
+        ]
         column = ask(verifier("faceplusplus", server.url), Store(), photos, ["a", "b"], 0.01)
         assert (column.far, column.dodging.value, column.protected.value, column.protected.n) == (0.001, 1.0, 40.0, 1)

@@ -1,4 +1,5 @@
-"""Published models' own classes, tiny and with random weights, one and the same at every run; and the hub's cache, laid out as a download leaves it."""
+"""Published models' own classes, tiny and with random weights, one and the same at every run; and the hub's cache, laid
+out as a download leaves it."""
 
 from __future__ import annotations
 
@@ -33,12 +34,22 @@ def put_in_hub(hub: Path, model: Path, repository: str, revision: str, commit: s
 
 
 def inpainting_pipeline(folder: Path, large: bool = False) -> Path:
-    """A folder written by save_pretrained: the classes of Stable Diffusion inpainting 1.5, or XL (`large`), 0.2 million parameters."""
+    """A folder written by save_pretrained: the classes of Stable Diffusion inpainting 1.5, or XL (`large`), 0.2 million
+    parameters."""
     tokenizer = _letters(folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        # XL tells its network the sizes of the picture too: six numbers in two dimensions each, beside the second text encoder's 16.
-        more = {"addition_embed_type": "text_time", "addition_time_embed_dim": 2, "projection_class_embeddings_input_dim": 6 * 2 + 16} if large else {}
+        # XL tells its network the sizes of the picture too: six numbers in two dimensions each, beside the second text
+        # encoder's 16.
+        more = (
+            {
+                "addition_embed_type": "text_time",
+                "addition_time_embed_dim": 2,
+                "projection_class_embeddings_input_dim": 6 * 2 + 16,
+            }
+            if large
+            else {}
+        )
         network = UNet2DConditionModel(
             sample_size=8,
             in_channels=9,  # noise, mask, masked image
@@ -53,24 +64,41 @@ def inpainting_pipeline(folder: Path, large: bool = False) -> Path:
             **more,
         )
         vae = AutoencoderKL(
-            block_out_channels=(8, 8, 8, 8),  # four levels: latents are an eighth of the picture, as in the published model
+            block_out_channels=(
+                8,
+                8,
+                8,
+                8,
+            ),  # four levels: latents are an eighth of the picture, as in the published model
             norm_num_groups=4,
             latent_channels=4,
             down_block_types=("DownEncoderBlock2D",) * 4,
             up_block_types=("UpDecoderBlock2D",) * 4,
         )
         text = CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2 if large else 1, num_attention_heads=2,
-            max_position_embeddings=16, bos_token_id=52, eos_token_id=53, pad_token_id=53, projection_dim=16,
-        )  # fmt: skip
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2 if large else 1,
+            num_attention_heads=2,
+            max_position_embeddings=16,
+            bos_token_id=52,
+            eos_token_id=53,
+            pad_token_id=53,
+            projection_dim=16,
+        )
         parts = {"vae": vae, "unet": network, "tokenizer": tokenizer, "text_encoder": CLIPTextModel(text)}
         if large:
             parts |= {"tokenizer_2": tokenizer, "text_encoder_2": CLIPTextModelWithProjection(text)}
-    parts["scheduler"] = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1)
+    parts["scheduler"] = DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, steps_offset=1
+    )
     if large:
         pipeline: Any = StableDiffusionXLInpaintPipeline(**parts)
     else:
-        pipeline = StableDiffusionInpaintPipeline(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+        pipeline = StableDiffusionInpaintPipeline(
+            **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
+        )
     pipeline.save_pretrained(folder / "tiny")
     return folder / "tiny"
 
@@ -107,7 +135,8 @@ def ddpm(folder: Path, network: UNet2DModel | None = None, **schedule: Any) -> P
 
 
 def clip(folder: Path, **text: Any) -> Path:
-    """An open_clip model as open_clip puts it into the hub: 1.6 million parameters, of which OpenAI's vocabulary is most."""
+    """An open_clip model as open_clip puts it into the hub: 1.6 million parameters, of which OpenAI's vocabulary is
+    most."""
     config = {
         "embed_dim": 16,
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},

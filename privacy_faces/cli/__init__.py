@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 import click
 
-from privacy_faces import __version__
-from privacy_faces.engines import launched
+from privacy_faces.config.version import __version__
+from privacy_faces.pipeline.sharing import launched
 
-# Read when torch is imported, later: threads that spin while they wait make small networks many times slower where another program wants the same core.
+# Read when torch is imported, later: threads that spin while they wait make small networks many times slower where
+# another program wants the same core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _VERBS = {
@@ -47,8 +48,11 @@ class _Verbs(click.Group):
         command: click.Command = importlib.import_module(f"privacy_faces.cli.{cmd_name}").command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Before the verb reads its arguments: of several processes, the first goes on, the others wait for its orders."""
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Before the verb reads its arguments: of several processes, the first goes on, the others wait for its
+        orders."""
         found = super().resolve_command(ctx, args)
         if ctx.resilient_parsing or launched.processes() == 1:
             _warn_of_one_process()
@@ -58,7 +62,9 @@ class _Verbs(click.Group):
             ctx.with_resource(_leading())
         elif not any((found[0], *found[2])[: len(words)] == words for words in _TRAINING):
             able = ", ".join([*_LED, *map(" ".join, _TRAINING)])
-            raise click.UsageError(f"{found[0]} works in one process: start it without a launcher. Work is shared by: {able}.")
+            raise click.UsageError(
+                f"{found[0]} works in one process: start it without a launcher. Work is shared by: {able}."
+            )
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -87,10 +93,12 @@ def _leading() -> Iterator[None]:
 
 
 def _warn_of_one_process() -> None:
-    """accelerate starts one process with --cpu, whatever --num_processes says, and leaves the address of the first behind."""
+    """accelerate starts one process with --cpu, whatever --num_processes says, and leaves the address of the first
+    behind."""
     if {"ACCELERATE_USE_CPU", "MASTER_ADDR"} <= os.environ.keys() and "WORLD_SIZE" not in os.environ:
         click.echo(
-            "accelerate launch starts one process where it is told --cpu. For more: accelerate launch --multi_gpu --num_processes N -m privacy_faces ...; "
+            "accelerate launch starts one process where it is told --cpu. For more: accelerate launch --multi_gpu "
+            "--num_processes N -m privacy_faces ...; "
             "without a GPU they run on the CPU.",
             err=True,
         )
@@ -99,4 +107,5 @@ def _warn_of_one_process() -> None:
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="privacy-faces")
 def main() -> None:
-    """Change the faces in a photo so that face recognition no longer finds the person, and say honestly how well that worked."""
+    """Change the faces in a photo so that face recognition no longer finds the person, and say honestly how well that
+    worked."""

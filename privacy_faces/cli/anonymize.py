@@ -17,20 +17,22 @@ import click
 from privacy_faces.cli.options import assignments_of, flags_of, values_of
 from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
-from privacy_faces.options import Options, merge, slots_of
-from privacy_faces.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
-from privacy_faces.registry import METHODS, REGISTRIES
+from privacy_faces.config.components import slots_of
+from privacy_faces.config.options import Options, merge
+from privacy_faces.config.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
+from privacy_faces.config.registry import METHODS
 from privacy_faces.weights.places import require
 
 if TYPE_CHECKING:
-    from privacy_faces.engines import Engine
-    from privacy_faces.jobs import Collection, Job
-    from privacy_faces.runner import Outcome
+    from privacy_faces.pipeline.batch import Outcome
+    from privacy_faces.pipeline.inputs import Collection, Job
+    from privacy_faces.pipeline.sharing import Engine
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What the arguments tell before they are parsed: the layers below the flags (None: no method is named), and the flags."""
+    """What the arguments tell before they are parsed: the layers below the flags (None: no method is named), and the
+    flags."""
 
     layers: Layers | None
     of_run: Sequence[click.Option]
@@ -70,15 +72,23 @@ class _Anonymize(click.Command):
         known: _Known = ctx.meta[__name__]
         of_method = known.of_method
         others = [param for param in self.get_params(ctx) if isinstance(param, click.Option) and param not in of_method]
-        for title, options in ((f"Options of {known.layers.method}" if known.layers else "", of_method), ("Options", others)):
+        for title, options in (
+            (f"Options of {known.layers.method}" if known.layers else "", of_method),
+            ("Options", others),
+        ):
             if options:
                 with formatter.section(title):
                     formatter.write_dl([record for option in options if (record := option.get_help_record(ctx))])
 
     def _known(self, args: list[str]) -> _Known:
-        found = _peek(args, [param for param in self.params if param.name in ("method", "profile", "config", "assignments")])
+        found = _peek(
+            args, [param for param in self.params if param.name in ("method", "profile", "config", "assignments")]
+        )
         layers = read_layers(
-            found["method"], profile=found["profile"] or PROFILES[0], config=found["config"], assignments=assignments_of(found["assignments"] or ())
+            found["method"],
+            profile=found["profile"] or PROFILES[0],
+            config=found["config"],
+            assignments=assignments_of(found["assignments"] or ()),
         )
         typed = _peek(args, [click.Option([name, f"--{name.replace('_', '-')}"]) for name in slots_of(layers.model)])
         chosen = merge(layers.of_method, {name: value for name, value in typed.items() if value})
@@ -88,7 +98,9 @@ class _Anonymize(click.Command):
 def _peek(args: list[str], options: Sequence[click.Parameter]) -> dict[str, Any]:
     """The values of some options; whatever else stands among the arguments is passed over, mistakes included."""
     command = click.Command("peek", params=list(options), add_help_option=False)
-    return command.make_context("peek", list(args), resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True).params
+    return command.make_context(
+        "peek", list(args), resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True
+    ).params
 
 
 def _whose(flag: str, layers: Layers | None) -> str | None:
@@ -105,7 +117,9 @@ def _whose(flag: str, layers: Layers | None) -> str | None:
             continue
     if not owners:
         return None
-    return f"{flag} is an option of {', '.join(owners)}" + (f", not of {layers.method}." if layers else ". Add --method NAME.")
+    return f"{flag} is an option of {', '.join(owners)}" + (
+        f", not of {layers.method}." if layers else ". Add --method NAME."
+    )
 
 
 def _components_with(model: type[Options], flag: str) -> list[str]:
@@ -114,7 +128,7 @@ def _components_with(model: type[Options], flag: str) -> list[str]:
     for field, slot in slots_of(model).items():
         chooses = f"--{field.replace('_', '-')}"
         if flag.startswith(f"{chooses}-"):
-            found += [f"{chooses} {name}" for name in REGISTRIES[slot.group].entries() if _has_flag(model, flag, {field: name})]
+            found += [f"{chooses} {name}" for name in slot.registry.entries() if _has_flag(model, flag, {field: name})]
     return found
 
 
@@ -128,13 +142,38 @@ def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
     params=[
         click.Argument(["inputs"], nargs=-1, type=click.Path(path_type=Path)),
         click.Option(["--method"], metavar="NAME", help="what changes the faces; `privacy-faces methods` lists them"),
-        click.Option(["--output"], type=click.Path(path_type=Path, file_okay=False), help="output folder  [default: outputs/NAME]"),
-        click.Option(["--profile"], type=click.Choice(PROFILES), default=PROFILES[0], show_default=True, help="embedded: any machine; full: GPU and model hub"),
+        click.Option(
+            ["--output"],
+            type=click.Path(path_type=Path, file_okay=False),
+            help="output folder  [default: outputs/NAME]",
+        ),
+        click.Option(
+            ["--profile"],
+            type=click.Choice(PROFILES),
+            default=PROFILES[0],
+            show_default=True,
+            help="embedded: any machine; full: GPU and model hub",
+        ),
         click.Option(["--config"], type=click.Path(path_type=Path), metavar="FILE", help="YAML file with options"),
-        click.Option(["assignments", "--set"], multiple=True, metavar="KEY=VALUE", help="set one option, for instance inpainter.steps=20"),
+        click.Option(
+            ["assignments", "--set"],
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="set one option, for instance inpainter.steps=20",
+        ),
         click.Option(["--overwrite"], is_flag=True, help="redo photos that are done already"),
-        click.Option(["--engine"], type=click.Choice(["local", "ray"]), default="local", show_default=True, help="ray: workers on one machine or many"),
-        click.Option(["--workers"], type=click.IntRange(min=1), help="with --engine ray: processes  [default: one for each GPU, or CPU, that Ray has]"),
+        click.Option(
+            ["--engine"],
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="ray: workers on one machine or many",
+        ),
+        click.Option(
+            ["--workers"],
+            type=click.IntRange(min=1),
+            help="with --engine ray: processes  [default: one for each GPU, or CPU, that Ray has]",
+        ),
         click.Option(["as_json", "--json"], is_flag=True, help="print one JSON object"),
     ],
 )
@@ -160,7 +199,9 @@ def command(
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
         output = output or Path("outputs") / plan.method
         collection, outcomes = _do(plan, inputs, output, overwrite, _engine(engine, workers, overwrite))
-    except ValueError as error:  # raised before the first photo: options or inputs that do not fit, or something that is missing
+    except (
+        ValueError
+    ) as error:  # raised before the first photo: options or inputs that do not fit, or something that is missing
         raise click.UsageError(str(error), ctx) from None
     written = _write_run(plan, collection, outcomes, output)
     if ignored := collection.ignored:
@@ -176,26 +217,31 @@ def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
     Raises:
         InputError: for options that do not go together.
     """
-    from privacy_faces.engines import launched, local
-    from privacy_faces.jobs import InputError
+    from privacy_faces.pipeline.inputs import InputError
+    from privacy_faces.pipeline.sharing import launched, local
 
     here = launched.run if launched.processes() > 1 else local.run
     if name == "local":
         if workers:
-            raise InputError("--workers goes with --engine ray. Without Ray: accelerate launch --multi_gpu --num_processes N -m privacy_faces anonymize ...")
+            raise InputError(
+                "--workers goes with --engine ray. Without Ray: accelerate launch --multi_gpu --num_processes N -m "
+                "privacy_faces anonymize ..."
+            )
         return here
     if here is launched.run:
         raise InputError("--engine ray starts its own workers: run it without accelerate launch.")
-    from privacy_faces.engines import ray
+    from privacy_faces.pipeline.sharing import ray
 
     return partial(ray.run, workers=workers, overwrite=overwrite)
 
 
-def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, engine: Engine) -> tuple[Collection, list[Outcome]]:
+def _do(
+    plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, engine: Engine
+) -> tuple[Collection, list[Outcome]]:
     """Do every photo, telling failures and warnings as they come."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    from privacy_faces.jobs import collect, refuse_foreign
-    from privacy_faces.runner import Outcome, run
+    from privacy_faces.pipeline.batch import Outcome, run
+    from privacy_faces.pipeline.inputs import collect, refuse_foreign
 
     collection = collect(inputs, output, plan.run.layout)
     if not overwrite:
@@ -225,8 +271,8 @@ def _do(plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, eng
 
 def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:
     """Write run.json; false when it cannot be written."""
-    from privacy_faces.jobs import RUN_FILE
-    from privacy_faces.runner import write_run
+    from privacy_faces.pipeline.batch import write_run
+    from privacy_faces.pipeline.inputs import RUN_FILE
 
     try:
         write_run(output / RUN_FILE, plan.described(), outcomes, collection.ignored)
@@ -298,4 +344,6 @@ def _as_table(outcomes: list[Outcome], output: Path) -> str:
             rows.append([name, "", "", "", "", "", "copied: no face found"])
     skipped = sum(outcome.status == "skipped" for outcome in outcomes)
     text = table(["photo", "face", "recognizer", "before", "after", "threshold", "result"], rows)
-    return f"{text}\n\nwritten to {output}" + (f" ({skipped} {'was' if skipped == 1 else 'were'} done already)" if skipped else "")
+    return f"{text}\n\nwritten to {output}" + (
+        f" ({skipped} {'was' if skipped == 1 else 'were'} done already)" if skipped else ""
+    )

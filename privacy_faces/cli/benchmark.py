@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.options import NameList
-from privacy_faces.cli.results import Steps, chosen_recognizers, chosen_services, command_line, conclude, far_levels, service_options
-from privacy_faces.engines import launched
-from privacy_faces.plan import PROFILES
-from privacy_faces.registry import METHODS
+from privacy_faces.cli.results import (
+    Steps,
+    chosen_recognizers,
+    chosen_services,
+    command_line,
+    conclude,
+    far_levels,
+    service_options,
+)
+from privacy_faces.config.plan import PROFILES
+from privacy_faces.config.registry import METHODS
+from privacy_faces.pipeline.sharing import launched
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.measure import Probe
@@ -28,24 +36,75 @@ _SAMPLES = 24
 
 @click.command(name="benchmark")
 @click.option("--methods", type=NameList(), help="methods to compare  [default: all that are installed]")
-@click.option("--data", type=click.Path(path_type=Path), help="folder of photos, one sub-folder per person  [default: the synthetic faces that ship]")
-@click.option("--recognizers", type=NameList(), default="all", show_default=True, help="recognizers that judge; all: those whose weights are here")
-@click.option("--held-out", metavar="NAME", help="recognizer that methods may not use as a surrogate; rotate: each in turn")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("outputs/benchmark"), show_default=True, help="output folder")
-@click.option("--limit", type=click.IntRange(min=0), help=f"only the first N photos; 0 means all  [default: all of --data, {_SAMPLES} of the synthetic ones]")
-@click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True, help="the methods' settings")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="YAML file with options of methods and of the run")
-@click.option("--far", type=float, default=0.001, show_default=True, help="false accept rate of the leaderboard; 0.1, 0.01 and 0.001 are all in the results")
-@click.option("--thresholds", type=click.Path(path_type=Path), help="threshold file written by `privacy-faces calibrate`")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="folder of photos, one sub-folder per person  [default: the synthetic faces that ship]",
+)
+@click.option(
+    "--recognizers",
+    type=NameList(),
+    default="all",
+    show_default=True,
+    help="recognizers that judge; all: those whose weights are here",
+)
+@click.option(
+    "--held-out", metavar="NAME", help="recognizer that methods may not use as a surrogate; rotate: each in turn"
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("outputs/benchmark"),
+    show_default=True,
+    help="output folder",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    help=f"only the first N photos; 0 means all  [default: all of --data, {_SAMPLES} of the synthetic ones]",
+)
+@click.option(
+    "--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True, help="the methods' settings"
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="YAML file with options of methods and of the run"
+)
+@click.option(
+    "--far",
+    type=float,
+    default=0.001,
+    show_default=True,
+    help="false accept rate of the leaderboard; 0.1, 0.01 and 0.001 are all in the results",
+)
+@click.option(
+    "--thresholds", type=click.Path(path_type=Path), help="threshold file written by `privacy-faces calibrate`"
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of everything random")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="where the networks run")
-@click.option("--workers", type=click.IntRange(min=1), help="methods that run at a time  [default: 2 on a CPU with 2 cores or more, otherwise 1]")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="where the networks run",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="methods that run at a time  [default: 2 on a CPU with 2 cores or more, otherwise 1]",
+)
 @click.option("--overwrite", is_flag=True, help="protect the photos again that an earlier run has done")
-@click.option("--robustness/--no-robustness", default=True, show_default=True, help="measure again after JPEG, resizing and the like")
+@click.option(
+    "--robustness/--no-robustness",
+    default=True,
+    show_default=True,
+    help="measure again after JPEG, resizing and the like",
+)
 @click.option("--attackers/--no-attackers", default=True, show_default=True, help="measure against adaptive attackers")
 @service_options
 @click.option("as_json", "--json", is_flag=True, help="print results.json")
-def command(*, data: Path | None, output: Path, limit: int | None, far: float, workers: int | None, as_json: bool, **given: Any) -> None:
+def command(
+    *, data: Path | None, output: Path, limit: int | None, far: float, workers: int | None, as_json: bool, **given: Any
+) -> None:
     """Judge methods on the same photos: results.json and report.html in the output folder."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     try:
@@ -76,11 +135,17 @@ def _results(
 ) -> Results:
     import torch
 
+    from privacy_faces.config.plan import Plan, make_plan
     from privacy_faces.evaluation.benchmark import benchmark
     from privacy_faces.evaluation.entries import held_out_entries
-    from privacy_faces.plan import Plan, make_plan
 
-    of_run = {"recognizers": names, "far": far, "seed": given["seed"], "device": given["device"], "thresholds": given["thresholds"]}
+    of_run = {
+        "recognizers": names,
+        "far": far,
+        "seed": given["seed"],
+        "device": given["device"],
+        "thresholds": given["thresholds"],
+    }
 
     def plan(method: str, options: dict[str, Any]) -> Plan:
         return make_plan(method, profile=given["profile"], config=given["config"], options=options, run=of_run)
@@ -90,7 +155,8 @@ def _results(
         notes.append("The faces are synthetic and soft; measure on photos like yours: --data DIR.")
     if len(names) == 1:
         notes.append(
-            f"{names[0]} is the only recognizer here: where a method used it as a surrogate, nothing is known about other recognizers. Bring another: "
+            f"{names[0]} is the only recognizer here: where a method used it as a surrogate, nothing is known about "
+            "other recognizers. Bring another: "
             "privacy-faces weights list."
         )
     cuda = given["device"] == "cuda" or (given["device"] == "auto" and torch.cuda.is_available())

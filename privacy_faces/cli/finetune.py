@@ -1,4 +1,5 @@
-"""`privacy-faces finetune`: commands that plugins bring, found through the entry points of the group `privacy_faces.finetune`."""
+"""`privacy-faces finetune`: commands that plugins bring, found through the entry points of the group
+`privacy_faces.finetune`."""
 
 from __future__ import annotations
 
@@ -12,13 +13,16 @@ from typing import Any
 import click
 
 from privacy_faces.cli.options import flags_of, values_of
-from privacy_faces.engines import launched
-from privacy_faces.options import OptionError, Options
-from privacy_faces.plan import ConfigFile, load_config
+from privacy_faces.config.options import OptionError, Options
+from privacy_faces.config.plan import ConfigFile, load_config
+from privacy_faces.pipeline.sharing import launched
 
 _GROUP = "privacy_faces.finetune"
 # Known commands whose plugin may not be installed.
-_PLUGINS = dict.fromkeys(("makeup-removal", "makeup-transfer"), "pip install privacy-faces-makeup  (from a source checkout: pip install ./plugins/makeup)")
+_PLUGINS = dict.fromkeys(
+    ("makeup-removal", "makeup-transfer"),
+    "pip install privacy-faces-makeup  (from a source checkout: pip install ./plugins/makeup)",
+)
 
 
 class Finetune(click.Command):
@@ -32,7 +36,12 @@ class Finetune(click.Command):
     """
 
     def __init__(self, name: str, summary: str, model: type[Options], run: Callable[[Any], Path]) -> None:
-        config = click.Option(["--config"], type=click.Path(path_type=Path), metavar="FILE", help=f"YAML file with options below finetune: {name}:")
+        config = click.Option(
+            ["--config"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help=f"YAML file with options below finetune: {name}:",
+        )
         super().__init__(name, params=[config, *flags_of(model)], help=summary, callback=self._do)
         self.model, self.run = model, run
 
@@ -41,8 +50,13 @@ class Finetune(click.Command):
         try:
             file = load_config(config) if config else ConfigFile()
             if strangers := sorted(file.finetune.keys() - _known()):
-                raise OptionError(f"Unknown name {strangers[0]!r} under finetune: in {config}. Expected {', '.join(sorted(_known()))}.")
-            options = self.model.validated(file.finetune.get(str(self.name), {}) | values_of(self.model, flags), f"finetune {self.name}")
+                raise OptionError(
+                    f"Unknown name {strangers[0]!r} under finetune: in {config}. Expected "
+                    f"{', '.join(sorted(_known()))}."
+                )
+            options = self.model.validated(
+                file.finetune.get(str(self.name), {}) | values_of(self.model, flags), f"finetune {self.name}"
+            )
             path = self.run(options)
         except ValueError as error:  # options that do not fit, a folder without faces, a missing weight
             raise click.UsageError(str(error)) from None
@@ -69,7 +83,9 @@ class _Commands(click.Group):
             command: click.Command = point.load()
             return command
         if cmd_name in _PLUGINS:
-            raise click.UsageError(f"The command {cmd_name!r} is in a plugin that is not installed. Install it: {_PLUGINS[cmd_name]}", ctx)
+            raise click.UsageError(
+                f"The command {cmd_name!r} is in a plugin that is not installed. Install it: {_PLUGINS[cmd_name]}", ctx
+            )
         return None
 
 

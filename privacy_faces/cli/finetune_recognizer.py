@@ -16,7 +16,14 @@ def _run(options: Any) -> Path:
 
     from privacy_faces.training.recognizer import finetune_recognizer
 
-    return finetune_recognizer(options, lambda items: bar(items, "photo or step"), lambda text: tqdm.write(text, file=sys.stderr))
+    return finetune_recognizer(
+        options, lambda items: bar(items, "photo or step"), lambda text: tqdm.write(text, file=sys.stderr)
+    )
 
 
-command = Finetune("recognizer", "Train a closed-set classifier on a frozen recognizer (PrivacyPreservingDiffusion).", RecognizerFinetuneOptions, _run)
+command = Finetune(
+    "recognizer",
+    "Train a closed-set classifier on a frozen recognizer (PrivacyPreservingDiffusion).",
+    RecognizerFinetuneOptions,
+    _run,
+)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from privacy_faces.cli.table import table
-from privacy_faces.registry import Registry
+from privacy_faces.config.registry import Registry
 from privacy_faces.weights.store import is_present
 
 
@@ -25,22 +25,43 @@ def listing_command(registry: Registry, summary: str) -> click.Command:
         if as_json:
             click.echo(json.dumps({"schema": 1, f"{registry.kind}s": found}, indent=2))
         else:
-            click.echo(table([registry.kind, "from", "what"], [[row["name"], row["distribution"], _what(row)] for row in found]))
+            click.echo(
+                table(
+                    [registry.kind, "from", "what"], [[row["name"], row["distribution"], _what(row)] for row in found]
+                )
+            )
 
     return command
 
 
 def rows(registry: Registry) -> list[dict[str, Any]]:
-    """Every installed name with its summary, distribution and missing weights; then every known name whose plugin is missing, with how to get it."""
+    """Every installed name with its summary, distribution and missing weights; then every known name whose plugin is
+    missing, with how to get it."""
     found = []
     for name, entry in registry.entries().items():
         spec = entry.spec()
         missing = [weight for weight in spec.weights if not is_present(weight)]
-        found.append({"name": name, "installed": True, "summary": spec.summary, "distribution": entry.distribution, "missing_weights": missing})
+        found.append(
+            {
+                "name": name,
+                "installed": True,
+                "summary": spec.summary,
+                "distribution": entry.distribution,
+                "missing_weights": missing,
+            }
+        )
     for name, (distribution, _) in registry.plugins.items():
         if name not in registry.entries():
             command = registry.install_command(name)
-            found.append({"name": name, "installed": False, "summary": command, "distribution": distribution, "missing_weights": []})
+            found.append(
+                {
+                    "name": name,
+                    "installed": False,
+                    "summary": command,
+                    "distribution": distribution,
+                    "missing_weights": [],
+                }
+            )
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from privacy_faces.cli.listing import listing_command
-from privacy_faces.registry import METHODS
+from privacy_faces.config.registry import METHODS
 
-command = listing_command(METHODS, "List the methods: installed ones, and known ones with the command that installs them.")
+command = listing_command(
+    METHODS, "List the methods: installed ones, and known ones with the command that installs them."
+)

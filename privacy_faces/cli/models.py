@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.progress import bar
-from privacy_faces.engines import launched
+from privacy_faces.pipeline.sharing import launched
 
 if TYPE_CHECKING:
     from privacy_faces.training.portraits import Portraits
@@ -28,17 +28,35 @@ def train() -> None:
     """Train one of the models; every twentieth person is left out, to measure with."""
 
 
-_data = click.option("--data", type=click.Path(path_type=Path), required=True, help="folder with one sub-folder of photos per person")
+_data = click.option(
+    "--data", type=click.Path(path_type=Path), required=True, help="folder with one sub-folder of photos per person"
+)
 
 
 def _recipe(steps: int, batch: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The flags of a training run."""
     flags = [
-        click.option("--steps", type=click.IntRange(min=1), default=steps, show_default=True, help="steps in all; a run that stopped goes on where it was"),
+        click.option(
+            "--steps",
+            type=click.IntRange(min=1),
+            default=steps,
+            show_default=True,
+            help="steps in all; a run that stopped goes on where it was",
+        ),
         click.option("--batch", type=click.IntRange(min=1), default=batch, show_default=True, help="faces per step"),
-        click.option("--save-every", type=click.IntRange(min=1), default=500, show_default=True, help="steps between checkpoints"),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of everything random"),
-        click.option("--precision", type=click.Choice(["no", "bf16"]), default="no", show_default=True, help="bf16 where the processor has it"),
+        click.option(
+            "--save-every", type=click.IntRange(min=1), default=500, show_default=True, help="steps between checkpoints"
+        ),
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of everything random"
+        ),
+        click.option(
+            "--precision",
+            type=click.Choice(["no", "bf16"]),
+            default="no",
+            show_default=True,
+            help="bf16 where the processor has it",
+        ),
         click.option("--tracker", help="an accelerate tracker, such as tensorboard or wandb"),
     ]
 
@@ -66,9 +84,17 @@ def _portraits(data: Path, size: int, cache: Path | None = None) -> Portraits:
 
 @train.command(name="face-prior")
 @_data
-@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/face-prior.safetensors"), show_default=True, help="file to write")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/face-prior.safetensors"),
+    show_default=True,
+    help="file to write",
+)
 @click.option("--components", type=click.IntRange(min=1), default=300, show_default=True, help="coefficients of a face")
-@click.option("--size", type=click.IntRange(min=32), default=128, show_default=True, help="side of the frames in pixels")
+@click.option(
+    "--size", type=click.IntRange(min=32), default=128, show_default=True, help="side of the frames in pixels"
+)
 def face_prior(data: Path, output: Path, components: int, size: int) -> None:
     """Fit the linear face model of the inpainter face-prior."""
     import torch
@@ -83,14 +109,21 @@ def face_prior(data: Path, output: Path, components: int, size: int) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     save(model, output)
     click.echo(
-        f"{len(training)} faces of {len(set(training.identities))} people, each with its mirror image; {len(set(held_out.identities))} people left out; "
+        f"{len(training)} faces of {len(set(training.identities))} people, each with its mirror image; "
+        f"{len(set(held_out.identities))} people left out; "
         f"noise {model.variance**0.5:.4f}; written to {output}"
     )
 
 
 @train.command(name="face-diffusion")
 @_data
-@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/face-diffusion"), show_default=True, help="folder of checkpoints and samples")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/face-diffusion"),
+    show_default=True,
+    help="folder of checkpoints and samples",
+)
 @click.option("--channels", default="32,64,128,192", show_default=True, help="widths of the UNet's levels")
 @_recipe(steps=8000, batch=8)
 def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe: Any) -> None:
@@ -108,7 +141,9 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
     portraits = _portraits(data, prior.size, output / "portraits.safetensors")
     try:
         widths = [int(width) for width in channels.split(",")]
-        model = train_face_diffusion(portraits, prior, widths, batch, Recipe(**recipe), output, lambda steps: bar(steps, "step"))
+        model = train_face_diffusion(
+            portraits, prior, widths, batch, Recipe(**recipe), output, lambda steps: bar(steps, "step")
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if not launched.leads():
@@ -120,7 +155,13 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
 
 @train.command(name="makeup-clip")
 @_data
-@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/makeup-clip"), show_default=True, help="folder of checkpoints")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/makeup-clip"),
+    show_default=True,
+    help="folder of checkpoints",
+)
 @_recipe(steps=5000, batch=32)
 def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
     """Train the image and text model that tells makeup on faces."""
@@ -131,7 +172,9 @@ def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
     portraits = _portraits(data, 128, output / "portraits.safetensors")
     config = default_config()
     try:
-        model = train_makeup_clip(portraits, config, batch, Recipe(rate=1e-3, **recipe), output, lambda steps: bar(steps, "step"))
+        model = train_makeup_clip(
+            portraits, config, batch, Recipe(rate=1e-3, **recipe), output, lambda steps: bar(steps, "step")
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if not launched.leads():
@@ -144,20 +187,30 @@ def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
 
 @command.command(name="faces")
 @_data
-@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/faces"), show_default=True, help="folder to write to")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/faces"),
+    show_default=True,
+    help="folder to write to",
+)
 @click.option("--count", type=click.IntRange(min=1), default=24, show_default=True, help="faces to keep")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the samples")
-@click.option("--only", help="sample numbers to choose from, separated by commas, for someone who looked at the samples; all by default")
+@click.option(
+    "--only",
+    help="sample numbers to choose from, separated by commas, for someone who looked at the samples; all by default",
+)
 def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> None:
-    """Draw faces of nobody from the shipped models; --data are the portraits that they were trained on, of whom none may be found again."""
+    """Draw faces of nobody from the shipped models; --data are the portraits that they were trained on, of whom none
+    may be found again."""
     import torch
     from PIL import Image
 
-    from privacy_faces.context import Context
+    from privacy_faces.methods.context import Context
     from privacy_faces.models.face_prior import load
-    from privacy_faces.photos.finder import make_finder
-    from privacy_faces.synthesis.faces import PAIR, STRANGER, draw_again, synthesize
+    from privacy_faces.photos.detection.finder import make_finder
     from privacy_faces.synthesis.references import to_pixels
+    from privacy_faces.training.faces import PAIR, STRANGER, draw_again, synthesize
     from privacy_faces.weights.store import verified
 
     prior = load(verified("face-prior")[0], torch.device("cpu"))
@@ -171,32 +224,67 @@ def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> 
     rows: list[dict[str, Any]] = []
     try:
         with torch.no_grad():
-            training = torch.cat([recognizer.features(recognizer.template.chips(*portraits.part(start, 32))) for start in range(0, len(portraits), 32)])
+            training = torch.cat(
+                [
+                    recognizer.features(recognizer.template.chips(*portraits.part(start, 32)))
+                    for start in range(0, len(portraits), 32)
+                ]
+            )
         for face in synthesize(prior, make_finder(), recognizer, training, count, seed, chosen, bar):
             name = f"{len(rows):03d}.png"
             for place, picture in ((output, face.picture), (output / "second", draw_again(prior, seed, face.index))):
                 Image.fromarray(to_pixels(picture)).save(place / name, optimize=True)
-            rows.append({"file": name, "sample": face.index, "detection_score": round(face.score, 4), "nearest_training": round(face.nearest_training, 3)})
+            rows.append(
+                {
+                    "file": name,
+                    "sample": face.index,
+                    "detection_score": round(face.score, 4),
+                    "nearest_training": round(face.nearest_training, 3),
+                }
+            )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    about = {"seed": seed, "recognizer": recognizer.name, "pairs_farther_than": PAIR, "training_farther_than": STRANGER, "faces": rows}
+    about = {
+        "seed": seed,
+        "recognizer": recognizer.name,
+        "pairs_farther_than": PAIR,
+        "training_farther_than": STRANGER,
+        "faces": rows,
+    }
     (output / "faces.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     click.echo(f"{len(rows)} faces, two photos each, written to {output}")
 
 
 @command.command(name="references")
-@click.option("--faces", "folder", type=click.Path(path_type=Path), required=True, help="folder of bare faces, as `models faces` writes it")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("outputs/references"), show_default=True, help="folder to write to")
-@click.option("--canvas", default="000.png,001.png,002.png,003.png,004.png", show_default=True, help="the face of each look, in the order of `references`")
+@click.option(
+    "--faces",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="folder of bare faces, as `models faces` writes it",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/references"),
+    show_default=True,
+    help="folder to write to",
+)
+@click.option(
+    "--canvas",
+    default="000.png,001.png,002.png,003.png,004.png",
+    show_default=True,
+    help="the face of each look, in the order of `references`",
+)
 def references(folder: Path, output: Path, canvas: str) -> None:
     """Paint the looks of the shipped makeup references onto synthetic faces."""
     import torch
     from PIL import Image
 
-    from privacy_faces.photos.finder import make_finder
+    from privacy_faces.photos.detection.finder import make_finder
+    from privacy_faces.photos.formats.read import read_photo
     from privacy_faces.photos.frames import to_unit
     from privacy_faces.photos.photo import PhotoError
-    from privacy_faces.photos.read import read_photo
     from privacy_faces.synthesis.look import captions
     from privacy_faces.synthesis.references import LOOKS, make_reference, to_pixels
 

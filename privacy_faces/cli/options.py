@@ -12,8 +12,8 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from privacy_faces.options import Options, nested, slots_of, spelled_out
-from privacy_faces.registry import REGISTRIES
+from privacy_faces.config.components import slots_of
+from privacy_faces.config.options import Options, nested, spelled_out
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg]  # generic only in recent click
@@ -27,21 +27,22 @@ class NameList(click.ParamType):  # type: ignore[type-arg]  # generic only in re
 
 
 def flags_of(model: type[Options], values: Mapping[str, Any] | None = None) -> Iterator[click.Option]:
-    """One click option per field, without a default of its own, so that only what the user typed overrides profile and config.
+    """One click option per field, without a default of its own, so that only what the user typed overrides profile and
+    config.
 
     Args:
         model: the option model.
-        values: what the fields will hold if nothing is typed, shown as their defaults. The options of a component that is chosen there follow
-            as --FIELD-OPTION.
+        values: what the fields will hold if nothing is typed, shown as their defaults. The options of a component that
+            is chosen there follow as --FIELD-OPTION.
     """
     values = values or {}
     slots = slots_of(model)
     for name, field in model.model_fields.items():
         value = values.get(name, field.get_default(call_default_factory=True))
-        yield _flag(name, field, value, names=list(REGISTRIES[slots[name].group].entries()) if name in slots else ())
+        yield _flag(name, field, value, names=list(slots[name].registry.entries()) if name in slots else ())
         chosen = spelled_out(value) if name in slots else None
         if chosen and "name" in chosen:
-            component = REGISTRIES[slots[name].group].spec(str(chosen["name"])).option_model()
+            component = slots[name].registry.spec(str(chosen["name"])).option_model()
             for inner, inner_field in component.model_fields.items():
                 inner_value = chosen.get(inner, inner_field.get_default(call_default_factory=True))
                 yield _flag(f"{name}__{inner}", inner_field, inner_value, of=str(chosen["name"]))
@@ -75,9 +76,23 @@ def _flag(name: str, field: FieldInfo, value: Any, *, of: str = "", names: Seque
     flag = name.replace("__", "-").replace("_", "-")
     text = f"{of}: {field.description}" if of else field.description or ""
     if field.annotation is bool:
-        return click.Option([name, f"--{flag}/--no-{flag}"], default=None, help=f"{text}  [default: {flag if value else f'no-{flag}'}]")
-    shown = "  [required]" if value is PydanticUndefined else f"  [default: {_shown(value)}]" if value not in (None, "") else ""
-    return click.Option([name, f"--{flag}"], type=_click_type(field), default=None, metavar=f"[{'|'.join(names)}]" if names else None, help=text + shown)
+        return click.Option(
+            [name, f"--{flag}/--no-{flag}"], default=None, help=f"{text}  [default: {flag if value else f'no-{flag}'}]"
+        )
+    shown = (
+        "  [required]"
+        if value is PydanticUndefined
+        else f"  [default: {_shown(value)}]"
+        if value not in (None, "")
+        else ""
+    )
+    return click.Option(
+        [name, f"--{flag}"],
+        type=_click_type(field),
+        default=None,
+        metavar=f"[{'|'.join(names)}]" if names else None,
+        help=text + shown,
+    )
 
 
 def _shown(value: Any) -> str:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from privacy_faces.cli.listing import listing_command
-from privacy_faces.registry import RECOGNIZERS
+from privacy_faces.config.registry import RECOGNIZERS
 
 command = listing_command(RECOGNIZERS, "List the recognizers.")

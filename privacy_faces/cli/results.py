@@ -13,7 +13,7 @@ import click
 
 from privacy_faces.cli.options import NameList
 from privacy_faces.cli.table import table
-from privacy_faces.registry import RECOGNIZERS, VERIFIERS
+from privacy_faces.config.registry import RECOGNIZERS, VERIFIERS
 from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ class Steps:
     def __init__(self) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=1, unit="step", file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10, miniters=1)
+        self._bar = tqdm(
+            total=1, unit="step", file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10, miniters=1
+        )
 
     def report(self, done: int, total: int, what: str) -> None:
         """`done` of `total` steps; `what` runs now."""
@@ -38,7 +40,9 @@ class Steps:
     def __enter__(self) -> Steps:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.close()
 
 
@@ -53,15 +57,29 @@ def chosen_recognizers(names: list[str]) -> tuple[list[str], list[str]]:
             RECOGNIZERS.spec(name)
         return names, []
     # The first weights that a recogniser names are those of its default options.
-    missing = {name: [item for item in entry.spec().weights[:1] if not is_present(item)] for name, entry in RECOGNIZERS.entries().items()}
-    notes = [f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)." for name, items in missing.items() if items]
+    missing = {
+        name: [item for item in entry.spec().weights[:1] if not is_present(item)]
+        for name, entry in RECOGNIZERS.entries().items()
+    }
+    notes = [
+        f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)."
+        for name, items in missing.items()
+        if items
+    ]
     return [name for name, items in missing.items() if not items], notes
 
 
 def service_options(command: Any) -> Any:
     """The flags about verification services."""
-    command = click.option("--allow-upload", is_flag=True, help="let the services receive the photos: of yourself, or of people who agreed")(command)
-    return click.option("--services", type=NameList(), default=[], help="verification services to ask too, such as faceplusplus; needs --allow-upload")(command)
+    command = click.option(
+        "--allow-upload", is_flag=True, help="let the services receive the photos: of yourself, or of people who agreed"
+    )(command)
+    return click.option(
+        "--services",
+        type=NameList(),
+        default=[],
+        help="verification services to ask too, such as faceplusplus; needs --allow-upload",
+    )(command)
 
 
 def chosen_services(names: Sequence[str], allow_upload: bool) -> list[Verifier]:
@@ -86,10 +104,11 @@ def command_line() -> str:
 
 
 def conclude(results: Results, output: Path, as_json: bool) -> None:
-    """Write results.json and report.html into the folder, print the results or their summary, and end: with 1 when a photo has no result, otherwise with 0."""
-    from privacy_faces.evaluation.report import render
+    """Write results.json and report.html into the folder, print the results or their summary, and end: with 1 when a
+    photo has no result, otherwise with 0."""
+    from privacy_faces.config.files import write_atomic
+    from privacy_faces.evaluation.report.page import render
     from privacy_faces.evaluation.results import write_results
-    from privacy_faces.photos.write import write_atomic
 
     write_results(results, output / "results.json")
     report = output / "report.html"
@@ -100,16 +119,36 @@ def conclude(results: Results, output: Path, as_json: bool) -> None:
 
 def _summary(results: Results, report: Path) -> str:
     """The leaderboard as text: the main measures of each method and recogniser, at the main false accept rate."""
-    header = ["method", "recognizer", "photos", "dodged", "clean", "after JPEG 75", "as target", "still a face", "PSNR", "SSIM", "s a face"]
+    header = [
+        "method",
+        "recognizer",
+        "photos",
+        "dodged",
+        "clean",
+        "after JPEG 75",
+        "as target",
+        "still a face",
+        "PSNR",
+        "SSIM",
+        "s a face",
+    ]
     rows = [_row(results, item, info.name) for item in results.methods for info in results.recognizers]
-    lines = [table(header, rows), "", f"Dodged: no longer matched with the same photo, at FAR {results.far[0]:g}. Shares in percent."]
+    lines = [
+        table(header, rows),
+        "",
+        f"Dodged: no longer matched with the same photo, at FAR {results.far[0]:g}. Shares in percent.",
+    ]
     lines += [f"{item.label}: {flag}" for item in results.methods for flag in item.flags]
     return "\n".join([*lines, *results.notes, f"written to {report}"])
 
 
 def _row(results: Results, item: MethodResults, recognizer: str) -> list[str]:
     def found(measure: str) -> Any:
-        rows = [row for row in item.success if (row.measure, row.recognizer, row.far, row.group) == (measure, recognizer, results.far[0], None)]
+        rows = [
+            row
+            for row in item.success
+            if (row.measure, row.recognizer, row.far, row.group) == (measure, recognizer, results.far[0], None)
+        ]
         return rows[0] if rows else None
 
     dodging, aimed = found("dodging"), found("impersonation")
@@ -132,7 +171,11 @@ def _row(results: Results, item: MethodResults, recognizer: str) -> list[str]:
 
 def percent(number: Number) -> str:
     """A share in percent, with its interval."""
-    return "n/a" if number.value is None else f"{100 * number.value:.0f} ({100 * (number.low or 0):.0f} to {100 * (number.high or 0):.0f})"
+    return (
+        "n/a"
+        if number.value is None
+        else f"{100 * number.value:.0f} ({100 * (number.low or 0):.0f} to {100 * (number.high or 0):.0f})"
+    )
 
 
 def _plain(number: Number, digits: int) -> str:

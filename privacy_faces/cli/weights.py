@@ -22,12 +22,21 @@ def command() -> None:
 @click.option("as_json", "--json", is_flag=True, help="print one JSON object")
 def list_weights(as_json: bool) -> None:
     """Every known set of weights: licence, size, and whether it is on this machine."""
-    items = [{**asdict(item), "bytes": item.bytes, "present": store.is_present(item.id), "command": item.command} for item in manifest().values()]
+    items = [
+        {**asdict(item), "bytes": item.bytes, "present": store.is_present(item.id), "command": item.command}
+        for item in manifest().values()
+    ]
     if as_json:
         click.echo(json.dumps({"schema": 1, "cache": str(store.cache_folder()), "weights": items}, indent=2))
         return
     rows = [
-        [item["id"], f"{item['bytes'] / 1e6:.1f} MB", "here" if item["present"] else f"missing: {item['command']}", item["summary"], item["licence"]]
+        [
+            item["id"],
+            f"{item['bytes'] / 1e6:.1f} MB",
+            "here" if item["present"] else f"missing: {item['command']}",
+            item["summary"],
+            item["licence"],
+        ]
         for item in items
     ]
     click.echo(table(["id", "size", "status", "what", "licence"], rows))
@@ -38,7 +47,8 @@ def list_weights(as_json: bool) -> None:
 def pull(weight: str) -> None:
     """Download weights from their origin; a download that was interrupted goes on.
 
-    REVISION is a branch, tag or commit of a repository of the model hub, of which the newest version is taken otherwise.
+    REVISION is a branch, tag or commit of a repository of the model hub, of which the newest version is taken
+    otherwise.
     """
     weight_id, _, revision = weight.partition("@")
     try:

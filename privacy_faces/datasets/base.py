@@ -1,7 +1,8 @@
 """What every reader of a data set gives, and how it finds its files.
 
-A reader is a function `read_NAME(root)` that returns a `DataSet` or raises `DatasetError`. Names that a list of the data set gives are looked up among the
-files of its folders, and never opened as they stand, so that none of them leads out of the root.
+A reader is a function `read_NAME(root)` that returns a `DataSet` or raises `DatasetError`. Names that a list of the
+data set gives are looked up among the files of its folders, and never opened as they stand, so that none of them leads
+out of the root.
 """
 
 from __future__ import annotations
@@ -57,14 +58,22 @@ class DataSet:
         if self.label_map is None:
             raise DatasetError(f"{self.name} has no masks.")
         if photo in self.without_masks:
-            raise DatasetError(f"Expected masks of {photo}, found {self.without_masks[photo]}. Leave the photos of `without_masks` out.")
+            raise DatasetError(
+                f"Expected masks of {photo}, found {self.without_masks[photo]}. Leave the photos of `without_masks` "
+                "out."
+            )
         labels = self.label_map(photo)
         if labels.shape[0] != labels.shape[1]:
             raise DatasetError(f"Expected square masks of {photo}, found {labels.shape[1]} x {labels.shape[0]} pixels.")
-        return labels if size is None else np.asarray(Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST))
+        return (
+            labels
+            if size is None
+            else np.asarray(Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST))
+        )
 
     def regions(self, photo: Path, size: int | None = None) -> dict[str, Mask]:
-        """The makeup regions (S, S) of a photo: `labelings.regions_from_labels` of its `labels`; the same arguments and errors."""
+        """The makeup regions (S, S) of a photo: `labelings.regions_from_labels` of its `labels`; the same arguments and
+        errors."""
         from privacy_faces.datasets.labelings import LabelError, regions_from_labels
 
         labels = self.labels(photo, size)

@@ -4,8 +4,9 @@
     identity_CelebA.txt          000001.jpg 2880
     list_eval_partition.txt      000001.jpg 0        (0 train, 1 valid, 2 test; may be missing)
 
-or the same in the download's own folders Img/, Anno/ and Eval/. The official splits share no person, so that a closed-set classifier cannot be tested on
-them: PrivacyPreservingDiffusion merges them, and divides the photos of each person 80:20.
+or the same in the download's own folders Img/, Anno/ and Eval/. The official splits share no person, so that a
+closed-set classifier cannot be tested on them: PrivacyPreservingDiffusion merges them, and divides the photos of each
+person 80:20.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from privacy_faces.datasets.base import DataSet, find, lines_of, photos_of, some
 from privacy_faces.datasets.folder import DatasetError, LabelledPhoto
 
 _ORIGIN = (
-    "CelebA comes from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: img_align_celeba.zip (unpacked), identity_CelebA.txt and list_eval_partition.txt, "
+    "CelebA comes from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: img_align_celeba.zip (unpacked), "
+    "identity_CelebA.txt and list_eval_partition.txt, "
     "side by side in one folder."
 )
 _PHOTOS = ("img_align_celeba", "Img/img_align_celeba")
@@ -65,7 +67,10 @@ def read_celeba(root: Path) -> DataSet:
     if partition is not None:
         official = {name: split for _, name, split in _columns(partition, r"[012]", "0, 1 or 2")}
         _same_names(photos, official, folder, partition)
-        parts |= {split: [photo for name, photo in everyone.items() if official[name] == number] for number, split in _SPLITS.items()}
+        parts |= {
+            split: [photo for name, photo in everyone.items() if official[name] == number]
+            for number, split in _SPLITS.items()
+        }
     return DataSet("CelebA", parts)
 
 
@@ -83,11 +88,13 @@ def read_identities(path: Path) -> dict[str, str]:
     return identities
 
 
-def split_by_identity(photos: Iterable[LabelledPhoto], train_fraction: float = 0.8, seed: int = 0, min_photos: int = 1) -> Split:
+def split_by_identity(
+    photos: Iterable[LabelledPhoto], train_fraction: float = 0.8, seed: int = 0, min_photos: int = 1
+) -> Split:
     """Divide the photos of each person; everyone with two photos or more is on both sides.
 
-    A person's photos are shuffled by a generator of their own, seeded with `seed` and their name: the outcome depends neither on the order of the photos
-    nor on who else is there.
+    A person's photos are shuffled by a generator of their own, seeded with `seed` and their name: the outcome depends
+    neither on the order of the photos nor on who else is there.
 
     Args:
         photos: names of files differ within a person.
@@ -99,7 +106,10 @@ def split_by_identity(photos: Iterable[LabelledPhoto], train_fraction: float = 0
         DatasetError: for a fraction out of range, or when nobody is left.
     """
     if not 0 < train_fraction < 1:
-        raise DatasetError(f"Expected a share of training photos between 0 and 1, such as --train-fraction 0.8, got {train_fraction:g}.")
+        raise DatasetError(
+            "Expected a share of training photos between 0 and 1, such as --train-fraction 0.8, got "
+            f"{train_fraction:g}."
+        )
     people: dict[str, list[LabelledPhoto]] = defaultdict(list)
     for photo in photos:
         people[photo.identity].append(photo)
@@ -107,7 +117,10 @@ def split_by_identity(photos: Iterable[LabelledPhoto], train_fraction: float = 0
     kept = {person: own for person, own in sorted(people.items()) if person not in left_out}
     if not kept:
         most = max(left_out.values(), default=0)
-        raise DatasetError(f"Expected people with at least {min_photos} photos, found {len(people)} people with at most {most}. Lower --min-photos.")
+        raise DatasetError(
+            f"Expected people with at least {min_photos} photos, found {len(people)} people with at most {most}. "
+            "Lower --min-photos."
+        )
     train, test = [], []
     for person, own in kept.items():
         own.sort(key=lambda photo: photo.path.name)
@@ -117,12 +130,16 @@ def split_by_identity(photos: Iterable[LabelledPhoto], train_fraction: float = 0
         train += own[:count]
         test += own[count:]
     return Split(
-        sorted(train, key=lambda photo: photo.path), sorted(test, key=lambda photo: photo.path), [p for p, own in kept.items() if len(own) == 1], left_out
+        sorted(train, key=lambda photo: photo.path),
+        sorted(test, key=lambda photo: photo.path),
+        [p for p, own in kept.items() if len(own) == 1],
+        left_out,
     )
 
 
 def report_of(data: DataSet, split: Split) -> dict[str, object]:
-    """Numbers of a split, for the user: how many photos and people on each side, who is on one side only, what was merged."""
+    """Numbers of a split, for the user: how many photos and people on each side, who is on one side only, what was
+    merged."""
     official = {name: len(photos) for name, photos in data.parts.items() if name != "all"}
     return {
         "people": len({photo.identity for photo in split.train}),
@@ -153,8 +170,12 @@ def _same_names(photos: Iterable[str], listed: Iterable[str], folder: Path, path
     there, told = set(photos), set(listed)
     if missing := sorted(told - there):
         raise DatasetError(
-            f"Expected the {len(told)} photos that {path} names in {folder}, found {len(missing)} missing: {some(missing)}. "
+            f"Expected the {len(told)} photos that {path} names in {folder}, found {len(missing)} missing: "
+            f"{some(missing)}. "
             f"Unpack img_align_celeba.zip again, all of it. {_ORIGIN}"
         )
     if unknown := sorted(there - told):
-        raise DatasetError(f"Expected every photo of {folder} in {path}, found {len(unknown)} that are not: {some(unknown)}. Take the whole list. {_ORIGIN}")
+        raise DatasetError(
+            f"Expected every photo of {folder} in {path}, found {len(unknown)} that are not: {some(unknown)}. Take "
+            f"the whole list. {_ORIGIN}"
+        )

@@ -1,11 +1,13 @@
-"""CelebAMask-HQ (Lee et al., CVPR 2020): 30,000 photos of CelebA in 1024 x 1024, with up to 18 part masks of 512 x 512 each.
+"""CelebAMask-HQ (Lee et al., CVPR 2020): 30,000 photos of CelebA in 1024 x 1024, with up to 18 part masks of 512 x 512
+each.
 
     CelebA-HQ-img/N.jpg
     CelebAMask-HQ-mask-anno/K/NNNNN_PART.png     K = N // 2000; no file for a part that the photo does not show
     CelebA-HQ-to-CelebA-mapping.txt              idx orig_idx orig_file; may be missing
     identity_CelebA.txt                          of CelebA; may be missing
 
-With the last two it is known who is in the photos; otherwise each counts as a person of their own. A mask may be there and empty: then so is its region.
+With the last two it is known who is in the photos; otherwise each counts as a person of their own. A mask may be there
+and empty: then so is its region.
 """
 
 from __future__ import annotations
@@ -51,13 +53,19 @@ def read_celebamask_hq(root: Path) -> DataSet:
     parts, notes = _parts(masks)
     people, told = _people(root, photos)
     everyone = [LabelledPhoto(path, people.get(number, str(number))) for number, path in sorted(photos.items())]
-    missing = {path: [part for part in NEEDED if part not in parts.get(number, ())] for number, path in sorted(photos.items())}
+    missing = {
+        path: [part for part in NEEDED if part not in parts.get(number, ())] for number, path in sorted(photos.items())
+    }
     return DataSet(
         "CelebAMask-HQ",
         {"all": everyone},
         labeling=CELEBAMASK_HQ,
         label_map=partial(_label_map, masks, parts),
-        without_masks={path: "none" if len(lacking) == len(NEEDED) else f"no {', '.join(lacking)}" for path, lacking in missing.items() if lacking},
+        without_masks={
+            path: "none" if len(lacking) == len(NEEDED) else f"no {', '.join(lacking)}"
+            for path, lacking in missing.items()
+            if lacking
+        },
         notes=notes + told,
     )
 
@@ -67,7 +75,8 @@ def diffam_split(
 ) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
     """DiffAM's photos to train and to test with: all photos in order of number, shuffled, and cut out by place.
 
-    Python's generator gives the same order for a seed on every machine, so that the defaults on the whole data set are the photos of its published code.
+    Python's generator gives the same order for a seed on every machine, so that the defaults on the whole data set are
+    the photos of its published code.
 
     Args:
         photos: N.jpg, in any order.
@@ -80,11 +89,15 @@ def diffam_split(
     for name, places in (("train", train), ("test", test)):
         if not places or places[0] < 0 or places[-1] >= len(photos):
             raise DatasetError(
-                f"Expected places within the {len(photos)} photos to {name} with, got {places.start}:{places.stop}. DiffAM's places are for all 30000 photos; "
+                f"Expected places within the {len(photos)} photos to {name} with, got {places.start}:{places.stop}. "
+                "DiffAM's places are for all 30000 photos; "
                 f"for fewer give others, such as --train 0:{len(photos) // 2} --test {len(photos) // 2}:{len(photos)}."
             )
     if set(train) & set(test):
-        raise DatasetError(f"Expected no photo on both sides, got the places {train.start}:{train.stop} to train and {test.start}:{test.stop} to test with.")
+        raise DatasetError(
+            f"Expected no photo on both sides, got the places {train.start}:{train.stop} to train and "
+            f"{test.start}:{test.stop} to test with."
+        )
     shuffled = sorted(photos, key=lambda photo: _number(photo.path))
     random.Random(seed).shuffle(shuffled)
     return [shuffled[place] for place in train], [shuffled[place] for place in test]
@@ -92,7 +105,9 @@ def diffam_split(
 
 def _number(path: Path) -> int:
     if not re.fullmatch(r"\d+", path.stem):
-        raise DatasetError(f"Expected photos named by number, 0.jpg to 29999.jpg, in {path.parent}, found {path.name}. {_ORIGIN}")
+        raise DatasetError(
+            f"Expected photos named by number, 0.jpg to 29999.jpg, in {path.parent}, found {path.name}. {_ORIGIN}"
+        )
     return int(path.stem)
 
 
@@ -101,7 +116,10 @@ def _parts(masks: Path) -> tuple[Parts, list[str]]:
     folders = [folder for folder in sorted(masks.iterdir()) if folder.name.isdigit() and folder.is_dir()]
     if not folders:
         there = sorted(path.name for path in masks.iterdir())
-        raise DatasetError(f"Expected the folders 0 to 14 with {_PER_FOLDER} photos' masks each in {masks}, found {some(there)}. {_ORIGIN}")
+        raise DatasetError(
+            f"Expected the folders 0 to 14 with {_PER_FOLDER} photos' masks each in {masks}, found {some(there)}. "
+            f"{_ORIGIN}"
+        )
     parts: Parts = {}
     others = []
     for folder in folders:
@@ -113,7 +131,8 @@ def _parts(masks: Path) -> tuple[Parts, list[str]]:
                 others.append(f"{folder.name}/{name}")
             elif int(number) // _PER_FOLDER != int(folder.name):
                 raise DatasetError(
-                    f"Expected the masks of photo {int(number)} in the folder {int(number) // _PER_FOLDER} of {masks}, found {folder.name}/{name}."
+                    f"Expected the masks of photo {int(number)} in the folder {int(number) // _PER_FOLDER} of "
+                    f"{masks}, found {folder.name}/{name}."
                 )
             else:
                 parts.setdefault(int(number), set()).add(part)
@@ -136,7 +155,10 @@ def _label_map(masks: Path, parts: Parts, photo: Path) -> Labels:
         if labels is None:
             labels = np.zeros(mask.shape, np.uint8)
         if mask.shape != labels.shape:
-            raise DatasetError(f"Expected all masks of photo {number} in one size, {labels.shape[1]} x {labels.shape[0]}, found another in {path}.")
+            raise DatasetError(
+                f"Expected all masks of photo {number} in one size, {labels.shape[1]} x {labels.shape[0]}, found "
+                f"another in {path}."
+            )
         labels[mask] = label
     assert labels is not None  # a photo that lacks a needed part is not asked for
     return labels
@@ -147,16 +169,27 @@ def _people(root: Path, photos: dict[int, Path]) -> tuple[dict[int, str], list[s
     mapping = root / _MAPPING
     listed = next((root / name for name in _IDENTITIES if (root / name).is_file()), None)
     if not mapping.is_file() or listed is None:
-        return {}, [f"who is in the photos is not known: that takes {_MAPPING} and CelebA's identity_CelebA.txt beside {_PHOTOS}"]
+        return {}, [
+            f"who is in the photos is not known: that takes {_MAPPING} and CelebA's identity_CelebA.txt beside "
+            f"{_PHOTOS}"
+        ]
     identities = read_identities(listed)
     people: dict[int, str] = {}
     for number, line in lines_of(mapping)[1:]:
         columns = line.split()
         if len(columns) != 3 or not columns[0].isdigit():
-            raise DatasetError(f"Expected the columns idx, orig_idx and orig_file in line {number} of {mapping}, found {line!r}.")
+            raise DatasetError(
+                f"Expected the columns idx, orig_idx and orig_file in line {number} of {mapping}, found {line!r}."
+            )
         if columns[2] not in identities:
-            raise DatasetError(f"Expected photos of {listed} in {mapping}, found {columns[2]} in line {number}. Take both lists whole. {_ORIGIN}")
+            raise DatasetError(
+                f"Expected photos of {listed} in {mapping}, found {columns[2]} in line {number}. Take both lists "
+                f"whole. {_ORIGIN}"
+            )
         people[int(columns[0])] = identities[columns[2]]
     if unknown := sorted(photos.keys() - people.keys()):
-        raise DatasetError(f"Expected every photo in {mapping}, found {len(unknown)} that are not: {some([photos[number].name for number in unknown])}.")
+        raise DatasetError(
+            f"Expected every photo in {mapping}, found {len(unknown)} that are not: "
+            f"{some([photos[number].name for number in unknown])}."
+        )
     return people, []

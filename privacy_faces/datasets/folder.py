@@ -31,9 +31,16 @@ def identity_folders(root: Path) -> list[LabelledPhoto]:
     """
     if not root.is_dir():
         raise DatasetError(f"Expected a folder with one sub-folder per person, found none at {root}.")
-    photos = [LabelledPhoto(path, folder.name) for folder in sorted(root.iterdir()) if folder.is_dir() for path in photos_in(folder)]
+    photos = [
+        LabelledPhoto(path, folder.name)
+        for folder in sorted(root.iterdir())
+        if folder.is_dir()
+        for path in photos_in(folder)
+    ]
     if not photos:
-        raise DatasetError(f"Expected photos in {root}/PERSON/, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
+        raise DatasetError(
+            f"Expected photos in {root}/PERSON/, found none with the endings {', '.join(sorted(_SUFFIXES))}."
+        )
     return photos
 
 
@@ -48,7 +55,8 @@ def is_photo(name: str) -> bool:
 
 
 def photos_below(root: Path) -> list[LabelledPhoto]:
-    """Every photo in `root` and the folders below it, in order of path; the person is told by the folder, or by the file's name directly in `root`.
+    """Every photo in `root` and the folders below it, in order of path; the person is told by the folder, or by the
+    file's name directly in `root`.
 
     Raises:
         DatasetError: when there is no such folder, or no photo in it.
@@ -58,11 +66,14 @@ def photos_below(root: Path) -> list[LabelledPhoto]:
     photos = sorted(path for path in root.rglob("*") if is_photo(path.name) and path.is_file())
     if not photos:
         raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
-    return [LabelledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos]
+    return [
+        LabelledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos
+    ]
 
 
 def metadata_of(root: Path) -> dict[Path, dict[str, str]]:
-    """Photo -> column -> value of `root`/metadata.csv, in the convention of ImageFolder: a column file_name, relative to `root`, and any others; else nothing.
+    """Photo -> column -> value of `root`/metadata.csv, in the convention of ImageFolder: a column file_name, relative
+    to `root`, and any others; else nothing.
 
     Raises:
         DatasetError: when the file has no such column, or names a photo outside of `root`.

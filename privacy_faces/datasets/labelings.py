@@ -1,4 +1,5 @@
-"""What the numbers of a face's label map mean, and the regions of makeup that follow from them: one function for every labeling."""
+"""What the numbers of a face's label map mean, and the regions of makeup that follow from them: one function for every
+labeling."""
 
 from __future__ import annotations
 
@@ -48,7 +49,10 @@ class Labeling:
         if labels.ndim != 2:
             raise LabelError(f"Expected a label map of shape (H, W), got {labels.shape}.")
         if labels.size and labels.max() > len(self.parts):
-            raise LabelError(f"Expected labels from 0 to {len(self.parts)} ({self.name}), found {labels.max()}: another labeling, or a picture of the labels.")
+            raise LabelError(
+                f"Expected labels from 0 to {len(self.parts)} ({self.name}), found {labels.max()}: another labeling, "
+                "or a picture of the labels."
+            )
 
 
 #: In the order in which the authors of CelebAMask-HQ paint the parts over each other.
@@ -64,10 +68,25 @@ CELEBAMASK_HQ = Labeling(
     eyes=("l_eye", "r_eye"),
 )
 
-#: The labels of segs/ in the Makeup Transfer data set (BeautyGAN, PSGAN, EleGANT, DiffAM); those of SCGAN's parsing/ are others.
+#: The labels of segs/ in the Makeup Transfer data set (BeautyGAN, PSGAN, EleGANT, DiffAM); those of SCGAN's parsing/
+#: are others.
 MAKEUP_TRANSFER = Labeling(
     name="Makeup Transfer",
-    parts=("face", "l_brow", "r_brow", "l_eye", "r_eye", "nose", "u_lip", "teeth", "l_lip", "hair", "l_ear", "r_ear", "neck"),
+    parts=(
+        "face",
+        "l_brow",
+        "r_brow",
+        "l_eye",
+        "r_eye",
+        "nose",
+        "u_lip",
+        "teeth",
+        "l_lip",
+        "hair",
+        "l_ear",
+        "r_ear",
+        "neck",
+    ),
     lips=("u_lip", "l_lip"),
     face=("face", "nose"),
     neck=("neck",),
@@ -76,18 +95,22 @@ MAKEUP_TRANSFER = Labeling(
 
 
 def regions_from_labels(labels: Labels, labeling: Labeling) -> dict[str, Mask]:
-    """The regions whose colours makeup transfer matches (DiffAM, CVPR 2024), as its code cuts them out of either labeling.
+    """The regions whose colours makeup transfer matches (DiffAM, CVPR 2024), as its code cuts them out of either
+    labeling.
 
     - lips: both, without the open mouth.
-    - left eye, right eye: the face's skin in the eye's bounding box grown by 10 of 256 pixels, so neither the eyeball nor the brow. Left is left in the
-      picture, whichever of the two the data set calls left. Empty for an eye that is not labelled.
+    - left eye, right eye: the face's skin in the eye's bounding box grown by 10 of 256 pixels, so neither the eyeball
+      nor the brow. Left is left in the picture, whichever of the two the data set calls left. Empty for an eye that is
+      not labelled.
     - skin: that of face and neck.
 
-    Unlike DiffAM's, no two regions overlap, as the losses here want it: the skin leaves out the eye regions, and where the boxes of both eyes meet, the left
-    has it. And what lies over the skin (glasses, hair, a hat) is none, for a label map says only what is on top.
+    Unlike DiffAM's, no two regions overlap, as the losses here want it: the skin leaves out the eye regions, and where
+    the boxes of both eyes meet, the left has it. And what lies over the skin (glasses, hair, a hat) is none, for a
+    label map says only what is on top.
 
     Args:
-        labels: (H, W), whole numbers; not changed. DiffAM's are 256 x 256; in another size the margin grows with the longer side.
+        labels: (H, W), whole numbers; not changed. DiffAM's are 256 x 256; in another size the margin grows with the
+            longer side.
         labeling: what they mean.
 
     Returns:
@@ -112,5 +135,7 @@ def _box(mask: Mask, margin: int) -> Mask:
     box = np.zeros_like(mask)
     if mask.any():
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box[max(0, rows[0] - margin) : rows[-1] + margin + 1, max(0, columns[0] - margin) : columns[-1] + margin + 1] = True
+        box[
+            max(0, rows[0] - margin) : rows[-1] + margin + 1, max(0, columns[0] - margin) : columns[-1] + margin + 1
+        ] = True
     return box

@@ -4,7 +4,8 @@
     pairs.txt                   "10 300": ten sets of 300 matched and 300 mismatched pairs
     pairsDevTrain.txt, ...      "1100": one set
 
-with rows "NAME i j" and "NAME i OTHER j", separated by tabs. The folder of photos is in imagefolder form, which every verb reads as it is.
+with rows "NAME i j" and "NAME i OTHER j", separated by tabs. The folder of photos is in imagefolder form, which every
+verb reads as it is.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from pathlib import Path
 
 from privacy_faces.datasets.base import DataSet, find, lines_of, some
 from privacy_faces.datasets.folder import DatasetError, identity_folders
-from privacy_faces.evaluation.pairs import Pair
+from privacy_faces.datasets.pairs import Pair
 
 #: The values of the group "pair".
 SAME, DIFFERENT = "same person", "different people"
 
-_ORIGIN = "LFW comes with scikit-learn: python -c 'from sklearn.datasets import fetch_lfw_pairs; fetch_lfw_pairs()' puts it into ~/scikit_learn_data/lfw_home."
+_ORIGIN = (
+    "LFW comes with scikit-learn: python -c 'from sklearn.datasets import fetch_lfw_pairs; fetch_lfw_pairs()' puts it "
+    "into ~/scikit_learn_data/lfw_home."
+)
 _FOLDERS = ("lfw", "lfw_funneled", "lfw-funneled", "lfw-deepfunneled")
 
 
@@ -43,15 +47,19 @@ def photo_folder(root: Path, folder: str | None = None) -> Path:
     if folder is None:
         present = [name for name in _FOLDERS if (root / name).is_dir()]
         if len(present) > 1:
-            raise DatasetError(f"Expected one folder of photos in {root}, found {some(present)}. Choose one: --folder {present[0]}")
+            raise DatasetError(
+                f"Expected one folder of photos in {root}, found {some(present)}. Choose one: --folder {present[0]}"
+            )
     return find(root, [folder] if folder else _FOLDERS, "one folder per person", _ORIGIN)
 
 
 def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -> list[Pair]:
-    """The pairs of a list, in its order, as `evaluation.pairs` has them: the second photo stands where a protected version would.
+    """The pairs of a list, in its order, as `datasets.pairs` has them: the second photo stands where a protected
+    version would.
 
-    Judged with `evaluate`, pairs of the same person that no longer match are false rejects of unprotected photos, and pairs of different people that match
-    are false accepts. The groups are "pair" (`SAME` or `DIFFERENT`) and "set" (1, 2, ...).
+    Judged with `evaluate`, pairs of the same person that no longer match are false rejects of unprotected photos, and
+    pairs of different people that match are false accepts. The groups are "pair" (`SAME` or `DIFFERENT`) and "set" (1,
+    2, ...).
 
     Args:
         root: holds the list and the folder of photos.
@@ -59,7 +67,8 @@ def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -
         folder: of the photos, as for `read_lfw`.
 
     Raises:
-        DatasetError: for a malformed line, a photo that is not there, or another number of pairs than the first line says.
+        DatasetError: for a malformed line, a photo that is not there, or another number of pairs than the first line
+            says.
     """
     path = find(root, [name], "the list of pairs", _ORIGIN)
     photos = photo_folder(root, folder)
@@ -68,7 +77,9 @@ def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -
     sets, count = _counts(path, lines[0][1] if lines else "")
     rows = lines[1:]
     if len(rows) != 2 * sets * count:
-        raise DatasetError(f"Expected {2 * sets * count} pairs after the line {lines[0][1]!r} of {path}, found {len(rows)}. {_ORIGIN}")
+        raise DatasetError(
+            f"Expected {2 * sets * count} pairs after the line {lines[0][1]!r} of {path}, found {len(rows)}. {_ORIGIN}"
+        )
     pairs = []
     for place, (number, line) in enumerate(rows):
         matched = place // count % 2 == 0
@@ -84,13 +95,19 @@ def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -
 
 
 def pairs_table(pairs: Sequence[Pair], photos: Path) -> str:
-    """The table of pairs that `evaluation.pairs.find_pairs` reads, with paths below the folder of photos."""
+    """The table of pairs that `datasets.pairs.find_pairs` reads, with paths below the folder of photos."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["original", "protected", "person", *pairs[0].groups])
     for pair in pairs:
         assert pair.protected is not None  # every pair of LFW has two photos
-        writer.writerow([*(path.relative_to(photos).as_posix() for path in (pair.original, pair.protected)), pair.person, *pair.groups.values()])
+        writer.writerow(
+            [
+                *(path.relative_to(photos).as_posix() for path in (pair.original, pair.protected)),
+                pair.person,
+                *pair.groups.values(),
+            ]
+        )
     return text.getvalue()
 
 
@@ -98,12 +115,18 @@ def _counts(path: Path, header: str) -> tuple[int, int]:
     """Sets, and pairs of each kind per set."""
     numbers = header.split()
     if not 1 <= len(numbers) <= 2 or not all(number.isdigit() and int(number) > 0 for number in numbers):
-        raise DatasetError(f"Expected the numbers of sets and of pairs, such as '10 300', or of pairs alone in the first line of {path}, found {header!r}.")
+        raise DatasetError(
+            "Expected the numbers of sets and of pairs, such as '10 300', or of pairs alone in the first line of "
+            f"{path}, found {header!r}."
+        )
     return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else (1, int(numbers[0]))
 
 
 def _photo(there: Mapping[str, Path], person: str, index: str, number: int, path: Path) -> Path:
     name = f"{person}_{index.zfill(4)}"
     if not index.isdigit() or name not in there:
-        raise DatasetError(f"Expected a person and the number of a photo in line {number} of {path}, found {person!r} and {index!r}: there is no {name}.jpg.")
+        raise DatasetError(
+            f"Expected a person and the number of a photo in line {number} of {path}, found {person!r} and {index!r}: "
+            f"there is no {name}.jpg."
+        )
     return there[name]

@@ -1,14 +1,16 @@
-"""The Makeup Transfer data set (Li et al., BeautyGAN, ACM MM 2018): 2,719 photos with makeup and 1,115 without, 361 x 361.
+"""The Makeup Transfer data set (Li et al., BeautyGAN, ACM MM 2018): 2,719 photos with makeup and 1,115 without, 361 x
+361.
 
     images/makeup/NAME.png        images/non-makeup/NAME.png
     segs/makeup/NAME.png          segs/non-makeup/NAME.png         8-bit labels, one per pixel; may be missing
     makeup_test.txt               nomakeup_test.txt, or non-makeup_test.txt: a photo per line; may be missing
 
-That is the layout in the README of PSGAN, and what the published code of PSGAN, AMT-GAN (`images/` and `segs/` by one name) and DiffAM (`images/makeup`,
-`segs/makeup`) reads. Labels are those of PSGAN's face parser; DiffAM takes 7 and 9 as lips, 1, 6 and 13 as skin, 4 and 5 as eyes. SCGAN and what follows it
-read a folder parsing/ with other numbers (4 face, 9 and 13 lips): it is not read here. Lists name photos as "makeup/NAME.png" (PSGAN, AMT-GAN, EleGANT,
-BeautyREC) or "NAME.png"; in BeautyGAN's own form, "images/makeup/NAME.png segs/makeup/NAME.png", the second column is passed over. Landmarks, pickles in the
-archive of PSGAN, are never read, because reading one runs whatever code is in it.
+That is the layout in the README of PSGAN, and what the published code of PSGAN, AMT-GAN (`images/` and `segs/` by one
+name) and DiffAM (`images/makeup`, `segs/makeup`) reads. Labels are those of PSGAN's face parser; DiffAM takes 7 and 9
+as lips, 1, 6 and 13 as skin, 4 and 5 as eyes. SCGAN and what follows it read a folder parsing/ with other numbers (4
+face, 9 and 13 lips): it is not read here. Lists name photos as "makeup/NAME.png" (PSGAN, AMT-GAN, EleGANT, BeautyREC)
+or "NAME.png"; in BeautyGAN's own form, "images/makeup/NAME.png segs/makeup/NAME.png", the second column is passed over.
+Landmarks, pickles in the archive of PSGAN, are never read, because reading one runs whatever code is in it.
 """
 
 from __future__ import annotations
@@ -28,26 +30,40 @@ from privacy_faces.datasets.labelings import MAKEUP_TRANSFER, LabelError, Labels
 #: The parts of a data set of makeup.
 KINDS = ("makeup", "non-makeup")
 
-_ORIGIN = "The Makeup Transfer data set is linked from https://github.com/wtjiang98/PSGAN (images/ and segs/ side by side in one folder)."
+_ORIGIN = (
+    "The Makeup Transfer data set is linked from https://github.com/wtjiang98/PSGAN (images/ and segs/ side by side "
+    "in one folder)."
+)
 _LISTS = (("makeup", "makeup_test.txt"), ("non-makeup", "nomakeup_test.txt"), ("non-makeup", "non-makeup_test.txt"))
 
 
 def read_makeup_transfer(root: Path) -> DataSet:
-    """The Makeup Transfer data set in `root`. Parts: "makeup", "non-makeup", and of each list that is there "makeup test" or "non-makeup test".
+    """The Makeup Transfer data set in `root`. Parts: "makeup", "non-makeup", and of each list that is there "makeup
+    test" or "non-makeup test".
 
     Raises:
-        DatasetError: when photos are missing, the masks are of another labeling, or a list names photos that are not there.
+        DatasetError: when photos are missing, the masks are of another labeling, or a list names photos that are not
+            there.
     """
-    photos = {kind: photos_of(find(root, [f"images/{kind}"], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN) for kind in KINDS}
+    photos = {
+        kind: photos_of(find(root, [f"images/{kind}"], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN)
+        for kind in KINDS
+    }
     parts = {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
     for kind, name in _LISTS:
         if (root / name).is_file():
             if f"{kind} test" in parts:
-                raise DatasetError(f"Expected one list of photos {kind} to test with in {root}, found two, one of them {name}. Keep one.")
-            parts[f"{kind} test"] = [LabelledPhoto(path, path.stem) for path in _listed(root / name, kind, photos[kind])]
+                raise DatasetError(
+                    f"Expected one list of photos {kind} to test with in {root}, found two, one of them {name}. Keep "
+                    "one."
+                )
+            parts[f"{kind} test"] = [
+                LabelledPhoto(path, path.stem) for path in _listed(root / name, kind, photos[kind])
+            ]
     if not (root / "segs").is_dir() and (root / "parsing").is_dir():
         raise DatasetError(
-            f"Expected label maps in {root / 'segs'}, found {root / 'parsing'}, the layout of SCGAN, whose numbers mean other parts. "
+            f"Expected label maps in {root / 'segs'}, found {root / 'parsing'}, the layout of SCGAN, whose numbers "
+            "mean other parts. "
             f"Add the original segs/, or rename parsing/ to go without masks. {_ORIGIN}"
         )
     return with_label_maps(DataSet("Makeup Transfer", parts), root, photos)
@@ -75,11 +91,19 @@ def _label_map(maps: Mapping[Path, Path], photo: Path) -> Labels:
             mode, size, wanted = image.mode, image.size, picture.size
             labels = np.array(image)
     except OSError as error:
-        raise DatasetError(f"Expected a label map at {path}, could not read it: {error}. Copy or unpack it again.") from None
+        raise DatasetError(
+            f"Expected a label map at {path}, could not read it: {error}. Copy or unpack it again."
+        ) from None
     if mode not in ("L", "P"):
-        raise DatasetError(f"Expected one 8-bit label per pixel in {path}, found a picture of the mode {mode}: colours in place of labels.")
+        raise DatasetError(
+            f"Expected one 8-bit label per pixel in {path}, found a picture of the mode {mode}: colours in place of "
+            "labels."
+        )
     if size[0] * wanted[1] != size[1] * wanted[0]:  # smaller or larger is fine, another shape is another photo's
-        raise DatasetError(f"Expected labels in the proportions of {photo}, {wanted[0]} x {wanted[1]}, found {size[0]} x {size[1]} in {path}.")
+        raise DatasetError(
+            f"Expected labels in the proportions of {photo}, {wanted[0]} x {wanted[1]}, found {size[0]} x {size[1]} "
+            f"in {path}."
+        )
     try:
         MAKEUP_TRANSFER.check(labels)
     except LabelError as error:

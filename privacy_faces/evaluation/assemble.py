@@ -11,16 +11,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from privacy_faces import __version__
+from privacy_faces.config.version import __version__
 from privacy_faces.datasets.folder import LabelledPhoto, content_hash
 from privacy_faces.evaluation.examples import worst_examples
 from privacy_faces.evaluation.fidelity import fid_and_kid, lpips
 from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.measure import WRITTEN
-from privacy_faces.evaluation.results import Cost, Data, Failure, MethodResults, Number, Operating, Quality, RecognizerInfo, Results, Service
+from privacy_faces.evaluation.results import (
+    Cost,
+    Data,
+    Failure,
+    MethodResults,
+    Number,
+    Operating,
+    Quality,
+    RecognizerInfo,
+    Results,
+    Service,
+)
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables import Result, attack_table, robustness_table, roc_table, success_table
-from privacy_faces.evaluation.thresholds import threshold_for
+from privacy_faces.judge.thresholds import threshold_for
 from privacy_faces.recognizers.ensemble import Ensemble
 
 _PACKAGES = ("torch", "numpy", "pillow", "opencv-python-headless", "dlib-bin", "scikit-learn", "scipy")
@@ -86,7 +97,9 @@ def results(
             "seed": seed,
             "data": _data(setting, data_name, unusable),
             "far": list(setting.far),
-            "recognizers": [_recognizer(setting, recognizer.name, recognizer.weight_records) for recognizer in ensemble],
+            "recognizers": [
+                _recognizer(setting, recognizer.name, recognizer.weight_records) for recognizer in ensemble
+            ],
             "methods": list(methods),
             "notes": list(notes),
         }
@@ -97,19 +110,28 @@ def _flags(result: Result, failures: Mapping[str, str]) -> list[str]:
     unchanged, count = int(result.seen.unchanged.sum()), len(result.seen.rows)
     flags = []
     if unchanged:
-        flags.append(f"UNCHANGED: {unchanged} of {count} photos came back with the very same pixels: nothing was protected in them.")
+        flags.append(
+            f"UNCHANGED: {unchanged} of {count} photos came back with the very same pixels: nothing was protected in "
+            "them."
+        )
     if failures:
-        flags.append(f"FAILED: {len(failures)} of {len(failures) + count} photos have no result, and count nowhere below.")
+        flags.append(
+            f"FAILED: {len(failures)} of {len(failures) + count} photos have no result, and count nowhere below."
+        )
     return flags
 
 
 def _quality(result: Result, device: torch.device) -> Quality:
     seen, people = result.seen, result.names
-    before, after = (torch.from_numpy(frames).permute(0, 3, 1, 2) for frames in (result.setting.clean.frames[seen.rows], seen.frames))
+    before, after = (
+        torch.from_numpy(frames).permute(0, 3, 1, 2) for frames in (result.setting.clean.frames[seen.rows], seen.frames)
+    )
     fid, kid = fid_and_kid(before, after, device)
     psnr = np.where(np.isinf(seen.quality["psnr"]), np.nan, seen.quality["psnr"])
     return Quality(
-        psnr=mean(psnr, people) if (~np.isnan(psnr)).any() else Number(value=None, n=0, missing="no frame differs from its original"),
+        psnr=mean(psnr, people)
+        if (~np.isnan(psnr)).any()
+        else Number(value=None, n=0, missing="no frame differs from its original"),
         ssim=mean(seen.quality["ssim"], people),
         lpips=lpips(before, after, people, device),
         fid=fid,
@@ -131,7 +153,10 @@ def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
         people_with_other_photos=several,
         sha256=content_hash(photos),
         groups=setting.columns,
-        gallery=f"the {len(photos)} unprotected photos of {len(people)} people; of the {several} people with several, a probe's own photo does not count"
+        gallery=(
+            f"the {len(photos)} unprotected photos of {len(people)} people; of the {several} people with several, a "
+            "probe's own photo does not count"
+        )
         + (f"; for the other {len(people) - several} it is the only one" if several < len(people) else ""),
         unusable=[Failure(photo=photo, reason=reason) for photo, reason in unusable.items()],
     )
@@ -144,7 +169,10 @@ def _recognizer(setting: Setting, name: str, weights: list[dict[str, str]]) -> R
         {
             "name": name,
             "weights": weights,
-            "thresholds": [Operating.model_validate({"far": item.far, "threshold": item.value, "source": item.source}) for item in thresholds],
+            "thresholds": [
+                Operating.model_validate({"far": item.far, "threshold": item.value, "source": item.source})
+                for item in thresholds
+            ],
             "calibrated_on": str(table[name].data.get("name", "")),
         }
     )

@@ -1,6 +1,8 @@
-"""Attackers who know that photos are protected, and adapt: they clean the photo, average over crops, or learn from protected photos.
+"""Attackers who know that photos are protected, and adapt: they clean the photo, average over crops, or learn from
+protected photos.
 
-An attack on pictures turns views into views, which a recogniser then embeds; an attack on embeddings works on what was embedded.
+An attack on pictures turns views into views, which a recogniser then embeds; an attack on embeddings works on what was
+embedded.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.evaluation.observe import View
+from privacy_faces.judge.observations import View
 from privacy_faces.models import face_diffusion, face_prior
 from privacy_faces.models.face_diffusion import FaceDiffusion
 from privacy_faces.models.face_prior import FaceModel
@@ -26,15 +28,26 @@ Embeddings = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 SUMMARIES = {
-    "blur-and-sharpen": "smooths the face (Gaussian blur, 1.5 pixels of 256) and sharpens it again, to wash out fine noise",
-    "diffusion-purification": "noises the face to step 20 of 1000 and denoises it with the shipped diffusion model (DiffPure, Nie et al., ICML 2022)",
+    "blur-and-sharpen": (
+        "smooths the face (Gaussian blur, 1.5 pixels of 256) and sharpens it again, to wash out fine noise"
+    ),
+    "diffusion-purification": (
+        "noises the face to step 20 of 1000 and denoises it with the shipped diffusion model (DiffPure, Nie et al., "
+        "ICML 2022)"
+    ),
     "crop-ensemble": "averages the embeddings of ten crops: shifted, scaled, turned and mirrored",
-    "protected-gallery": "looks the photo up among photos protected in the same way; succeeds where the person ranks first",
-    "linear-probe": "trains a linear classifier on the people's other photos, protected in the same way; succeeds where it names the person",
+    "protected-gallery": (
+        "looks the photo up among photos protected in the same way; succeeds where the person ranks first"
+    ),
+    "linear-probe": (
+        "trains a linear classifier on the people's other photos, protected in the same way; succeeds where it names "
+        "the person"
+    ),
 }
 
 _BLUR, _SHARPEN = 1.5, 150
-# Noise of about ten grey levels, which covers what noise methods add; further up, the grain of the small model is worse than what it takes away.
+# Noise of about ten grey levels, which covers what noise methods add; further up, the grain of the small model is worse
+# than what it takes away.
 PURIFY_FROM, _PURIFY_STEPS = 20, 2
 _BATCH = 16
 # Shift right and down in shares of the frame, scale, turn in degrees, mirrored.
@@ -68,14 +81,19 @@ def purifier() -> Callable[[Sequence[View]], list[View]]:
         MissingWeightError, CorruptWeightError.
     """
     cpu = torch.device("cpu")
-    model, prior = face_diffusion.load(verified("face-diffusion-128")[0], cpu), face_prior.load(verified("face-prior")[0], cpu)
+    model, prior = (
+        face_diffusion.load(verified("face-diffusion-128")[0], cpu),
+        face_prior.load(verified("face-prior")[0], cpu),
+    )
 
     def purify(views: Sequence[View]) -> list[View]:
         found: list[View] = []
         for start in range(0, len(views), _BATCH):
             batch = views[start : start + _BATCH]
             frames = torch.from_numpy(np.stack([view.frame for view in batch])).permute(0, 3, 1, 2)
-            cleaned = purified(model, prior, frames, PURIFY_FROM, _PURIFY_STEPS).permute(0, 2, 3, 1).contiguous().numpy()
+            cleaned = (
+                purified(model, prior, frames, PURIFY_FROM, _PURIFY_STEPS).permute(0, 2, 3, 1).contiguous().numpy()
+            )
             found += [View(frame, view.landmarks, view.detected) for frame, view in zip(cleaned, batch, strict=True)]
         return found
 
@@ -84,18 +102,23 @@ def purifier() -> Callable[[Sequence[View]], list[View]]:
 
 @torch.no_grad()
 def purified(model: FaceDiffusion, prior: FaceModel, frames: Tensor, start: int, steps: int) -> Tensor:
-    """Frames (N, 3, S, S) in [0, 1] at the model's resolution, noised to step `start` and brought back by DDIM in `steps` steps, then enlarged again.
+    """Frames (N, 3, S, S) in [0, 1] at the model's resolution, noised to step `start` and brought back by DDIM in
+    `steps` steps, then enlarged again.
 
-    The model is told the linear face model's picture of the frame, which no fine noise survives. The noise is the same for every frame, so that a frame gets
-    the same result in any batch.
+    The model is told the linear face model's picture of the frame, which no fine noise survives. The noise is the same
+    for every frame, so that a frame gets the same result in any batch.
     """
     small = interpolate(frames, (prior.size, prior.size), mode="bilinear", antialias=True, align_corners=False)
     guide = prior.frames(prior.coefficients(small)).clamp(0, 1) * 2 - 1
     noise = torch.randn(1, *small.shape[1:], generator=torch.Generator().manual_seed(0)).to(small)
     alpha, sigma = model.schedule.at(torch.full((len(small),), start, device=small.device))
     hole = torch.ones_like(small[:, :1])
-    clean = generate(lambda x, t: model(x, t, guide, hole), model.schedule, alpha * (2 * small - 1) + sigma * noise, start, steps)
-    return interpolate(((clean + 1) / 2).clamp(0, 1), frames.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
+    clean = generate(
+        lambda x, t: model(x, t, guide, hole), model.schedule, alpha * (2 * small - 1) + sigma * noise, start, steps
+    )
+    return interpolate(((clean + 1) / 2).clamp(0, 1), frames.shape[-2:], mode="bicubic", align_corners=False).clamp(
+        0, 1
+    )
 
 
 def crops(view: View) -> list[View]:
@@ -104,11 +127,15 @@ def crops(view: View) -> list[View]:
     mirrored = np.ascontiguousarray(view.frame[:, ::-1])
     found = []
     for right, down, scale, degrees, mirror in _CROPS:
-        frame, landmarks = (mirrored, mirrored_landmarks(view.landmarks, size)) if mirror else (view.frame, view.landmarks)
+        frame, landmarks = (
+            (mirrored, mirrored_landmarks(view.landmarks, size)) if mirror else (view.frame, view.landmarks)
+        )
         angle = np.deg2rad(degrees)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         centre = landmarks.mean(0)
-        found.append(View(frame, (landmarks - centre) @ turn.T + centre + size * np.array([right, down]), view.detected))
+        found.append(
+            View(frame, (landmarks - centre) @ turn.T + centre + size * np.array([right, down]), view.detected)
+        )
     return found
 
 
@@ -119,10 +146,30 @@ def mirrored_landmarks(landmarks: NDArray[np.float64], size: int) -> NDArray[np.
     return flipped
 
 
-_MIRROR = np.array([
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-])  # fmt: skip
+_MIRROR = np.array(
+    [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        *range(27, 31),
+        *range(35, 30, -1),
+        45,
+        44,
+        43,
+        42,
+        47,
+        46,
+        39,
+        38,
+        37,
+        36,
+        41,
+        40,
+        *range(54, 47, -1),
+        *range(59, 54, -1),
+        *range(64, 59, -1),
+        *range(67, 64, -1),
+    ]
+)
 
 
 def averaged(embeddings: Embeddings, faces: int) -> Embeddings:

@@ -1,4 +1,5 @@
-"""Methods x photos x recognisers: protect, see, and put the tables together; each method in a process of its own, whose memory is measured with it."""
+"""Methods x photos x recognisers: protect, see, and put the tables together; each method in a process of its own, whose
+memory is measured with it."""
 
 from __future__ import annotations
 
@@ -14,30 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from privacy_faces.anonymizer import Anonymizer
+from privacy_faces.config.plan import RunOptions
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.measure import Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
-from privacy_faces.evaluation.observe import Observer, make_observer
 from privacy_faces.evaluation.results import Cost, Number, Results, Role
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.evaluation.store import Store
 from privacy_faces.evaluation.tables import Result
-from privacy_faces.evaluation.thresholds import load_thresholds, threshold_for
-from privacy_faces.jobs import RUN_FILE, Collection, Job, job_of
+from privacy_faces.judge.observations import Observer, make_observer
+from privacy_faces.judge.store import Store
+from privacy_faces.judge.thresholds import load_thresholds, threshold_for
+from privacy_faces.methods.targets import scored_image
 from privacy_faces.photos.faces import Face
+from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
-from privacy_faces.photos.read import read_photo
-from privacy_faces.plan import RunOptions
-from privacy_faces.runner import Outcome, attempt, run, write_run
-from privacy_faces.targets import scored_image
+from privacy_faces.pipeline.batch import Outcome, attempt, run, write_run
+from privacy_faces.pipeline.inputs import RUN_FILE, Collection, Job, job_of
+from privacy_faces.pipeline.protect import Anonymizer
 from privacy_faces.verifiers.base import Verifier
 
 if TYPE_CHECKING:
-    from privacy_faces.engines import Engine
+    from privacy_faces.pipeline.sharing import Engine
 
 # Recognisers and detector results of all methods, shared by their processes.
 _STORE = "seen.sqlite"
@@ -103,12 +104,14 @@ def benchmark(
         entries: the methods.
         run: recognisers, seed, device, thresholds; the same for all entries.
         probes: photos of people.
-        output: holds protected photos, one folder for each entry, and what was seen; a second call does only what is missing.
+        output: holds protected photos, one folder for each entry, and what was seen; a second call does only what is
+            missing.
         data_name, command, notes: for results.json.
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
         workers: processes at a time.
-        engine: does the photos of all methods before they are judged; without it each method does its own, in a process whose memory is measured.
+        engine: does the photos of all methods before they are judged; without it each method does its own, in a process
+            whose memory is measured.
         overwrite: protect the photos again that an earlier call has done.
         services: verification services to ask; photos are sent to them.
         report: told (steps done, steps in all, what is done) about twice a second.
@@ -126,9 +129,13 @@ def benchmark(
     observer = make_observer(run, Store(output / _STORE))
     usable, faces, unusable = find_probes(probes, observer)
     if not usable:
-        raise ValueError(f"Expected at least one photo with a face in {data_name}, found none. {next(iter(unusable.values()), '')}")
+        raise ValueError(
+            f"Expected at least one photo with a face in {data_name}, found none. {next(iter(unusable.values()), '')}"
+        )
     threads = max(1, (os.cpu_count() or 1) // workers)
-    tasks = [Task(entry, run, usable, faces, output, robustness, attackers, threads, overwrite) for entry in (None, *entries)]
+    tasks = [
+        Task(entry, run, usable, faces, output, robustness, attackers, threads, overwrite) for entry in (None, *entries)
+    ]
     if engine:
         for place, (entry, task) in enumerate(zip(entries, tasks[1:], strict=True)):
             report(place, len(entries), f"{entry.label}, in all processes")
@@ -138,7 +145,9 @@ def benchmark(
     setting = Setting(usable, originals(usable, faces, observer), clean.seen, thresholds, far)
     methods = []
     for entry, found in zip(entries, done, strict=True):
-        roles: dict[str, Role] = {name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names}
+        roles: dict[str, Role] = {
+            name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names
+        }
         image = scored_image(found.target) if found.target else None
         result = Result(setting, found.seen, roles, seen_in(image, observer) if image else None)
         methods.append(
@@ -153,7 +162,10 @@ def benchmark(
                 target=found.target,
                 cost=_cost(found, result.names, shared=engine is not None),
                 attackers=attackers,
-                services=[ask(service, observer.store, _versions(usable, entry, output, found), result.names, far[0]) for service in services],
+                services=[
+                    ask(service, observer.store, _versions(usable, entry, output, found), result.names, far[0])
+                    for service in services
+                ],
             )
         )
     return assemble.results(
@@ -172,7 +184,14 @@ def benchmark(
 def _versions(probes: Sequence[Probe], entry: Entry, output: Path, done: Done) -> list[tuple[Callable[[], Photo], ...]]:
     """Readers of original, copy and protected photo."""
     chosen = [probes[row] for row in done.seen.rows]
-    return [(partial(read_photo, probe.photo), partial(copy_of, probe.photo), partial(read_photo, _job(entry, output, probe).target)) for probe in chosen]
+    return [
+        (
+            partial(read_photo, probe.photo),
+            partial(copy_of, probe.photo),
+            partial(read_photo, _job(entry, output, probe).target),
+        )
+        for probe in chosen
+    ]
 
 
 def _cost(done: Done, people: Sequence[str], shared: bool) -> Cost:
@@ -200,7 +219,11 @@ def _in_processes(tasks: Sequence[Task], workers: int, report: Callable[[int, in
                 finished, left = wait(left, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in finished:
                     future.result()
-                running = [task.entry.label if task.entry else "unprotected" for task, future in zip(tasks, futures, strict=True) if future.running()]
+                running = [
+                    task.entry.label if task.entry else "unprotected"
+                    for task, future in zip(tasks, futures, strict=True)
+                    if future.running()
+                ]
                 report(counter.value, total, ", ".join(running[:workers]))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -228,7 +251,9 @@ def _do(task: Task) -> Done:
     torch.set_num_threads(task.threads)
     store = task.output / _STORE
     if task.entry is None:
-        return Done(_see(task, [partial(copy_of, probe.photo) for probe in task.probes], make_observer(task.run, Store(store))))
+        return Done(
+            _see(task, [partial(copy_of, probe.photo) for probe in task.probes], make_observer(task.run, Store(store)))
+        )
     anonymizer = Anonymizer(task.entry.plan)
     jobs = [_job(task.entry, task.output, probe) for probe in task.probes]
     outcomes = _protect(task, task.entry, lambda todo: (attempt(anonymizer, job) for job in todo))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.thresholds import Point
+from privacy_faces.judge.thresholds import Point
 
 FAR_LEVELS = (0.1, 0.01, 0.001)
 _BOOTSTRAPS = 200
@@ -17,12 +17,15 @@ _CONFIDENCE = 0.95
 Scores = NDArray[np.float64]
 
 
-def operating_points(embeddings: Scores, identities: Sequence[str], levels: Sequence[float] = FAR_LEVELS, seed: int = 0) -> tuple[list[Point], float]:
+def operating_points(
+    embeddings: Scores, identities: Sequence[str], levels: Sequence[float] = FAR_LEVELS, seed: int = 0
+) -> tuple[list[Point], float]:
     """Thresholds on the cosine at each false accept rate, and the equal error rate.
 
-    Impostor pairs join the first photos of two people, so that each person counts once; genuine pairs join photos of one person. A match is a score
-    strictly above the threshold, so the threshold is the (1 - FAR) quantile of the impostor scores, an order statistic. Its interval is a bootstrap
-    over people, since pairs that share a person are not independent; the interval of the rate itself is Wilson's.
+    Impostor pairs join the first photos of two people, so that each person counts once; genuine pairs join photos of
+    one person. A match is a score strictly above the threshold, so the threshold is the (1 - FAR) quantile of the
+    impostor scores, an order statistic. Its interval is a bootstrap over people, since pairs that share a person are
+    not independent; the interval of the rate itself is Wilson's.
 
     Args:
         embeddings: (N, D), unit length.
@@ -43,7 +46,8 @@ def operating_points(embeddings: Scores, identities: Sequence[str], levels: Sequ
     impostor = np.sort(similarity[upper])
     if len(impostor) * min(levels) < 1:
         raise ValueError(
-            f"Expected enough people for a false accept rate of {min(levels):g}, that is at least {1 / min(levels):g} pairs of different people. "
+            f"Expected enough people for a false accept rate of {min(levels):g}, that is at least {1 / min(levels):g} "
+            "pairs of different people. "
             f"Got: {len(people)} people, {len(impostor)} pairs."
         )
     genuine = genuine_scores(embeddings, names)

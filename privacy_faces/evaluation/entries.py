@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privacy_faces.plan import Plan
+from privacy_faces.config.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,16 @@ class Entry:
     held_out: str | None = None
 
 
-def held_out_entries(plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None) -> list[Entry]:
+def held_out_entries(
+    plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None
+) -> list[Entry]:
     """One entry for each method, or one for each method and recogniser that is held out.
 
     Args:
         plans: method -> makes its plan with options laid over the others.
         recognizers: names of those that judge.
-        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its own surrogates.
+        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its
+            own surrogates.
 
     Raises:
         ValueError: for a recogniser that does not judge, or when none would be left.
@@ -39,10 +42,14 @@ def held_out_entries(plans: Mapping[str, Callable[[dict[str, Any]], Plan]], reco
         return [Entry(make({}), name) for name, make in plans.items()]
     names = list(recognizers) if held_out == "rotate" else [held_out]
     if unknown := [name for name in names if name not in recognizers]:
-        raise ValueError(f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got {unknown[0]!r}.")
+        raise ValueError(
+            f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got "
+            f"{unknown[0]!r}."
+        )
     if len(recognizers) < 2:
         raise ValueError(
-            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: privacy-faces recognizers lists them, "
+            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: "
+            "privacy-faces recognizers lists them, "
             "privacy-faces weights add ID FILE brings their weights."
         )
     entries: list[Entry] = []

@@ -11,8 +11,8 @@ from PIL import Image
 
 from privacy_faces.evaluation.measure import WRITTEN
 from privacy_faces.evaluation.results import Example
-from privacy_faces.evaluation.success import cosine
 from privacy_faces.evaluation.tables import Result
+from privacy_faces.judge.verdicts import cosine
 
 Frame = NDArray[np.uint8]
 
@@ -24,9 +24,12 @@ _CHANGED = 3
 
 
 def worst_examples(result: Result) -> list[Example]:
-    """The faces with the largest similarity to their own photo before, measured from the main threshold, over all recognisers."""
+    """The faces with the largest similarity to their own photo before, measured from the main threshold, over all
+    recognisers."""
     setting, seen = result.setting, result.seen
-    similarity = {name: cosine(setting.original[name][seen.rows], seen.embeddings[WRITTEN][name]) for name in result.roles}
+    similarity = {
+        name: cosine(setting.original[name][seen.rows], seen.embeddings[WRITTEN][name]) for name in result.roles
+    }
     if not len(seen.rows):
         return []
     margin = np.max([values - setting.threshold(name, setting.far[0]) for name, values in similarity.items()], axis=0)

@@ -1,4 +1,5 @@
-"""How natural protected faces look as a set (FID, KID) and one by one (LPIPS); each needs weights that do not ship, and says so where they are missing."""
+"""How natural protected faces look as a set (FID, KID) and one by one (LPIPS); each needs weights that do not ship, and
+says so where they are missing."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _BATCH = 16
 
 @torch.no_grad()
 def lpips(original: Tensor, protected: Tensor, people: Sequence[str], device: torch.device) -> Number:
-    """The mean LPIPS (Zhang et al., CVPR 2018, AlexNet) of frames (N, 3, S, S), uint8, to their originals; smaller is more alike."""
+    """The mean LPIPS (Zhang et al., CVPR 2018, AlexNet) of frames (N, 3, S, S), uint8, to their originals; smaller is
+    more alike."""
     if not is_present(LPIPS_WEIGHTS):
         return _missing(LPIPS_WEIGHTS)
     network = load_lpips(device)
@@ -36,9 +38,11 @@ def lpips(original: Tensor, protected: Tensor, people: Sequence[str], device: to
 
 @torch.no_grad()
 def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tuple[Number, Number]:
-    """FID (Heusel et al., NeurIPS 2017) and KID (Binkowski et al., ICLR 2018) between two sets of frames (N, 3, S, S), uint8; smaller is more alike.
+    """FID (Heusel et al., NeurIPS 2017) and KID (Binkowski et al., ICLR 2018) between two sets of frames (N, 3, S, S),
+    uint8; smaller is more alike.
 
-    FID is biased upwards for small sets: the covariance of 2048 features asks for thousands of faces. KID is not, and has the deviation over its subsets as
+    FID is biased upwards for small sets: the covariance of 2048 features asks for thousands of faces. KID is not, and
+        has the deviation over its subsets as
     an interval.
     """
     if not is_present(INCEPTION_WEIGHTS):
@@ -56,7 +60,10 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
     buffer.seek(0)
     network = NoTrainInceptionV3("inception-v3-compat", ["2048"], buffer)  # type: ignore[arg-type]  # a path or a file, for torch.load
     subset = min(_SUBSET, len(original))
-    metrics = FrechetInceptionDistance(network).to(device), KernelInceptionDistance(network, subsets=_SUBSETS, subset_size=subset).to(device)
+    metrics = (
+        FrechetInceptionDistance(network).to(device),
+        KernelInceptionDistance(network, subsets=_SUBSETS, subset_size=subset).to(device),
+    )
     for frames, real in ((original, True), (protected, False)):
         for start in range(0, len(frames), _BATCH):
             for metric in metrics:
@@ -65,8 +72,12 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
         torch.manual_seed(0)  # of KID's subsets
         kid, deviation = (float(value) for value in metrics[1].compute())
     low, high = kid - 1.96 * deviation / np.sqrt(_SUBSETS), kid + 1.96 * deviation / np.sqrt(_SUBSETS)
-    return Number(value=float(metrics[0].compute()), n=len(original)), Number(value=kid, n=len(original), low=float(low), high=float(high))
+    return Number(value=float(metrics[0].compute()), n=len(original)), Number(
+        value=kid, n=len(original), low=float(low), high=float(high)
+    )
 
 
 def _missing(weight_id: str) -> Number:
-    return Number(value=None, n=0, missing=f"the weights {weight_id} are missing; get them: {weight(weight_id).command}")
+    return Number(
+        value=None, n=0, missing=f"the weights {weight_id} are missing; get them: {weight(weight_id).command}"
+    )

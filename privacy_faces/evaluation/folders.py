@@ -11,22 +11,32 @@ from typing import Any
 
 import numpy as np
 
+from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.intervals import lift, share
-from privacy_faces.evaluation.measure import WRITTEN, Probe, Scope, Seen, copy_of, find_probes, measure, originals, seen_in
-from privacy_faces.evaluation.observe import Embeddings, Observer
-from privacy_faces.evaluation.pairs import Pair
+from privacy_faces.evaluation.measure import (
+    WRITTEN,
+    Probe,
+    Scope,
+    Seen,
+    copy_of,
+    find_probes,
+    measure,
+    originals,
+    seen_in,
+)
 from privacy_faces.evaluation.results import MethodResults, Results, Role, Success
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.evaluation.success import fooled
 from privacy_faces.evaluation.tables import Result
-from privacy_faces.evaluation.thresholds import ThresholdFile
+from privacy_faces.judge.observations import Embeddings, Observer
+from privacy_faces.judge.thresholds import ThresholdFile
+from privacy_faces.judge.verdicts import fooled
+from privacy_faces.methods.targets import scored_image
+from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
-from privacy_faces.photos.read import read_photo
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet
-from privacy_faces.targets import scored_image
 from privacy_faces.verifiers.base import Verifier
 
 Progress = Callable[[Sequence[int], str], Iterable[int]]
@@ -57,12 +67,19 @@ class Request:
 
 
 def evaluate_pairs(
-    pairs: Sequence[Pair], observer: Observer, thresholds: ThresholdFile, request: Request, *, data_name: str, command: str, progress: Progress
+    pairs: Sequence[Pair],
+    observer: Observer,
+    thresholds: ThresholdFile,
+    request: Request,
+    *,
+    data_name: str,
+    command: str,
+    progress: Progress,
 ) -> Results:
     """Judge pairs; those of each target are a row of their own.
 
     Args:
-        pairs: of `evaluation.pairs.find_pairs`.
+        pairs: of `datasets.pairs.find_pairs`.
         observer: finds and embeds faces.
         thresholds: of its recognisers.
         request: what to judge.
@@ -74,19 +91,32 @@ def evaluate_pairs(
         ClassifierError: for a classifier over a recogniser that does not judge, or that knows none of the people.
     """
     by_name = {pair.name: pair for pair in pairs}
-    usable, faces, unusable = find_probes([Probe(pair.name, pair.person, pair.original, pair.groups) for pair in pairs], observer)
+    usable, faces, unusable = find_probes(
+        [Probe(pair.name, pair.person, pair.original, pair.groups) for pair in pairs], observer
+    )
     if not usable:
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
     told = {probe.name: _receipt(by_name[probe.name]) for probe in usable}
     scope = Scope(request.robustness, request.attackers, purifier() if request.attackers else None)
-    clean = measure(usable, faces, [partial(copy_of, probe.photo) for probe in usable], observer, scope, lambda rows: progress(rows, "unprotected"))
+    clean = measure(
+        usable,
+        faces,
+        [partial(copy_of, probe.photo) for probe in usable],
+        observer,
+        scope,
+        lambda rows: progress(rows, "unprotected"),
+    )
     versions = [partial(read_photo, path) if (path := by_name[probe.name].protected) else None for probe in usable]
-    failures = {probe.name: "no protected version" for probe, version in zip(usable, versions, strict=True) if version is None}
+    failures = {
+        probe.name: "no protected version" for probe, version in zip(usable, versions, strict=True) if version is None
+    }
     seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"))
     setting = Setting(usable, originals(usable, faces, observer), clean, thresholds, request.far)
     roles = _roles(observer, request, told.values())
     methods: list[MethodResults] = []
-    for target, part in _by_target(seen, [by_name[probe.name].target or told[probe.name].get("target") for probe in usable]).items():
+    for target, part in _by_target(
+        seen, [by_name[probe.name].target or told[probe.name].get("target") for probe in usable]
+    ).items():
         image = request.targets.get(target) or scored_image(target)
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
         label = f"{request.name} as {target}" if target else request.name
@@ -106,9 +136,20 @@ def evaluate_pairs(
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
     notes = []
     if "surrogate" not in roles.values() and request.surrogates is None:
-        notes.append("Nothing says which recognizers helped to protect these photos: all count as held out. Name those that did with --surrogates.")
+        notes.append(
+            "Nothing says which recognizers helped to protect these photos: all count as held out. Name those that "
+            "did with --surrogates."
+        )
     return assemble.results(
-        setting, methods, observer.ensemble, kind="evaluate", data_name=data_name, unusable=unusable, command=command, seed=None, notes=notes
+        setting,
+        methods,
+        observer.ensemble,
+        kind="evaluate",
+        data_name=data_name,
+        unusable=unusable,
+        command=command,
+        seed=None,
+        notes=notes,
     )
 
 
@@ -125,7 +166,11 @@ def _by_target(seen: Seen, targets: Sequence[str | None]) -> dict[str, Seen]:
 
 
 def _roles(observer: Observer, request: Request, told: Iterable[dict[str, Any]]) -> dict[str, Role]:
-    helped = set(request.surrogates) if request.surrogates is not None else {name for receipt in told for name in receipt.get("surrogates", ())}
+    helped = (
+        set(request.surrogates)
+        if request.surrogates is not None
+        else {name for receipt in told for name in receipt.get("surrogates", ())}
+    )
     return {name: "surrogate" if name in helped else "held-out" for name in observer.ensemble.names}
 
 
@@ -146,11 +191,17 @@ def _receipt(pair: Pair) -> dict[str, Any]:
 def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet) -> MethodResults:
     """The results with the closed-set classifier's rows: how often it errs, and the fooling rate."""
     if classifier.recognizer not in result.roles:
-        raise ClassifierError(f"The classifier is built on {classifier.recognizer}, which does not judge. Add it: --recognizers {classifier.recognizer}")
+        raise ClassifierError(
+            f"The classifier is built on {classifier.recognizer}, which does not judge. Add it: --recognizers "
+            f"{classifier.recognizer}"
+        )
     truth = classifier.class_of(result.names)
     known = np.flatnonzero(truth >= 0)
     if not len(known):
-        raise ClassifierError(f"The classifier knows {', '.join(classifier.people[:5])}, ... and none of the people in these photos ({result.names[0]}, ...).")
+        raise ClassifierError(
+            f"The classifier knows {', '.join(classifier.people[:5])}, ... and none of the people in these photos "
+            f"({result.names[0]}, ...)."
+        )
     name, rows = classifier.recognizer, result.seen.rows[known]
     embeddings: list[Embeddings] = [result.setting.original, result.setting.clean.embeddings[WRITTEN]]
     before, copied = (classifier.classes(side[name][rows]) for side in embeddings)

@@ -1,6 +1,7 @@
 """Numbers with their 95 % intervals: Wilson's for shares, a bootstrap over people for means and differences.
 
-Photos of one person are not independent, so whole people are drawn, and in order of name, so that the order of the photos changes nothing.
+Photos of one person are not independent, so whole people are drawn, and in order of name, so that the order of the
+photos changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What is seen of a set of photos: every network looks at every picture once, and all numbers are computed from that."""
+"""What is seen of a set of photos: every network looks at every picture once, and all numbers are computed from
+that."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from privacy_faces.evaluation.attackers import averaged, blur_and_sharpen, crops
-from privacy_faces.evaluation.observe import Embeddings, Observer, View, moved, view_of
-from privacy_faces.evaluation.quality import color_shift, landmark_shift, quality
 from privacy_faces.evaluation.robustness import OPERATIONS, Operation
+from privacy_faces.judge.observations import Embeddings, Observer, View, moved, view_of
+from privacy_faces.judge.quality import color_shift, landmark_shift, quality
 from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.photos.formats.read import read_photo
+from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
-from privacy_faces.photos.read import read_photo
 from privacy_faces.photos.regions import region_masks
-from privacy_faces.photos.write import encode_photo
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -70,9 +71,11 @@ class Seen:
 
     Attributes:
         rows: (N,), the probes of which there is a version.
-        embeddings: kind of view -> recogniser -> (N, D). Kinds are `WRITTEN`, the operations, and the attackers who work on pictures.
+        embeddings: kind of view -> recogniser -> (N, D). Kinds are `WRITTEN`, the operations, and the attackers who
+            work on pictures.
         detected: kind of view -> (N,), where the detector still finds the face.
-        quality: psnr (dB, inf for equal frames), ssim, landmark_shift (NaN where nothing is detected), color_shift: (N,) each.
+        quality: psnr (dB, inf for equal frames), ssim, landmark_shift (NaN where nothing is detected), color_shift:
+            (N,) each.
         unchanged: (N,), where all pixels of the photo are the original's.
         frames: (N, S, S, 3), at the original's landmarks.
     """
@@ -88,7 +91,10 @@ class Seen:
         """What was seen of some of the versions (M,)."""
         return Seen(
             self.rows[places],
-            {kind: {name: rows[places] for name, rows in embeddings.items()} for kind, embeddings in self.embeddings.items()},
+            {
+                kind: {name: rows[places] for name, rows in embeddings.items()}
+                for kind, embeddings in self.embeddings.items()
+            },
             {kind: detected[places] for kind, detected in self.detected.items()},
             {name: values[places] for name, values in self.quality.items()},
             self.unchanged[places],
@@ -136,7 +142,9 @@ def copy_of(path: Path) -> Photo:
 
 def originals(probes: Sequence[Probe], faces: Sequence[Face], observer: Observer) -> Embeddings:
     """Name -> embeddings (N, D) of the unprotected photos."""
-    return observer.embed(view_of(read_photo(probe.photo).rgb, face) for probe, face in zip(probes, faces, strict=True))[0]
+    return observer.embed(
+        view_of(read_photo(probe.photo).rgb, face) for probe, face in zip(probes, faces, strict=True)
+    )[0]
 
 
 def measure(
@@ -215,7 +223,9 @@ def _after(operation: Operation, pair: _Pair, observer: Observer) -> View:
     return observer.again(moved(pair.face, affine), rgb)
 
 
-def _qualities(pairs: Sequence[_Pair], before: Sequence[View], after: Sequence[View], observer: Observer) -> dict[str, Values]:
+def _qualities(
+    pairs: Sequence[_Pair], before: Sequence[View], after: Sequence[View], observer: Observer
+) -> dict[str, Values]:
     found: dict[str, list[float]] = {"psnr": [], "ssim": [], "landmark_shift": [], "color_shift": []}
     for pair, old, new in zip(pairs, before, after, strict=True):
         item = quality(_tensor(old), _tensor(new))
@@ -223,7 +233,9 @@ def _qualities(pairs: Sequence[_Pair], before: Sequence[View], after: Sequence[V
         found["ssim"].append(item["ssim"])
         again = observer.find_again(pair.face, pair.photo.rgb)
         found["landmark_shift"].append(landmark_shift(pair.face, again) if again else float("nan"))
-        found["color_shift"].append(color_shift(old.frame, new.frame, region_masks(old.landmarks, old.frame.shape[0])["face"]))
+        found["color_shift"].append(
+            color_shift(old.frame, new.frame, region_masks(old.landmarks, old.frame.shape[0])["face"])
+        )
     return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
 
 
@@ -235,7 +247,10 @@ def _joined(parts: Sequence[Seen]) -> Seen:
     first = parts[0]
     return Seen(
         np.concatenate([part.rows for part in parts]),
-        {kind: {name: np.concatenate([part.embeddings[kind][name] for part in parts]) for name in embeddings} for kind, embeddings in first.embeddings.items()},
+        {
+            kind: {name: np.concatenate([part.embeddings[kind][name] for part in parts]) for name in embeddings}
+            for kind, embeddings in first.embeddings.items()
+        },
         {kind: np.concatenate([part.detected[kind] for part in parts]) for kind in first.detected},
         {name: np.concatenate([part.quality[name] for part in parts]) for name in first.quality},
         np.concatenate([part.unchanged for part in parts]),

@@ -1,4 +1,7 @@
-"""results.json: what an evaluation found. Every number comes with how many faces it rests on and a 95 % interval, or with the reason why there is none."""
+"""results.json: what an evaluation found.
+
+Every number comes with how many faces it rests on and a 95 % interval, or with the reason why there is none.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +126,8 @@ class Attack(_Part):
 
 
 class Roc(_Part):
-    """True accept rates at false accept rates, of pairs of one person (first photo unprotected) against pairs of different people.
+    """True accept rates at false accept rates, of pairs of one person (first photo unprotected) against pairs of
+    different people.
 
     Attributes:
         pairs: "same-photo" joins a photo with itself, protected or not; "other-photo" two photos of one person.
@@ -145,7 +149,8 @@ class Example(_Part):
     Attributes:
         photo: name of the photo.
         similarity: recogniser -> similarity to the same photo before.
-        margin: the largest similarity less its threshold at the report's first false accept rate; above zero somebody still matches.
+        margin: the largest similarity less its threshold at the report's first false accept rate; above zero somebody
+            still matches.
         psnr: in the frame, in dB; None for equal frames.
         before, mask, after: frames as data URIs; the mask is where they differ.
     """
@@ -192,7 +197,8 @@ class Service(_Part):
     Attributes:
         service: name of the verifier.
         clean, protected: mean confidence.
-        dodging: share below the service's own threshold at the false accept rate `far`; where it states none, the share in which it finds no face.
+        dodging: share below the service's own threshold at the false accept rate `far`; where it states none, the share
+            in which it finds no face.
     """
 
     service: str
@@ -287,7 +293,7 @@ class Results(_Part):
 
 def write_results(results: Results, path: Path) -> None:
     """Atomically written results.json."""
-    from privacy_faces.photos.write import write_atomic
+    from privacy_faces.config.files import write_atomic
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, (results.model_dump_json(indent=1, by_alias=True) + "\n").encode())
@@ -305,4 +311,6 @@ def read_results(path: Path) -> Results:
         return Results.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
-        raise ResultsError(f"{path} is no results.json of version 1: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ResultsError(
+            f"{path} is no results.json of version 1: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from None

@@ -1,4 +1,5 @@
-"""What happens to photos on their way: real operations of Pillow and OpenCV on the written file, each with the place where it moves a face to."""
+"""What happens to photos on their way: real operations of Pillow and OpenCV on the written file, each with the place
+where it moves a face to."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ Rgb = NDArray[np.uint8] | NDArray[np.uint16]
 
 # Share of the side that "crop" takes away at each edge.
 _CROPPED = 0.06
-# The longest side that a social network keeps; smaller photos are reduced by a quarter instead, so that something happens to them too.
+# The longest side that a social network keeps; smaller photos are reduced by a quarter instead, so that something
+# happens to them too.
 _KEPT, _REDUCED = 1080, 0.75
 
 
@@ -93,7 +95,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "jpeg-75": Operation("JPEG, quality 75", lambda image: through_jpeg(image, 75)),
     "jpeg-50": Operation("JPEG, quality 50", lambda image: through_jpeg(image, 50)),
     "half-size": Operation("reduced to half its size and enlarged again", _half_and_back),
-    "gaussian-blur": Operation("Gaussian blur, standard deviation 1 pixel", lambda image: image.filter(ImageFilter.GaussianBlur(1))),
+    "gaussian-blur": Operation(
+        "Gaussian blur, standard deviation 1 pixel", lambda image: image.filter(ImageFilter.GaussianBlur(1))
+    ),
     "median-blur": Operation("median of 3 x 3 pixels", _median),
     "crop": Operation(f"{_CROPPED:.0%} cut off at each edge, the face found and aligned anew", _cropped, _CROPPED),
     "brightness": Operation("30 % brighter", lambda image: ImageEnhance.Brightness(image).enhance(1.3)),

@@ -1,4 +1,7 @@
-"""The column of verification services: their confidence that protected and original photo show one person. Every answer is kept at once: none is paid twice."""
+"""The column of verification services: their confidence that protected and original photo show one person.
+
+Every answer is kept at once: none is paid twice.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from PIL import Image
 
 from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.results import Number, Service
-from privacy_faces.evaluation.store import Store
-from privacy_faces.evaluation.success import dodging
+from privacy_faces.judge.store import Store
+from privacy_faces.judge.verdicts import dodging
 from privacy_faces.photos.faces import to_uint8
 from privacy_faces.photos.photo import Photo
 from privacy_faces.verifiers.base import Comparison, Verifier
@@ -46,7 +49,15 @@ def compared(verifier: Verifier, store: Store, first: bytes, second: bytes) -> C
         answer = json.loads(known)
         return Comparison(answer["confidence"], {float(rate): value for rate, value in answer["thresholds"].items()})
     found = verifier.compare(first, second)
-    store.put(key, json.dumps({"confidence": found.confidence, "thresholds": {str(rate): value for rate, value in found.thresholds.items()}}).encode())
+    store.put(
+        key,
+        json.dumps(
+            {
+                "confidence": found.confidence,
+                "thresholds": {str(rate): value for rate, value in found.thresholds.items()},
+            }
+        ).encode(),
+    )
     return found
 
 
@@ -72,10 +83,17 @@ def ask(
     pairs = []
     for original, copy, protected in photos:
         first = uploaded(original(), verifier.side)
-        pairs.append(tuple(compared(verifier, store, first, uploaded(read(), verifier.side)) for read in (copy, protected)))
+        pairs.append(
+            tuple(compared(verifier, store, first, uploaded(read(), verifier.side)) for read in (copy, protected))
+        )
     stated = {rate: value for pair in pairs for answer in pair for rate, value in answer.thresholds.items()}
     rate = far if far in stated else max(stated, default=far)
-    clean, after = (np.array([np.nan if pair[side].confidence is None else pair[side].confidence for pair in pairs], dtype=np.float64) for side in (0, 1))
+    clean, after = (
+        np.array(
+            [np.nan if pair[side].confidence is None else pair[side].confidence for pair in pairs], dtype=np.float64
+        )
+        for side in (0, 1)
+    )
     # A face that the service does not find is not matched.
     unmatched = np.isnan(after) | dodging(after, stated[rate]) if stated else np.isnan(after)
     missing = Number(value=None, n=0, missing=_NO_FACE)

@@ -1,4 +1,5 @@
-"""What all methods of an evaluation are compared on: the probes, what was seen of them unprotected, the recognisers' thresholds and roles."""
+"""What all methods of an evaluation are compared on: the probes, what was seen of them unprotected, the recognisers'
+thresholds and roles."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.evaluation.measure import WRITTEN, Probe, Seen
-from privacy_faces.evaluation.observe import Embeddings
 from privacy_faces.evaluation.results import Group
-from privacy_faces.evaluation.thresholds import ThresholdFile, threshold_for
+from privacy_faces.judge.observations import Embeddings
+from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
 
 Indices = NDArray[np.int64]
 
@@ -50,7 +51,8 @@ class Setting:
 
     @cached_property
     def enrolled_itself(self) -> Indices:
-        """The gallery's photo that does not count for a probe (N,): its own where the person has another one, otherwise none (-1)."""
+        """The gallery's photo that does not count for a probe (N,): its own where the person has another one, otherwise
+        none (-1)."""
         counts = np.bincount(self.people, minlength=1)
         return np.where(counts[self.people] > 1, np.arange(len(self.people)), -1)
 
@@ -67,12 +69,18 @@ class Setting:
         found = []
         for column in self.columns:
             values = np.array([self.probes[row].groups.get(column, "") for row in rows], dtype=str)
-            found += [(Group(column=column, value=str(value)), np.flatnonzero(values == value)) for value in np.unique(values) if value]
+            found += [
+                (Group(column=column, value=str(value)), np.flatnonzero(values == value))
+                for value in np.unique(values)
+                if value
+            ]
         return found
 
     @cached_property
     def columns(self) -> list[str]:
         """The metadata's columns that name groups."""
         columns = sorted({column for probe in self.probes for column in probe.groups})
-        values: Mapping[str, set[str]] = {column: {probe.groups[column] for probe in self.probes if probe.groups.get(column)} for column in columns}
+        values: Mapping[str, set[str]] = {
+            column: {probe.groups[column] for probe in self.probes if probe.groups.get(column)} for column in columns
+        }
         return [column for column in columns if 1 < len(values[column]) <= _MOST_GROUPS]

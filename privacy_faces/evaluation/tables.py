@@ -1,4 +1,5 @@
-"""From what was seen to the tables of results.json: success, robustness, adaptive attackers and ROC curves of one method."""
+"""From what was seen to the tables of results.json: success, robustness, adaptive attackers and ROC curves of one
+method."""
 
 from __future__ import annotations
 
@@ -9,14 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.evaluation.attackers import SUMMARIES, named
+from privacy_faces.evaluation.identification import ranks
 from privacy_faces.evaluation.intervals import lift, share
 from privacy_faces.evaluation.measure import WRITTEN, Seen
-from privacy_faces.evaluation.observe import Embeddings
 from privacy_faces.evaluation.results import Attack, Group, Measure, Robustness, Roc, Role, Success
 from privacy_faces.evaluation.robustness import OPERATIONS
-from privacy_faces.evaluation.search import ranks
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.evaluation.success import best_of_person, both, cosine, dodging, fooled, identified_as_target, impersonation, not_identified
+from privacy_faces.judge.observations import Embeddings
+from privacy_faces.judge.verdicts import (
+    best_of_person,
+    both,
+    cosine,
+    dodging,
+    fooled,
+    identified_as_target,
+    impersonation,
+    not_identified,
+)
 
 Flags = NDArray[np.bool_]
 Scores = NDArray[np.float64]
@@ -60,7 +70,8 @@ class _Answers:
     Attributes:
         measure, far: as in `Success`.
         faces: (M,), places among the protected photos.
-        clean, protected: (M,), True where the person is better off, for the unprotected copies and for the protected photos.
+        clean, protected: (M,), True where the person is better off, for the unprotected copies and for the protected
+            photos.
     """
 
     measure: Measure
@@ -69,12 +80,18 @@ class _Answers:
     clean: Flags
     protected: Flags
 
-    def row(self, result: Result, recognizer: str, members: Indices | None = None, group: Group | None = None) -> Success | None:
+    def row(
+        self, result: Result, recognizer: str, members: Indices | None = None, group: Group | None = None
+    ) -> Success | None:
         """The row of all faces, or of those among some `members`; None without any."""
         inside = np.ones(len(self.faces), dtype=bool) if members is None else np.isin(self.faces, members)
         if not inside.any() and members is not None:
             return None
-        clean, protected, people = self.clean[inside], self.protected[inside], [result.names[face] for face in self.faces[inside]]
+        clean, protected, people = (
+            self.clean[inside],
+            self.protected[inside],
+            [result.names[face] for face in self.faces[inside]],
+        )
         return Success(
             measure=self.measure,
             recognizer=recognizer,
@@ -114,9 +131,24 @@ def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
         threshold = setting.threshold(recognizer, far)
         yield _Answers("dodging", far, everyone, dodging(same[0], threshold), dodging(same[1], threshold))
         if resembled is not None:
-            yield _Answers("impersonation", far, everyone, impersonation(resembled[0], threshold), impersonation(resembled[1], threshold))
-            yield _Answers("dodging-and-impersonation", far, everyone, both(same[0], resembled[0], threshold), both(same[1], resembled[1], threshold))
-        compared: tuple[tuple[Measure, tuple[Scores, ...]], ...] = (("dodging-other-photo", other), ("dodging-protected", among))
+            yield _Answers(
+                "impersonation",
+                far,
+                everyone,
+                impersonation(resembled[0], threshold),
+                impersonation(resembled[1], threshold),
+            )
+            yield _Answers(
+                "dodging-and-impersonation",
+                far,
+                everyone,
+                both(same[0], resembled[0], threshold),
+                both(same[1], resembled[1], threshold),
+            )
+        compared: tuple[tuple[Measure, tuple[Scores, ...]], ...] = (
+            ("dodging-other-photo", other),
+            ("dodging-protected", among),
+        )
         for measure, (before, after) in compared:
             known = np.flatnonzero(~np.isnan(after))
             if len(known):
@@ -125,7 +157,8 @@ def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
 
 
 def _best_other(setting: Setting, recognizer: str, probes: Vectors, rows: Indices) -> Scores:
-    """The best similarity (M,) to another unprotected photo of the person, whether or not that one was protected as well."""
+    """The best similarity (M,) to another unprotected photo of the person, whether or not that one was protected as
+    well."""
     everything = np.array(setting.original[recognizer])
     everything[rows] = probes
     similarity = best_of_person(everything, setting.people, setting.original[recognizer], setting.people)
@@ -155,8 +188,12 @@ def _identification(result: Result, recognizer: str) -> Iterator[_Answers]:
     if result.target is not None:
         aim = np.full(len(rows), enrolled[-1])
         copied, aimed = (ranks(probes, gallery, enrolled, aim, leave_out) for probes in versions)
-        yield _Answers("targeted-rank-1", None, everyone, identified_as_target(copied, 1), identified_as_target(aimed, 1))
-        yield _Answers("targeted-rank-5", None, everyone, identified_as_target(copied, 5), identified_as_target(aimed, 5))
+        yield _Answers(
+            "targeted-rank-1", None, everyone, identified_as_target(copied, 1), identified_as_target(aimed, 1)
+        )
+        yield _Answers(
+            "targeted-rank-5", None, everyone, identified_as_target(copied, 5), identified_as_target(aimed, 5)
+        )
     # The nearest enrolled person as a closed-set classifier; -1 is anybody else.
     before = ranks(setting.original[recognizer][rows], gallery, enrolled, sought, leave_out)
     said = [np.where(rank == 1, sought, -1) for rank in (before, copy, protected)]
@@ -173,7 +210,9 @@ def robustness_table(result: Result) -> list[Robustness]:
         for recognizer, role in result.roles.items():
             threshold = setting.threshold(recognizer, far)
             original = setting.original[recognizer][result.seen.rows]
-            clean, protected = (dodging(cosine(original, probes), threshold) for probes in result.versions(recognizer, operation))
+            clean, protected = (
+                dodging(cosine(original, probes), threshold) for probes in result.versions(recognizer, operation)
+            )
             target = None if result.target is None else np.broadcast_to(result.target[recognizer], original.shape)
             rows.append(
                 Robustness(
@@ -184,7 +223,9 @@ def robustness_table(result: Result) -> list[Robustness]:
                     far=far,
                     clean=share(clean),
                     dodging=share(protected),
-                    impersonation=None if target is None else share(impersonation(cosine(target, result.seen.embeddings[operation][recognizer]), threshold)),
+                    impersonation=None
+                    if target is None
+                    else share(impersonation(cosine(target, result.seen.embeddings[operation][recognizer]), threshold)),
                     detected=share(result.seen.detected[operation]),
                 )
             )
@@ -195,7 +236,11 @@ def attack_table(result: Result) -> list[Attack]:
     """What every adaptive attacker still fails to recognise."""
     rows = []
     attacks: dict[str, Callable[[Result, str], tuple[Flags, Flags]]] = {
-        **{name: _cleaned(name) for name in ("blur-and-sharpen", "diffusion-purification", "crop-ensemble") if name in result.seen.embeddings},
+        **{
+            name: _cleaned(name)
+            for name in ("blur-and-sharpen", "diffusion-purification", "crop-ensemble")
+            if name in result.seen.embeddings
+        },
         "protected-gallery": _protected_gallery,
         "linear-probe": _linear_probe,
     }
@@ -224,7 +269,10 @@ def _cleaned(attacker: str) -> Callable[[Result, str], tuple[Flags, Flags]]:
         original = result.setting.original[recognizer][result.seen.rows]
         treated, attacked = result.versions(recognizer, attacker)
         threshold = result.setting.threshold(recognizer, result.setting.far[0])
-        clean, protected = (dodging(np.maximum(cosine(original, probes), cosine(treated, probes)), threshold) for probes in (treated, attacked))
+        clean, protected = (
+            dodging(np.maximum(cosine(original, probes), cosine(treated, probes)), threshold)
+            for probes in (treated, attacked)
+        )
         return clean, protected
 
     return attack
@@ -234,7 +282,10 @@ def _protected_gallery(result: Result, recognizer: str) -> tuple[Flags, Flags]:
     people = result.setting.people[result.seen.rows]
     several = np.bincount(people)[people] > 1 if len(people) else np.zeros(0, dtype=bool)
     places = np.arange(len(people))
-    clean, protected = (not_identified(ranks(probes, probes, people, people, places), 1)[several] for probes in result.versions(recognizer))
+    clean, protected = (
+        not_identified(ranks(probes, probes, people, people, places), 1)[several]
+        for probes in result.versions(recognizer)
+    )
     return clean, protected
 
 
@@ -246,12 +297,16 @@ def _linear_probe(result: Result, recognizer: str) -> tuple[Flags, Flags]:
     training = several & ~probe
     if np.unique(people[training]).size < 2:
         return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
-    clean, protected = (named(probes[training], people[training], probes[probe]) != people[probe] for probes in result.versions(recognizer))
+    clean, protected = (
+        named(probes[training], people[training], probes[probe]) != people[probe]
+        for probes in result.versions(recognizer)
+    )
     return np.asarray(clean), np.asarray(protected)
 
 
 def roc_table(result: Result) -> list[Roc]:
-    """ROC curves on this data: pairs of one person, the first photo as it is, against pairs of different people, both as they are."""
+    """ROC curves on this data: pairs of one person, the first photo as it is, against pairs of different people, both
+    as they are."""
     setting, rows = result.setting, result.seen.rows
     people = setting.people
     curves = []
@@ -266,7 +321,10 @@ def roc_table(result: Result) -> list[Roc]:
         others = (people[rows][:, None] == people[None]) & (rows[:, None] != np.arange(len(people))[None])
         copy, protected = (probes.astype(np.float64) @ gallery.T for probes in result.versions(recognizer))
         itself = np.arange(len(rows)), rows
-        for pairs, clean_scores, scores in (("same-photo", copy[itself], protected[itself]), ("other-photo", copy[others], protected[others])):
+        for pairs, clean_scores, scores in (
+            ("same-photo", copy[itself], protected[itself]),
+            ("other-photo", copy[others], protected[others]),
+        ):
             if len(scores):
                 curves.append(
                     Roc.model_validate(

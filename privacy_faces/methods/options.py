@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from privacy_faces.options import Choice, Options, chosen_from
+from privacy_faces.config.components import chosen_from
+from privacy_faces.config.options import Choice, Options
+from privacy_faces.config.registry import INPAINTERS
 
 _Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -16,13 +18,17 @@ _Share = Annotated[float, Field(gt=0, le=1)]
 class MethodOptions(Options):
     """Options that every method has."""
 
-    frame_size: int = Field(256, ge=64, le=1024, multiple_of=8, description="side of the frames that the method works on, in pixels")
+    frame_size: int = Field(
+        256, ge=64, le=1024, multiple_of=8, description="side of the frames that the method works on, in pixels"
+    )
 
 
 class BlurOptions(MethodOptions):
     """Options of `blur`."""
 
-    sigma: float = Field(0.06, gt=0, le=0.3, description="standard deviation of the blur, as a share of the frame's side")
+    sigma: float = Field(
+        0.06, gt=0, le=0.3, description="standard deviation of the blur, as a share of the frame's side"
+    )
 
 
 class PixelateOptions(MethodOptions):
@@ -40,23 +46,44 @@ class FillOptions(MethodOptions):
 class InpaintOptions(MethodOptions):
     """Options that the mask + inpaint methods share."""
 
-    inpainter: chosen_from("privacy_faces.inpainters") = Field(Choice(name="face-prior"), description="what fills the mask")  # type: ignore[valid-type]
+    inpainter: chosen_from(INPAINTERS) = Field(Choice(name="face-prior"), description="what fills the mask")  # type: ignore[valid-type]
     fraction: _Share | Literal["auto"] = Field(
-        0.25, description="share of the frame to hide, at most the face; auto: from 0.25 upwards until no surrogate matches by the margin"
+        0.25,
+        description=(
+            "share of the frame to hide, at most the face; auto: from 0.25 upwards until no surrogate matches by the "
+            "margin"
+        ),
     )
-    margin: float = Field(0.02, ge=0, le=1, description="with fraction auto: how far below its threshold each surrogate's similarity must end")
+    margin: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="with fraction auto: how far below its threshold each surrogate's similarity must end",
+    )
     surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that are read or asked")
-    feather: float = Field(0.012, ge=0, le=0.1, description="width of the soft edge inside the mask, as a share of the frame's side")
-    denoise: bool = Field(False, description="smooth the fill by non-local means, as PrivacyPreservingDiffusion does after its saliency masks")
+    feather: float = Field(
+        0.012, ge=0, le=0.1, description="width of the soft edge inside the mask, as a share of the frame's side"
+    )
+    denoise: bool = Field(
+        False,
+        description="smooth the fill by non-local means, as PrivacyPreservingDiffusion does after its saliency masks",
+    )
 
 
 class InpaintRandomOptions(InpaintOptions):
     """Options of `inpaint-random`."""
 
     patch_size: int = Field(32, ge=4, le=128, description="side of a patch, in pixels of a 512-pixel frame")
-    area: Literal["face", "centre"] = Field("face", description="where patches may lie: on the face, or anywhere but the frame's border")
+    area: Literal["face", "centre"] = Field(
+        "face", description="where patches may lie: on the face, or anywhere but the frame's border"
+    )
     draws: float | None = Field(
-        None, gt=0, le=100, description="hide only patches drawn with replacement, this many times their number; with fraction 1 all of those"
+        None,
+        gt=0,
+        le=100,
+        description=(
+            "hide only patches drawn with replacement, this many times their number; with fraction 1 all of those"
+        ),
     )
 
     def recognizers_used(self) -> Sequence[str]:
@@ -67,18 +94,39 @@ class InpaintRandomOptions(InpaintOptions):
 class InpaintGradcamOptions(InpaintOptions):
     """Options of `inpaint-gradcam`."""
 
-    area: Literal["face", "frame"] = Field("face", description="where pixels may be hidden: on the face, or anywhere in the frame")
-    threshold: float | None = Field(None, ge=0, lt=1, description="hide only where the map is above this share of its maximum; with fraction 1 all of that")
+    area: Literal["face", "frame"] = Field(
+        "face", description="where pixels may be hidden: on the face, or anywhere in the frame"
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="hide only where the map is above this share of its maximum; with fraction 1 all of that",
+    )
 
 
 class InpaintSaliencyOptions(InpaintOptions):
     """Options of `inpaint-saliency`."""
 
-    blur: int = Field(13, ge=1, le=101, description="width of the smoothing of the gradient, in pixels of a 512-pixel frame")
-    area: Literal["face", "frame"] = Field("face", description="where pixels may be hidden: on the face, or anywhere in the frame")
+    blur: int = Field(
+        13, ge=1, le=101, description="width of the smoothing of the gradient, in pixels of a 512-pixel frame"
+    )
+    area: Literal["face", "frame"] = Field(
+        "face", description="where pixels may be hidden: on the face, or anywhere in the frame"
+    )
     percentile: float | None = Field(
-        None, ge=0, lt=100, description="hide only pixels whose gradient is above this percentile, their mask smoothed and cut at half; with fraction 1 all"
+        None,
+        ge=0,
+        lt=100,
+        description=(
+            "hide only pixels whose gradient is above this percentile, their mask smoothed and cut at half; with "
+            "fraction 1 all"
+        ),
     )
     classifier: Path | None = Field(
-        None, description="closed-set classifier whose cross-entropy is differentiated, from `finetune recognizer`; none: the similarity to the person"
+        None,
+        description=(
+            "closed-set classifier whose cross-entropy is differentiated, from `finetune recognizer`; none: the "
+            "similarity to the person"
+        ),
     )

@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch.nn.functional as F
 from torch import Tensor
 
-from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.methods.contract import FrameBatch, Method, Protection
 from privacy_faces.methods.options import BlurOptions, FillOptions, PixelateOptions
 from privacy_faces.photos.blur import gaussian_blur
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from privacy_faces.registry import Spec
+from privacy_faces.config.registry import Spec
 
-BLUR = Spec("Gaussian blur of the face", "privacy_faces.methods.options:BlurOptions", "privacy_faces.methods.redact:Blur")
-PIXELATE = Spec("mosaic over the face", "privacy_faces.methods.options:PixelateOptions", "privacy_faces.methods.redact:Pixelate")
-FILL = Spec("one flat colour over the face", "privacy_faces.methods.options:FillOptions", "privacy_faces.methods.redact:Fill")
+BLUR = Spec(
+    "Gaussian blur of the face", "privacy_faces.methods.options:BlurOptions", "privacy_faces.methods.redact:Blur"
+)
+PIXELATE = Spec(
+    "mosaic over the face", "privacy_faces.methods.options:PixelateOptions", "privacy_faces.methods.redact:Pixelate"
+)
+FILL = Spec(
+    "one flat colour over the face", "privacy_faces.methods.options:FillOptions", "privacy_faces.methods.redact:Fill"
+)
 INPAINT_RANDOM = Spec(
-    "random patches, inpainted", "privacy_faces.methods.options:InpaintRandomOptions", "privacy_faces.methods.inpaint:InpaintRandom", seeded=True
+    "random patches, inpainted",
+    "privacy_faces.methods.options:InpaintRandomOptions",
+    "privacy_faces.methods.inpainting.inpaint:InpaintRandom",
+    seeded=True,
 )
 INPAINT_GRADCAM = Spec(
-    "the regions Grad-CAM finds, inpainted", "privacy_faces.methods.options:InpaintGradcamOptions", "privacy_faces.methods.inpaint:InpaintGradcam", seeded=True
+    "the regions Grad-CAM finds, inpainted",
+    "privacy_faces.methods.options:InpaintGradcamOptions",
+    "privacy_faces.methods.inpainting.inpaint:InpaintGradcam",
+    seeded=True,
 )
 INPAINT_SALIENCY = Spec(
     "the regions of largest input gradient, inpainted",
     "privacy_faces.methods.options:InpaintSaliencyOptions",
-    "privacy_faces.methods.inpaint:InpaintSaliency",
+    "privacy_faces.methods.inpainting.inpaint:InpaintSaliency",
     seeded=True,
 )

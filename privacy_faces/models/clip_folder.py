@@ -1,4 +1,5 @@
-"""Image and text models as open_clip stores them: open_clip_config.json, and the tensors in open_clip_model.safetensors."""
+"""Image and text models as open_clip stores them: open_clip_config.json, and the tensors in
+open_clip_model.safetensors."""
 
 from __future__ import annotations
 
@@ -18,14 +19,16 @@ _VOCABULARY = 49408
 
 
 class ClipError(ValueError):
-    """A folder that holds no open_clip model that can be loaded without a download; the message names what was expected and what was found."""
+    """A folder that holds no open_clip model that can be loaded without a download; the message names what was expected
+    and what was found."""
 
 
 def read_clip(folder: Path) -> tuple[ImageText, Path]:
     """The model in a folder, float32, frozen; and the file of its tensors.
 
     Raises:
-        ClipError: for a folder without such a model, or with one whose text tower or tokenizer lies elsewhere in the model hub.
+        ClipError: for a folder without such a model, or with one whose text tower or tokenizer lies elsewhere in the
+            model hub.
         WrongTensorsError: when names or shapes are not those of the configuration.
         ValueError: when the file of tensors is damaged.
     """
@@ -33,7 +36,9 @@ def read_clip(folder: Path) -> tuple[ImageText, Path]:
 
     path = next((folder / name for name in _TENSORS if (folder / name).is_file()), None)
     if path is None or not (folder / _CONFIG).is_file():
-        raise ClipError(f"Expected an open_clip model at {folder}: {_CONFIG}, and {' or '.join(_TENSORS)}. Found: {_files(folder)}.")
+        raise ClipError(
+            f"Expected an open_clip model at {folder}: {_CONFIG}, and {' or '.join(_TENSORS)}. Found: {_files(folder)}."
+        )
     config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
     try:
         network = _network(config["model_cfg"], folder)
@@ -50,12 +55,16 @@ def read_clip(folder: Path) -> tuple[ImageText, Path]:
 
 
 def _network(config: Mapping[str, Any], folder: Path) -> Any:
-    """The architecture with random weights. open_clip's own `create_model` does the same, and would fetch what a configuration names elsewhere."""
+    """The architecture with random weights. open_clip's own `create_model` does the same, and would fetch what a
+    configuration names elsewhere."""
     from open_clip import CLIP, CustomTextCLIP
 
     image, text = dict(config["vision_cfg"]), dict(config["text_cfg"])
     if elsewhere := [key for key in text if key.startswith("hf_")]:
-        raise ClipError(f"Expected a model with open_clip's own text tower and tokenizer at {folder}. Found {elsewhere[0]}: {text[elsewhere[0]]!r}.")
+        raise ClipError(
+            f"Expected a model with open_clip's own text tower and tokenizer at {folder}. Found {elsewhere[0]}: "
+            f"{text[elsewhere[0]]!r}."
+        )
     if (size := text.get("vocab_size", _VOCABULARY)) != _VOCABULARY:
         raise ClipError(f"Expected a model of OpenAI's {_VOCABULARY} tokens at {folder}, found one of {size}.")
     if "timm_model_name" in image:

@@ -1,10 +1,12 @@
 """DiffAM's two published diffusion models as diffusers' `UNet2DModel`, which computes the same under other names.
 
-`CELEBA_HQ` is celeba_hq.ckpt, in the names of ermongroup/ddim: the CelebA-HQ model of DDPM (Ho et al., NeurIPS 2020). `MAKEUP` is makeup.pt, in the names
-of openai/guided-diffusion (Dhariwal and Nichol, NeurIPS 2021). Both predict the noise in frames (N, 3, 256, 256) in [-1, 1] at steps 0..999; the last three of
-makeup.pt's six channels are its learnt variance.
+`CELEBA_HQ` is celeba_hq.ckpt, in the names of ermongroup/ddim: the CelebA-HQ model of DDPM (Ho et al., NeurIPS 2020).
+`MAKEUP` is makeup.pt, in the names of openai/guided-diffusion (Dhariwal and Nichol, NeurIPS 2021). Both predict the
+noise in frames (N, 3, 256, 256) in [-1, 1] at steps 0..999; the last three of makeup.pt's six channels are its learnt
+variance.
 
-A layout says where the published file keeps each tensor of the `UNet2DModel`. It is asked for all of them, so that none is left out and none left over.
+A layout says where the published file keeps each tensor of the `UNet2DModel`. It is asked for all of them, so that none
+is left out and none left over.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from torch import Tensor
 
 from privacy_faces.weights.compare import WrongTensorsError, compare, first_of
 
-#: A pattern in diffusers' name, and what the published name has in its place; a function is given the numbers in the pattern's groups.
+#: A pattern in diffusers' name, and what the published name has in its place; a function is given the numbers in the
+#: pattern's groups.
 Rule = tuple[str, str | Callable[..., str]]
 
 
@@ -33,8 +36,10 @@ class Layout:
         mark: a tensor that files of other layouts do not have.
         config: arguments of the `UNet2DModel`.
         rules: diffusers' name -> published name; each is applied to what those before it made.
-        kernel: what follows (out, in) in the shape of an attention's weights, which are convolutions in the file and linear layers in diffusers.
-        fused: whether an attention's queries, keys and values are one tensor in the file, head after head: q, k, v of the first, q, k, v of the second.
+        kernel: what follows (out, in) in the shape of an attention's weights, which are convolutions in the file and
+            linear layers in diffusers.
+        fused: whether an attention's queries, keys and values are one tensor in the file, head after head: q, k, v of
+            the first, q, k, v of the second.
     """
 
     file: str
@@ -54,13 +59,17 @@ class Layout:
         compare(tensors, wanted, self.file)
 
     def convert(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The state dict of the `UNet2DModel`, float32; where nothing need be computed it shares the given tensors' memory.
+        """The state dict of the `UNet2DModel`, float32; where nothing need be computed it shares the given tensors'
+        memory.
 
         Raises:
             WrongTensorsError: as `check`.
         """
         self.check(tensors)
-        return {name: self._part(name, tensors[self._published(name)]).reshape(shape).float() for name, shape in self._shapes().items()}
+        return {
+            name: self._part(name, tensors[self._published(name)]).reshape(shape).float()
+            for name, shape in self._shapes().items()
+        }
 
     def build(self) -> UNet2DModel:
         """The architecture on the device "meta": shapes without memory."""
@@ -73,7 +82,11 @@ class Layout:
     def _published(self, name: str) -> str:
         for pattern, given in self.rules:
             if match := re.search(pattern, name):
-                name = name[: match.start()] + (given if isinstance(given, str) else given(*map(int, match.groups()))) + name[match.end() :]
+                name = (
+                    name[: match.start()]
+                    + (given if isinstance(given, str) else given(*map(int, match.groups())))
+                    + name[match.end() :]
+                )
         return name
 
     def _published_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -90,7 +103,12 @@ class Layout:
 _QKV = re.compile(r"\.to_([qkv])\.")
 
 # Six levels, of which the fifth, 16 x 16, has attention.
-_COMMON: dict[str, Any] = {"sample_size": 256, "in_channels": 3, "block_out_channels": (128, 128, 256, 256, 512, 512), "norm_num_groups": 32}
+_COMMON: dict[str, Any] = {
+    "sample_size": 256,
+    "in_channels": 3,
+    "block_out_channels": (128, 128, 256, 256, 512, 512),
+    "norm_num_groups": 32,
+}
 
 CELEBA_HQ = Layout(
     file="celeba_hq.ckpt",
@@ -149,8 +167,9 @@ MAKEUP = Layout(
         "flip_sin_to_cos": True,
         "freq_shift": 0,
     },
-    # A level has two numbers on the way down, its residual block and its sampler, after number 0, the first convolution. On the way up it has two again, both
-    # residual blocks; the sampler closes the second, behind the attention where there is one.
+    # A level has two numbers on the way down, its residual block and its sampler, after number 0, the first
+    # convolution. On the way up it has two again, both residual blocks; the sampler closes the second, behind the
+    # attention where there is one.
     rules=(
         (r"^conv_in", "input_blocks.0.0"),
         (r"^time_embedding\.linear_(\d)", lambda number: f"time_embed.{2 * number - 2}"),
@@ -189,11 +208,14 @@ def recognise(tensors: Mapping[str, Tensor]) -> Layout:
         if layout.mark in tensors:
             return layout
     known = " or ".join(f"{layout.file} (which has {layout.mark!r})" for layout in (CELEBA_HQ, MAKEUP))
-    raise WrongTensorsError(f"Expected the tensors of {known}, found {len(tensors)} tensors ({first_of(list(tensors))}).")
+    raise WrongTensorsError(
+        f"Expected the tensors of {known}, found {len(tensors)} tensors ({first_of(list(tensors))})."
+    )
 
 
 def load_ddpm(tensors: Mapping[str, Tensor]) -> UNet2DModel:
-    """The network of a published file: float32, in evaluation mode, frozen. Its `config` says what it is; it may share the given tensors' memory.
+    """The network of a published file: float32, in evaluation mode, frozen. Its `config` says what it is; it may share
+    the given tensors' memory.
 
     Raises:
         WrongTensorsError: when the tensors are those of no published file.

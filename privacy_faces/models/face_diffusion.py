@@ -1,13 +1,14 @@
 """A small diffusion model of what a linear face model leaves out: skin, eyes, lashes, hair.
 
-The network sees the noisy frame x_t = alpha_t x_0 + sigma_t e, a guide c (the visible pixels, and a coarse fill in the hole) and the mask. It is
-preconditioned as in EDM (Karras et al., NeurIPS 2022, table 1), with the guide as the mean and `spread` s as each pixel's deviation from it: for
-d = x_t - alpha_t c and the network F,
+The network sees the noisy frame x_t = alpha_t x_0 + sigma_t e, a guide c (the visible pixels, and a coarse fill in the
+hole) and the mask. It is preconditioned as in EDM (Karras et al., NeurIPS 2022, table 1), with the guide as the mean
+and `spread` s as each pixel's deviation from it: for d = x_t - alpha_t c and the network F,
 
     x_0 = c + alpha_t s^2 / n_t^2 * d + s sigma_t / n_t * F(d / n_t, c, mask, t),     n_t^2 = alpha_t^2 s^2 + sigma_t^2,
 
-so that before any training it already is the best linear denoiser, and at small t it hardly departs from its input. It answers with the velocity
-v = alpha_t e - sigma_t x_0 (Salimans and Ho, ICLR 2022): to a sampler it looks like any v-prediction model. Frames are in [-1, 1] here.
+so that before any training it already is the best linear denoiser, and at small t it hardly departs from its input. It
+answers with the velocity v = alpha_t e - sigma_t x_0 (Salimans and Ho, ICLR 2022): to a sampler it looks like any
+v-prediction model. Frames are in [-1, 1] here.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class FaceDiffusion(nn.Module):
 
     Args:
         architecture: the network's shape.
-        spread: s (1, 1, S, S), how far frames in [-1, 1] lie from their guides: little in the face, much in the background.
+        spread: s (1, 1, S, S), how far frames in [-1, 1] lie from their guides: little in the face, much in the
+            background.
     """
 
     spread: Tensor
@@ -99,7 +101,8 @@ class FaceDiffusion(nn.Module):
 
 @torch.no_grad()
 def refine(model: FaceDiffusion, guide: Tensor, mask: Tensor, noise: Tensor, start: int, steps: int) -> Tensor:
-    """Detail for a coarse frame: noised to the step `start` and denoised by DDIM, as SDEdit does (Meng et al., ICLR 2022).
+    """Detail for a coarse frame: noised to the step `start` and denoised by DDIM, as SDEdit does (Meng et al., ICLR
+    2022).
 
     Args:
         model: the denoiser.
@@ -114,12 +117,24 @@ def refine(model: FaceDiffusion, guide: Tensor, mask: Tensor, noise: Tensor, sta
     """
     scaled = guide * 2 - 1
     alpha, sigma = model.schedule.at(torch.full((len(guide),), start, device=guide.device))
-    filled = generate(lambda x, t: model(x, t, scaled, mask), model.schedule, alpha * scaled + sigma * noise, start, steps)
+    filled = generate(
+        lambda x, t: model(x, t, scaled, mask), model.schedule, alpha * scaled + sigma * noise, start, steps
+    )
     return torch.where(mask > 0, ((filled + 1) / 2).clamp(0, 1), guide)
 
 
-def loss(model: nn.Module, schedule: Schedule, spread: Tensor, clean: Tensor, guide: Tensor, mask: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-    """Mean squared error of F inside the hole, one value per frame (N,): EDM's loss, weighted so that every t starts at one.
+def loss(
+    model: nn.Module,
+    schedule: Schedule,
+    spread: Tensor,
+    clean: Tensor,
+    guide: Tensor,
+    mask: Tensor,
+    t: Tensor,
+    noise: Tensor,
+) -> Tensor:
+    """Mean squared error of F inside the hole, one value per frame (N,): EDM's loss, weighted so that every t starts at
+    one.
 
     Args:
         model: a `FaceDiffusion`, or a wrapper that calls its forward.
@@ -128,7 +143,8 @@ def loss(model: nn.Module, schedule: Schedule, spread: Tensor, clean: Tensor, gu
     """
     alpha, sigma = schedule.at(t)
     velocity = model(alpha * clean + sigma * noise, t, guide, mask)
-    # x_0 = alpha x_t - sigma v, so an error of v is 1 / sigma times that of x_0, and the error of F n_t / (s sigma) times that of x_0.
+    # x_0 = alpha x_t - sigma v, so an error of v is 1 / sigma times that of x_0, and the error of F n_t / (s sigma)
+    # times that of x_0.
     scale = (alpha**2 * spread**2 + sigma**2).sqrt() / spread
     error = (velocity - (alpha * noise - sigma * clean)) * scale
     squared: Tensor = (error.square() * mask).sum((1, 2, 3))

@@ -1,7 +1,7 @@
 """A linear Gaussian model of aligned faces: probabilistic PCA (Tipping and Bishop, J. R. Statist. Soc. B, 1999).
 
-A frame x with D values is mean + W z + noise, z ~ N(0, I) with K coefficients, noise ~ N(0, sigma^2 I). Given the visible values of a frame, the
-posterior of z, and with it of the hidden values, is Gaussian in closed form.
+A frame x with D values is mean + W z + noise, z ~ N(0, I) with K coefficients, noise ~ N(0, sigma^2 I). Given the
+visible values of a frame, the posterior of z, and with it of the hidden values, is Gaussian in closed form.
 """
 
 from __future__ import annotations
@@ -37,20 +37,23 @@ class FaceModel:
         return (self.mean + coefficients @ self.components.T).view(-1, 3, self.size, self.size)
 
     def coefficients(self, frames: Tensor) -> Tensor:
-        """The posterior means z (N, K) of whole frames (N, 3, S, S); the components are orthogonal, so that each is read on its own."""
+        """The posterior means z (N, K) of whole frames (N, 3, S, S); the components are orthogonal, so that each is
+        read on its own."""
         return (frames.flatten(1) - self.mean) @ self.components / (self.components.square().sum(0) + self.variance)
 
-    def posterior(self, frame: Tensor, visible: Tensor, temperature: float, hint: Tensor | None = None, doubt: float = 1.0) -> tuple[Tensor, Tensor]:
+    def posterior(
+        self, frame: Tensor, visible: Tensor, temperature: float, hint: Tensor | None = None, doubt: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
         """Mean (K,) and factor L (K, K) of z given the visible pixels: z = mean + L u, u ~ N(0, I).
 
-        With H = diag(1 / doubt^2) on the hinted coefficients h and M = W_v^T W_v + t sigma^2 (I + H), mean = M^-1 (W_v^T (x_v - mean_v) + t sigma^2 H h) and
-        L L^T = t sigma^2 M^-1.
+        With H = diag(1 / doubt^2) on the hinted coefficients h and M = W_v^T W_v + t sigma^2 (I + H), mean = M^-1
+        (W_v^T (x_v - mean_v) + t sigma^2 H h) and L L^T = t sigma^2 M^-1.
 
         Args:
             frame: (3, S, S).
             visible: boolean (S, S).
-            temperature: t. The model takes the noise of neighbouring pixels for independent, though one patch of odd colour moves hundreds of them
-                together; t > 1 counts them as fewer.
+            temperature: t. The model takes the noise of neighbouring pixels for independent, though one patch of odd
+                colour moves hundreds of them together; t > 1 counts them as fewer.
             hint: (H,), a measurement of the leading coefficients.
             doubt: standard deviation of the hint.
         """
@@ -66,7 +69,9 @@ class FaceModel:
         lower = torch.linalg.cholesky(precision)
         mean = torch.cholesky_solve(target[:, None], lower)[:, 0]
         # precision = C C^T, so precision^-1 = C^-T C^-1.
-        factor = torch.linalg.solve_triangular(lower.T, torch.eye(len(lower), dtype=frame.dtype, device=frame.device), upper=True)
+        factor = torch.linalg.solve_triangular(
+            lower.T, torch.eye(len(lower), dtype=frame.dtype, device=frame.device), upper=True
+        )
         return mean, noise**0.5 * factor
 
 

@@ -25,7 +25,8 @@ ALEXNET = Published("alexnet-owt-7be5be79.pth", alexnet)
 
 
 def load_lpips(device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
-    """The distance of two batches (N, 3, S, S) in [0, 1], (N,), differentiable; 0 for equal pictures, larger is less alike.
+    """The distance of two batches (N, 3, S, S) in [0, 1], (N,), differentiable; 0 for equal pictures, larger is less
+    alike.
 
     Raises:
         MissingWeightError: without AlexNet's weights.
@@ -36,6 +37,9 @@ def load_lpips(device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
     # The linear layers come with the package; the trunk is ours to load, since the package would download it.
     network = LPIPS(net="alex", pnet_rand=True, verbose=False).eval().requires_grad_(False).to(device)
     trunk = read_state_dict(path)
-    # The package names the layers by slices, and keeps their numbers: slice2.3.weight is features.3.weight of torchvision's AlexNet.
-    network.net.load_state_dict({name: trunk["features." + name.partition(".")[2]] for name in network.net.state_dict()})
+    # The package names the layers by slices, and keeps their numbers: slice2.3.weight is features.3.weight of
+    # torchvision's AlexNet.
+    network.net.load_state_dict(
+        {name: trunk["features." + name.partition(".")[2]] for name in network.net.state_dict()}
+    )
     return lambda first, second: network(first * 2 - 1, second * 2 - 1)[:, 0, 0, 0]

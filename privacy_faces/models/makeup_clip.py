@@ -1,7 +1,8 @@
-"""Faces and texts in one space: CLIP (Radford et al., ICML 2021), as makeup transfer uses it to say where a face should go.
+"""Faces and texts in one space: CLIP (Radford et al., ICML 2021), as makeup transfer uses it to say where a face should
+go.
 
-`ImageText` puts any open_clip model behind two calls, `embed_images` and `embed_texts`: the shipped `makeup-clip`, which knows faces and makeup and nothing
-else, or a large one such as ViT-B-16.
+`ImageText` puts any open_clip model behind two calls, `embed_images` and `embed_texts`: the shipped `makeup-clip`,
+which knows faces and makeup and nothing else, or a large one such as ViT-B-16.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from torch.nn.functional import interpolate, normalize
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
-# Where every channel's mean goes under `gray_world`: about that of a face in good light, so that little is clipped or lost.
+# Where every channel's mean goes under `gray_world`: about that of a face in good light, so that little is clipped or
+# lost.
 _GRAY = 0.45
 
 
@@ -32,9 +34,10 @@ class ImageText(nn.Module):
         network: the model, with `encode_image`, `encode_text` and `visual.image_size`.
         tokenizer: texts -> tokens (N, L); what `open_clip.get_tokenizer` returns.
         mean, std: of the RGB values that the model expects.
-        crop: left, top, right and bottom of the part of an aligned frame that the model looks at, as shares of its side.
-        gray_world: divide each channel of that part by its mean (Buchsbaum, 1980): neither the light's colour nor the skin's matters then, only how lips and
-            lids differ from the rest of the face.
+        crop: left, top, right and bottom of the part of an aligned frame that the model looks at, as shares of its
+            side.
+        gray_world: divide each channel of that part by its mean (Buchsbaum, 1980): neither the light's colour nor the
+            skin's matters then, only how lips and lids differ from the rest of the face.
     """
 
     mean: Tensor
@@ -66,7 +69,13 @@ class ImageText(nn.Module):
     def embed_images(self, frames: Tensor) -> Tensor:
         """Unit vectors (N, D) of frames (N, 3, S, S) in [0, 1] of any size S; differentiable."""
         left, top, right, bottom = (round(share * frames.shape[-1]) for share in self.crop)
-        frames = interpolate(frames[:, :, top:bottom, left:right], (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
+        frames = interpolate(
+            frames[:, :, top:bottom, left:right],
+            (self.size, self.size),
+            mode="bilinear",
+            antialias=True,
+            align_corners=False,
+        )
         if self.gray_world:
             frames = frames * (_GRAY / frames.mean((2, 3), keepdim=True).clamp(min=0.02))
         return normalize(self.network.encode_image((frames - self.mean) / self.std), dim=1)
@@ -76,7 +85,8 @@ class ImageText(nn.Module):
         return normalize(self.network.encode_text(self.tokenizer(list(texts)).to(self.mean.device)), dim=1)
 
     def classify(self, frames: Tensor, classes: Sequence[Sequence[str]]) -> Tensor:
-        """Zero-shot: the index (N,) of the class whose texts' mean direction lies nearest each of the frames (N, 3, S, S).
+        """Zero-shot: the index (N,) of the class whose texts' mean direction lies nearest each of the frames (N, 3, S,
+        S).
 
         Args:
             frames: in [0, 1].
@@ -90,7 +100,8 @@ def build(config: Mapping[str, Any]) -> ImageText:
     """An untrained model with OpenAI's tokenizer.
 
     Args:
-        config: "model_cfg" as open_clip has it, and "crop" and "gray_world" for `ImageText`, see assets/makeup-clip.json.
+        config: "model_cfg" as open_clip has it, and "crop" and "gray_world" for `ImageText`, see
+            assets/makeup-clip.json.
     """
     from open_clip import SimpleTokenizer
     from open_clip.model import CLIP

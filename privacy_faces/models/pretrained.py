@@ -1,4 +1,5 @@
-"""Networks in folders that `save_pretrained` of diffusers or transformers wrote: loaded whole, from safetensors alone, and never from the network."""
+"""Networks in folders that `save_pretrained` of diffusers or transformers wrote: loaded whole, from safetensors alone,
+and never from the network."""
 
 from __future__ import annotations
 
@@ -23,11 +24,18 @@ def whole_network(kind: Any, folder: Path, dtype: torch.dtype = torch.float32) -
         WrongTensorsError: when names or shapes are not those of the network.
     """
     try:
-        network, found = kind.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True)
+        network, found = kind.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+        )
     except (RuntimeError, ValueError) as error:  # shapes that differ
-        raise WrongTensorsError(f"The file in {folder} does not hold the tensors of {kind.__name__}: {' '.join(str(error).split())}") from error
+        raise WrongTensorsError(
+            f"The file in {folder} does not hold the tensors of {kind.__name__}: {' '.join(str(error).split())}"
+        ) from error
     # transformers leaves tensors of older versions aside on purpose.
-    wrong = {"missing": sorted(found["missing_keys"]), "unknown": sorted(found["unexpected_keys"]) if issubclass(kind, _diffusers()) else []}
+    wrong = {
+        "missing": sorted(found["missing_keys"]),
+        "unknown": sorted(found["unexpected_keys"]) if issubclass(kind, _diffusers()) else [],
+    }
     if any(wrong.values()):
         text = "; ".join(f"{len(names)} {fault} ({first_of(names)})" for fault, names in wrong.items() if names)
         raise WrongTensorsError(f"The file in {folder} does not hold the tensors of {kind.__name__}: {text}.")
@@ -43,7 +51,10 @@ def networks_of(folder: Path, index: Mapping[str, Any], dtype: torch.dtype) -> d
     import diffusers
     import transformers
 
-    libraries = {"diffusers": (diffusers, diffusers.ModelMixin), "transformers": (transformers, transformers.PreTrainedModel)}
+    libraries = {
+        "diffusers": (diffusers, diffusers.ModelMixin),
+        "transformers": (transformers, transformers.PreTrainedModel),
+    }
     networks = {}
     for name, value in index.items():
         library, kind = value if isinstance(value, list) else (None, None)

@@ -1,7 +1,7 @@
 """The noise schedule of a diffusion model, and DDIM (Song et al., ICLR 2021) both ways on it.
 
-diffusers' DDIM schedulers step evenly through all of the 1000 steps; DiffAM walks its own list of steps below a t_0 (and so does a fill that starts from a
-proposal), hence the update itself here: it is one line.
+diffusers' DDIM schedulers step evenly through all of the 1000 steps; DiffAM walks its own list of steps below a t_0
+(and so does a fill that starts from a proposal), hence the update itself here: it is one line.
 """
 
 from __future__ import annotations
@@ -49,16 +49,22 @@ def steps_below(t_0: int, count: int) -> list[int]:
 
 
 def ddim(velocity: Velocity, schedule: Schedule, x: Tensor, steps: Sequence[int]) -> Tensor:
-    """Walk x (N, 3, S, S) from steps[0] to steps[-1] by the deterministic DDIM update; a step of -1 stands for x_0 itself.
+    """Walk x (N, 3, S, S) from steps[0] to steps[-1] by the deterministic DDIM update; a step of -1 stands for x_0
+    itself.
 
-    Ascending steps invert, descending steps generate: x_s = alpha_s x_0 + sigma_s e with x_0 and e as predicted at the step before.
+    Ascending steps invert, descending steps generate: x_s = alpha_s x_0 + sigma_s e with x_0 and e as predicted at the
+        step before.
     """
     for here, there in itertools.pairwise(steps):
         at = torch.full((len(x),), max(here, 0), device=x.device)
         alpha, sigma = schedule.at(at)
         v = velocity(x, at)
         clean, noise = alpha * x - sigma * v, sigma * x + alpha * v
-        alpha, sigma = schedule.at(at.new_full(at.shape, there)) if there >= 0 else (torch.ones_like(alpha), torch.zeros_like(sigma))
+        alpha, sigma = (
+            schedule.at(at.new_full(at.shape, there))
+            if there >= 0
+            else (torch.ones_like(alpha), torch.zeros_like(sigma))
+        )
         x = alpha * clean + sigma * noise
     return x
 

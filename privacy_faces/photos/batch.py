@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from privacy_faces.photos.faces import Face
+from privacy_faces.photos.photo import Photo
+
+# Frames in which faces are compared. Every recogniser's chip is smaller, so more would change nothing.
+COMPARED_FRAME = 256
 
 
 @dataclass(frozen=True)
@@ -38,3 +45,12 @@ class FrameBatch:
         chosen = list(rows)
         regions = {name: mask[chosen] for name, mask in self.regions.items()}
         return FrameBatch(self.frames[chosen], self.landmarks[chosen], regions, [self.seeds[row] for row in chosen])
+
+
+def frame_tensors(photo: Photo, faces: Sequence[Face], size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Frames (N, 3, S, S) in [0, 1] and landmarks (N, 68, 2) in frame pixels of some faces of a photo."""
+    frames = np.stack([face.frame(photo.rgb, size) for face in faces])
+    landmarks = np.stack([face.frame_landmarks(size) for face in faces])
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().to(device), torch.from_numpy(landmarks).float().to(
+        device
+    )

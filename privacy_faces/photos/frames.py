@@ -21,7 +21,8 @@ def five_points(landmarks: Array) -> Array:
 
 
 def frame_affine(points: Array, size: int) -> Array:
-    """The similarity (2, 3) from photo to frame coordinates that FFHQ uses to crop a face (Karras et al., CVPR 2019, appendix A).
+    """The similarity (2, 3) from photo to frame coordinates that FFHQ uses to crop a face (Karras et al., CVPR 2019,
+    appendix A).
 
     Args:
         points: (5, 2) as `five_points` gives them, in photo pixels.
@@ -34,7 +35,8 @@ def frame_affine(points: Array, size: int) -> Array:
     mouth = points[[_MOUTH_LEFT, _MOUTH_RIGHT]].mean(0)
     eye_to_eye = eyes[1] - eyes[0]
     eye_to_mouth = mouth - eyes.mean(0)
-    # Half the frame's upper edge: along the eyes, steadied by the direction of the mouth; its length survives a turned head.
+    # Half the frame's upper edge: along the eyes, steadied by the direction of the mouth; its length survives a turned
+    # head.
     axis = eye_to_eye + np.array([eye_to_mouth[1], -eye_to_mouth[0]])
     length = np.hypot(*axis)
     half = max(2.0 * np.hypot(*eye_to_eye), 1.8 * np.hypot(*eye_to_mouth))
@@ -70,7 +72,8 @@ def to_unit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float3
 
 
 def cut_frame(rgb: NDArray[np.uint8] | NDArray[np.uint16], affine: Array, size: int) -> NDArray[np.float32]:
-    """The frame (size, size, 3), float32 in [0, 1], of a photo (H, W, 3); beyond the photo's border its mirror image continues.
+    """The frame (size, size, 3), float32 in [0, 1], of a photo (H, W, 3); beyond the photo's border its mirror image
+    continues.
 
     A face larger than the frame is first averaged over whole blocks of pixels, so that nothing aliases.
     """
@@ -81,10 +84,18 @@ def cut_frame(rgb: NDArray[np.uint8] | NDArray[np.uint16], affine: Array, size: 
     x0, y0 = np.clip(np.floor(corners.min(0)).astype(int) - margin, 0, [width - 1, height - 1])
     x1, y1 = np.clip(np.ceil(corners.max(0)).astype(int) + margin, [x0 + 1, y0 + 1], [width, height])
     crop = to_unit(rgb[y0:y1, x0:x1])
-    small = cv2.resize(crop, (max(1, round((x1 - x0) / shrink)), max(1, round((y1 - y0) / shrink))), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        crop, (max(1, round((x1 - x0) / shrink)), max(1, round((y1 - y0) / shrink))), interpolation=cv2.INTER_AREA
+    )
     # small -> photo: x = (x' + 1/2) * step - 1/2 + x0; composed with photo -> frame.
     step = np.array([(x1 - x0) / small.shape[1], (y1 - y0) / small.shape[0]])
     linear = affine[:, :2] * step
     offset = affine[:, :2] @ (step / 2 - 0.5 + [x0, y0]) + affine[:, 2]
-    frame = cv2.warpAffine(small, np.column_stack([linear, offset]), (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    frame = cv2.warpAffine(
+        small,
+        np.column_stack([linear, offset]),
+        (size, size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
     return np.asarray(np.clip(frame, 0, 1), dtype=np.float32)

@@ -26,7 +26,8 @@ def paste_frame(
 ) -> None:
     """Write one frame's change into `rgb`, and mark the pixels it may have touched in `changed`.
 
-    With alpha rising from 0 to 1 over `feather` inside the mask: "replace" gives (1 - alpha) * photo + alpha * protected, and "difference" gives
+    With alpha rising from 0 to 1 over `feather` inside the mask: "replace" gives (1 - alpha) * photo + alpha *
+        protected, and "difference" gives
     photo + alpha * (protected - original), in which the photo keeps its own detail.
 
     Args:
@@ -71,11 +72,15 @@ def _to_photo(frame: Frame, to_frame: NDArray[np.float64], window: tuple[int, in
         step = side / frame.shape[0]
         frame = cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
         to_frame = np.column_stack([to_frame[:, :2] * step, (to_frame[:, 2] + 0.5) * step - 0.5])
-    return np.asarray(cv2.warpAffine(frame, to_frame, window, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border), dtype=np.float32)
+    return np.asarray(
+        cv2.warpAffine(frame, to_frame, window, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border),
+        dtype=np.float32,
+    )
 
 
 def _soft_edge(inside: NDArray[np.bool_], width: float) -> Frame:
-    """Alpha (H, W) that is 0 outside and rises to 1 over `width` pixels inside; a mask cut by the photo's border keeps its full strength there."""
+    """Alpha (H, W) that is 0 outside and rises to 1 over `width` pixels inside; a mask cut by the photo's border keeps
+    its full strength there."""
     if width < 1:
         return inside.astype(np.float32)
     distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

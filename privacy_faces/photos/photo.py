@@ -30,17 +30,34 @@ MODES_OF_FORMAT = {
 FORMATS_WITH_16_BITS = ("PNG", "TIFF")
 COLOUR_CHANNELS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3, "CMYK": 4}  # without alpha
 
-# EXIF is kept by list: any other tag may hold or point to a picture of the old face (thumbnails, previews, Photoshop layers).
+# EXIF is kept by list: any other tag may hold or point to a picture of the old face (thumbnails, previews, Photoshop
+# layers).
 Tag = ExifTags.Base
 KEPT_EXIF_TAGS = (
-    Tag.ImageDescription, Tag.Make, Tag.Model, Tag.XResolution, Tag.YResolution, Tag.ResolutionUnit, Tag.Software, Tag.DateTime,
-    Tag.Artist, Tag.HostComputer, Tag.Rating, Tag.Copyright, Tag.XPTitle, Tag.XPComment, Tag.XPAuthor, Tag.XPKeywords, Tag.XPSubject,
-)  # fmt: skip
+    Tag.ImageDescription,
+    Tag.Make,
+    Tag.Model,
+    Tag.XResolution,
+    Tag.YResolution,
+    Tag.ResolutionUnit,
+    Tag.Software,
+    Tag.DateTime,
+    Tag.Artist,
+    Tag.HostComputer,
+    Tag.Rating,
+    Tag.Copyright,
+    Tag.XPTitle,
+    Tag.XPComment,
+    Tag.XPAuthor,
+    Tag.XPKeywords,
+    Tag.XPSubject,
+)
 # JPEG, PNG, GIF and WebP pictures embedded in XMP, which has to write them in base64.
 XMP_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)(?:[A-Za-z0-9+/=\s]|&#x[aAdD];)*")
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
 
-# Out-of-gamut colours are clipped, all others keep their hue; black point compensation keeps shadows apart in print profiles.
+# Out-of-gamut colours are clipped, all others keep their hue; black point compensation keeps shadows apart in print
+# profiles.
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
@@ -51,14 +68,16 @@ class PhotoError(ValueError):
 
 @dataclass(frozen=True)
 class Metadata:
-    """What `keep_metadata` writes back: already safe, that is upright and without any embedded picture of the old face."""
+    """What `keep_metadata` writes back: already safe, that is upright and without any embedded picture of the old
+    face."""
 
     exif: bytes = b""  # "Exif\0\0" and a TIFF block, as Pillow writes it
     xmp: bytes = b""  # an XML packet
 
     @classmethod
     def safe(cls, exif: Image.Exif, xmp: object, width: int, height: int) -> Metadata:
-        """The safe part of a file's EXIF and XMP (bytes, or something else where it has none), for the upright photo of this size."""
+        """The safe part of a file's EXIF and XMP (bytes, or something else where it has none), for the upright photo of
+        this size."""
         upright = b""
         if isinstance(xmp, bytes) and b"\0" not in xmp:  # not UTF-16 or UTF-32, which the patterns cannot search
             upright = XMP_ORIENTATION.sub(rb"\g<1>1", XMP_PICTURE.sub(b"", xmp))
@@ -75,8 +94,14 @@ def _safe_exif(exif: Image.Exif, width: int, height: int) -> bytes:
         if tag in exif:
             kept[tag] = exif[tag]
     # Without the maker note, where cameras put previews; its offsets would point nowhere anyway.
-    camera = {tag: value for tag, value in exif.get_ifd(ExifTags.IFD.Exif).items() if tag not in (Tag.MakerNote, ExifTags.IFD.Interop)}
-    camera.update({tag: size for tag, size in ((Tag.ExifImageWidth, width), (Tag.ExifImageHeight, height)) if tag in camera})
+    camera = {
+        tag: value
+        for tag, value in exif.get_ifd(ExifTags.IFD.Exif).items()
+        if tag not in (Tag.MakerNote, ExifTags.IFD.Interop)
+    }
+    camera.update(
+        {tag: size for tag, size in ((Tag.ExifImageWidth, width), (Tag.ExifImageHeight, height)) if tag in camera}
+    )
     for directory, values in ((ExifTags.IFD.Exif, camera), (ExifTags.IFD.GPSInfo, exif.get_ifd(ExifTags.IFD.GPSInfo))):
         if values:
             kept[directory] = dict(values)
@@ -93,7 +118,8 @@ NO_METADATA = Metadata()
 class Photo:
     """One upright photo. Treat the arrays as read-only: `with_rgb` compares against `rgb` to find what changed.
 
-    rgb: (H, W, 3) uint8 or uint16, EXIF orientation applied, alpha dropped; in the file's own RGB space, sRGB for CMYK files.
+    rgb: (H, W, 3) uint8 or uint16, EXIF orientation applied, alpha dropped; in the file's own RGB space, sRGB for CMYK
+        files.
     native: (H, W) or (H, W, C), same dtype, upright, in the colour model `mode`.
     lossless: WebP only, whether the file was (and so will be) coded without loss.
     """
@@ -121,7 +147,9 @@ class Photo:
         native = np.ascontiguousarray(native)
         samples = native.reshape(*native.shape[:2], -1)[..., : COLOUR_CHANNELS[mode]]
         if mode == "CMYK" and icc_profile and _cmyk_transforms(icc_profile) is None:
-            log.warning("the colour profile of this CMYK photo cannot convert CMYK; using the plain CMYK formula, as viewers do")
+            log.warning(
+                "the colour profile of this CMYK photo cannot convert CMYK; using the plain CMYK formula, as viewers do"
+            )
         return cls(_rgb_of(samples, mode, icc_profile), native, mode, format, icc_profile, metadata, lossless)
 
     @property
@@ -149,14 +177,18 @@ class Photo:
         return Photo.from_native(rgb, "RGB", "JPEG", icc_profile=profile, metadata=self.metadata, lossless=False)
 
     def with_rgb(self, rgb: Samples) -> Photo:
-        """The photo that shows `rgb`, (H, W, 3) of the same dtype; a pixel equal to its old rgb keeps its native samples bit for bit.
+        """The photo that shows `rgb`, (H, W, 3) of the same dtype; a pixel equal to its old rgb keeps its native
+        samples bit for bit.
 
-        Changed pixels are converted to the native colour model: luma for L and LA, the inverse of the conversion used on
+        Changed pixels are converted to the native colour model: luma for L and LA, the inverse of the conversion used
+            on
         reading for CMYK; alpha stays. `rgb` of the result is what the file will show, so gray where the file is gray.
         Raises ValueError when shape or dtype differ from this photo's.
         """
         if rgb.shape != self.rgb.shape or rgb.dtype != self.rgb.dtype:
-            raise ValueError(f"expected rgb of shape {self.rgb.shape} and {self.rgb.dtype}, got {rgb.shape} and {rgb.dtype}")
+            raise ValueError(
+                f"expected rgb of shape {self.rgb.shape} and {self.rgb.dtype}, got {rgb.shape} and {rgb.dtype}"
+            )
         changed = (rgb != self.rgb).any(axis=-1)
         if not changed.any():
             return self
@@ -190,7 +222,8 @@ def _native_of(rgb: Samples, mode: str, icc_profile: bytes | None) -> Samples:
 
 
 def _convert(samples: Samples, source: str, target: str, icc_profile: bytes | None) -> Samples:
-    """(..., C) uint8 between "CMYK" and "RGB": through the file's CMYK profile to sRGB where it has one, else Pillow's formula."""
+    """(..., C) uint8 between "CMYK" and "RGB": through the file's CMYK profile to sRGB where it has one, else Pillow's
+    formula."""
     flat = np.ascontiguousarray(samples).reshape(1, -1, samples.shape[-1])
     image = Image.frombytes(source, (flat.shape[1], 1), flat.tobytes())
     transforms = _cmyk_transforms(icc_profile)
@@ -199,7 +232,8 @@ def _convert(samples: Samples, source: str, target: str, icc_profile: bytes | No
 
 
 def _cmyk_transforms(icc_profile: bytes | None) -> dict[str, ImageCms.ImageCmsTransform] | None:
-    """The profile's transforms by target, "RGB" (sRGB) and "CMYK"; None when there is no profile that converts CMYK both ways."""
+    """The profile's transforms by target, "RGB" (sRGB) and "CMYK"; None when there is no profile that converts CMYK
+    both ways."""
     if not icc_profile:
         return None
     srgb = ImageCms.createProfile("sRGB")

@@ -16,7 +16,8 @@ _LIPS_INNER = slice(60, 68)
 
 
 def region_masks(landmarks: NDArray[np.float64], size: int) -> dict[str, NDArray[np.bool_]]:
-    """Masks (size, size) of the face oval, skin, lips (without the open mouth), mouth (with them), eyes with their lids, and brows.
+    """Masks (size, size) of the face oval, skin, lips (without the open mouth), mouth (with them), eyes with their
+    lids, and brows.
 
     Args:
         landmarks: (68, 2) in frame pixels, (x, y).
@@ -30,14 +31,22 @@ def region_masks(landmarks: NDArray[np.float64], size: int) -> dict[str, NDArray
     for eye, brow in zip(_EYES, _BROWS, strict=True):
         eyes |= _fill(_with_lids(landmarks[eye], landmarks[brow]), size)
         brows |= _fill(_thick(landmarks[brow], landmarks[eye]), size)
-    return {"face": face, "skin": face & ~mouth & ~eyes & ~brows, "lips": lips, "mouth": mouth, "eyes": eyes, "brows": brows & ~eyes}
+    return {
+        "face": face,
+        "skin": face & ~mouth & ~eyes & ~brows,
+        "lips": lips,
+        "mouth": mouth,
+        "eyes": eyes,
+        "brows": brows & ~eyes,
+    }
 
 
 def face_oval(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """A closed outline (K, 2) of the face: the jaw line, and half an ellipse over the forehead, which has no landmarks.
 
-    The ellipse ends at the jaw's two upper ends. Its height above the brows is 0.55 times the distance from brow to nose base: the classical thirds of
-    the face make it 1.0 at the hairline; hair often lies lower, and painting hair gives the change away.
+    The ellipse ends at the jaw's two upper ends. Its height above the brows is 0.55 times the distance from brow to
+    nose base: the classical thirds of the face make it 1.0 at the hairline; hair often lies lower, and painting hair
+    gives the change away.
     """
     jaw = landmarks[_JAW]
     left, right = jaw[0], jaw[-1]
@@ -50,7 +59,8 @@ def face_oval(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _with_lids(eye: NDArray[np.float64], brow: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The eye opening (6, 2), grown outwards by a quarter of its width and halfway up to the brow: where eyeshadow goes."""
+    """The eye opening (6, 2), grown outwards by a quarter of its width and halfway up to the brow: where eyeshadow
+    goes."""
     centre = eye.mean(0)
     grown = centre + (eye - centre) * 1.35
     lift = (brow.mean(0) - centre) * 0.45

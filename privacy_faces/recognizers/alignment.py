@@ -27,12 +27,14 @@ class Alignment(Protocol):
         """Chips (N, 3, C, C) in [0, 1] from frames (N, 3, S, S) in [0, 1] and landmarks (N, 68, 2) in frame pixels."""
 
     def to_frame(self, maps: Tensor, landmarks: Tensor, size: int) -> Tensor:
-        """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not reach."""
+        """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not
+        reach."""
 
 
 @dataclass(frozen=True)
 class WholeImage:
-    """The whole frame, resized: what AMT-GAN, CLIP2Protect and DiffAM feed to recognisers, and what their thresholds were measured on.
+    """The whole frame, resized: what AMT-GAN, CLIP2Protect and DiffAM feed to recognisers, and what their thresholds
+    were measured on.
 
     Attributes:
         size: side C of the chip in pixels.
@@ -78,8 +80,8 @@ class Template:
     def chips(self, frames: Tensor, landmarks: Tensor) -> Tensor:
         """Chips (N, 3, C, C) in [0, 1] from frames (N, 3, S, S) in [0, 1] and landmarks (N, 68, 2) in frame pixels.
 
-        A frame much larger than the chip is first reduced with an anti-aliasing filter. The factor depends on the sizes alone, so that
-        a face gets the same chip alone and in any batch.
+        A frame much larger than the chip is first reduced with an anti-aliasing filter. The factor depends on the sizes
+        alone, so that a face gets the same chip alone and in any batch.
         """
         size = frames.shape[-1]
         nominal = self.eye_distance / (_EYE_DISTANCE_IN_FRAME * size)
@@ -88,19 +90,30 @@ class Template:
             frames = F.interpolate(frames, (reduced, reduced), mode="bilinear", antialias=True, align_corners=False)
             landmarks = (landmarks + 0.5) * (reduced / size) - 0.5
         matrices = self.affines(landmarks).to(frames)
-        chips: Tensor = warp_affine(frames, matrices, (self.size, self.size), mode="bilinear", padding_mode="border", align_corners=True)
+        chips: Tensor = warp_affine(
+            frames, matrices, (self.size, self.size), mode="bilinear", padding_mode="border", align_corners=True
+        )
         return chips
 
     def to_frame(self, maps: Tensor, landmarks: Tensor, size: int) -> Tensor:
-        """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not reach."""
+        """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not
+        reach."""
         matrices = self.affines(landmarks).to(maps)
         linear = matrices[:, :, :2].inverse()
         offset = -linear @ matrices[:, :, 2:]
-        carried: Tensor = warp_affine(maps, torch.cat([linear, offset], 2), (size, size), mode="bilinear", padding_mode="zeros", align_corners=True)
+        carried: Tensor = warp_affine(
+            maps,
+            torch.cat([linear, offset], 2),
+            (size, size),
+            mode="bilinear",
+            padding_mode="zeros",
+            align_corners=True,
+        )
         return carried
 
 
-# Eyes, tip of the nose and corners of the mouth in the 112 x 112 chip of ArcFace (Deng et al., CVPR 2019), with which most recognisers since were trained.
+# Eyes, tip of the nose and corners of the mouth in the 112 x 112 chip of ArcFace (Deng et al., CVPR 2019), with which
+# most recognisers since were trained.
 ARCFACE = Template(
     size=112,
     groups=(tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),

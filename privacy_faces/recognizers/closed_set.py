@@ -1,5 +1,6 @@
-"""Closed-set classifiers: who of the people that it was trained on is this? A recogniser with a linear layer on top, as PrivacyPreservingDiffusion fine-tunes
-FaceNet (`training.recognizer`): logits = W relu(e) + b of the unit-length embedding e."""
+"""Closed-set classifiers: who of the people that it was trained on is this? A recogniser with a linear layer on top, as
+PrivacyPreservingDiffusion fine-tunes FaceNet (`training.recognizer`): logits = W relu(e) + b of the unit-length
+embedding e."""
 
 from __future__ import annotations
 
@@ -68,7 +69,11 @@ class ClosedSet:
 def save_classifier(classifier: ClosedSet, path: Path) -> None:
     """Write a classifier as safetensors."""
     about = json.dumps({"recognizer": classifier.recognizer, "people": list(classifier.people)})
-    save_file({"weight": np.ascontiguousarray(classifier.weight), "bias": np.ascontiguousarray(classifier.bias)}, path, metadata={"closed-set": about})
+    save_file(
+        {"weight": np.ascontiguousarray(classifier.weight), "bias": np.ascontiguousarray(classifier.bias)},
+        path,
+        metadata={"closed-set": about},
+    )
 
 
 def load_classifier(path: Path) -> ClosedSet:
@@ -82,7 +87,13 @@ def load_classifier(path: Path) -> ClosedSet:
             about = json.loads((file.metadata() or {})["closed-set"])
             weight, bias = file.get_tensor("weight"), file.get_tensor("bias")
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ClassifierError(f"Expected a closed-set classifier (safetensors with weight, bias, and the people's names) at {path}: {error}.") from None
+        raise ClassifierError(
+            f"Expected a closed-set classifier (safetensors with weight, bias, and the people's names) at {path}: "
+            f"{error}."
+        ) from None
     if weight.ndim != 2 or weight.shape[0] != len(about["people"]) or bias.shape != weight.shape[:1]:
-        raise ClassifierError(f"Expected weight ({len(about['people'])}, D) and bias ({len(about['people'])},) in {path}, found {weight.shape}, {bias.shape}.")
+        raise ClassifierError(
+            f"Expected weight ({len(about['people'])}, D) and bias ({len(about['people'])},) in {path}, found "
+            f"{weight.shape}, {bias.shape}."
+        )
     return ClosedSet(about["recognizer"], tuple(about["people"]), weight.astype(np.float32), bias.astype(np.float32))

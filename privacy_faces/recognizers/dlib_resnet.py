@@ -14,15 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_faces.recognizers.alignment import Template
-from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.contract import Recognizer
 from privacy_faces.weights.store import records, verified
 
 if TYPE_CHECKING:
-    from privacy_faces.context import Context
     from privacy_faces.recognizers.options import NoOptions
 
 _CHIP, _PADDING = 150, 0.25
-# Mean place of the outer and inner eye corners and of the nose base in a unit face box, from dlib's get_face_chip_details.
+# Mean place of the outer and inner eye corners and of the nose base in a unit face box, from dlib's
+# get_face_chip_details.
 _MEAN_FACE = (
     (0.8595674595992, 0.2134981538014),
     (0.6460604764104, 0.2289674387677),
@@ -51,17 +51,20 @@ class DlibResNet(Recognizer):
     template = Template(
         size=_CHIP,
         groups=_LANDMARKS,
-        points=tuple(((x + _PADDING) / (1 + 2 * _PADDING) * _CHIP, (y + _PADDING) / (1 + 2 * _PADDING) * _CHIP) for x, y in _MEAN_FACE),
+        points=tuple(
+            ((x + _PADDING) / (1 + 2 * _PADDING) * _CHIP, (y + _PADDING) / (1 + 2 * _PADDING) * _CHIP)
+            for x, y in _MEAN_FACE
+        ),
         eye_distance=52.5,
     )
 
-    def __init__(self, options: NoOptions, context: Context) -> None:
+    def __init__(self, options: NoOptions, device: torch.device) -> None:
         super().__init__()
         (path,) = verified("dlib-resnet")
         self.network = load_dat(path)
         self.weight_records = records("dlib-resnet")
         self.freeze()
-        self.to(context.device)
+        self.to(device)
 
     @property
     def cam_layer(self) -> nn.Module:
@@ -85,7 +88,9 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.stem = nn.Conv2d(3, 32, 7, stride=2)
         widths = [32, *(width for width, _ in _BLOCKS)]
-        self.blocks = nn.Sequential(*(Block(entering, width, down) for entering, (width, down) in zip(widths, _BLOCKS, strict=False)))
+        self.blocks = nn.Sequential(
+            *(Block(entering, width, down) for entering, (width, down) in zip(widths, _BLOCKS, strict=False))
+        )
         self.head = nn.Linear(256, 128, bias=False)
 
     def forward(self, chips: Tensor) -> Tensor:
@@ -98,7 +103,10 @@ class Network(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions and a skip. Where the two differ in shape, the smaller is padded with zeros at the end of each axis."""
+    """Two 3 x 3 convolutions and a skip.
+
+    Where the two differ in shape, the smaller is padded with zeros at the end of each axis.
+    """
 
     def __init__(self, entering: int, width: int, down: bool) -> None:
         super().__init__()
@@ -139,7 +147,11 @@ def load_dat(path: Path) -> Network:
 
 def _shapes(network: Network) -> list[int]:
     """Number of values of each of the 59 tensors, in the order of the file."""
-    sizes = [size for layer in _convolutions(network) for size in (layer.weight.numel() + layer.out_channels, 2 * layer.out_channels)]
+    sizes = [
+        size
+        for layer in _convolutions(network)
+        for size in (layer.weight.numel() + layer.out_channels, 2 * layer.out_channels)
+    ]
     return [*sizes, network.head.weight.numel()]
 
 
@@ -151,8 +163,9 @@ def _convolutions(network: Network) -> list[nn.Conv2d]:
 def _tensors(data: bytes, sizes: list[int]) -> list[Tensor]:
     """The learned tensors of a dlib network file, flat, in order.
 
-    dlib writes an integer as a control byte (low four bits: number of bytes; top bit: sign) and little-endian bytes; a tensor as version 2, four
-    dimensions, and float32 values. Between tensors lie layer settings of no use here, so each is found by its header and its known size.
+    dlib writes an integer as a control byte (low four bits: number of bytes; top bit: sign) and little-endian bytes; a
+    tensor as version 2, four dimensions, and float32 values. Between tensors lie layer settings of no use here, so each
+    is found by its header and its known size.
     """
     found: list[Tensor] = []
     position = 0
@@ -163,7 +176,10 @@ def _tensors(data: bytes, sizes: list[int]) -> list[Tensor]:
                 break
             position = place + 1
         else:
-            raise ValueError(f"Expected dlib's face recognition ResNet with {len(sizes)} tensors; tensor {len(found) + 1} of {size} values is not in the file.")
+            raise ValueError(
+                f"Expected dlib's face recognition ResNet with {len(sizes)} tensors; tensor {len(found) + 1} of "
+                f"{size} values is not in the file."
+            )
         values = np.frombuffer(data, "<f4", size, start)
         found.append(torch.from_numpy(values.astype(np.float32)))
         position = start + 4 * size
@@ -171,7 +187,8 @@ def _tensors(data: bytes, sizes: list[int]) -> list[Tensor]:
 
 
 def _header(data: bytes, place: int) -> tuple[list[int] | None, int]:
-    """The four dimensions of a tensor whose version starts at `place`, and where its values start; None where there is no such header."""
+    """The four dimensions of a tensor whose version starts at `place`, and where its values start; None where there is
+    no such header."""
     place += 2
     dims = []
     for _ in range(4):

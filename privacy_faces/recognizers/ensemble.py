@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
-from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.contract import Recognizer
 
 
 class Ensemble(nn.Module):
@@ -32,7 +32,8 @@ class Ensemble(nn.Module):
         return [member.name for member in self]
 
     def embed(self, frames: Tensor, landmarks: Tensor) -> dict[str, Tensor]:
-        """Name -> unit-length embeddings (N, D) of frames (N, 3, S, S) in [0, 1] with landmarks (N, 68, 2) in frame pixels."""
+        """Name -> unit-length embeddings (N, D) of frames (N, 3, S, S) in [0, 1] with landmarks (N, 68, 2) in frame
+        pixels."""
         return {member.name: member.embed(frames, landmarks) for member in self}
 
     def similarity(self, first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, Tensor]:

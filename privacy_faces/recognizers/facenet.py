@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from privacy_faces.recognizers.alignment import Alignment, Template, aligned
-from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.recognizers.contract import Recognizer
 from privacy_faces.weights.published import Published
 from privacy_faces.weights.store import records
 
 if TYPE_CHECKING:
-    from privacy_faces.context import Context
     from privacy_faces.recognizers.options import FaceNetOptions
 
 _LEFT_EYE, _RIGHT_EYE, _MOUTH = tuple(range(36, 42)), tuple(range(42, 48)), (48, 54)
@@ -21,22 +21,28 @@ _LEFT_EYE, _RIGHT_EYE, _MOUTH = tuple(range(36, 42)), tuple(range(42, 48)), (48,
 class FaceNet(Recognizer):
     """The recogniser `facenet`.
 
-    It was trained on MTCNN boxes stretched to 160 x 160. The template puts the eyes and the mouth where they lie in such boxes on average (measured on
-    20 portraits, made symmetric), so that the alignment is a fixed, differentiable warp.
+    It was trained on MTCNN boxes stretched to 160 x 160. The template puts the eyes and the mouth where they lie in
+    such boxes on average (measured on 20 portraits, made symmetric), so that the alignment is a fixed, differentiable
+    warp.
     """
 
     name = "facenet"
     embedding_size = 512
-    template: Alignment = Template(size=160, groups=(_LEFT_EYE, _RIGHT_EYE, _MOUTH), points=((44.3, 62.1), (115.7, 62.1), (80.0, 116.8)), eye_distance=71.4)
+    template: Alignment = Template(
+        size=160,
+        groups=(_LEFT_EYE, _RIGHT_EYE, _MOUTH),
+        points=((44.3, 62.1), (115.7, 62.1), (80.0, 116.8)),
+        eye_distance=71.4,
+    )
 
-    def __init__(self, options: FaceNetOptions, context: Context) -> None:
+    def __init__(self, options: FaceNetOptions, device: torch.device) -> None:
         super().__init__()
         (weights,) = options.weights_used(())
         self.template = aligned(type(self).template, options.alignment)
         self.network = FACENET.load(weights)
         self.weight_records = records(weights)
         self.freeze()
-        self.to(context.device)
+        self.to(device)
 
     @property
     def cam_layer(self) -> nn.Module:
@@ -59,7 +65,10 @@ def inception_resnet_v1() -> nn.Module:
     try:
         from facenet_pytorch import InceptionResnetV1
     except ImportError as error:
-        raise ValueError("The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install --no-deps facenet-pytorch") from error
+        raise ValueError(
+            "The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install "
+            "--no-deps facenet-pytorch"
+        ) from error
     network: nn.Module = InceptionResnetV1(pretrained=None, classify=False)
     return network
 

@@ -1,6 +1,8 @@
-"""IR-152 and IR-SE-50: the residual networks of ArcFace (Deng et al., CVPR 2019), without and with squeeze-and-excitation (Hu et al., CVPR 2018).
+"""IR-152 and IR-SE-50: the residual networks of ArcFace (Deng et al., CVPR 2019), without and with
+squeeze-and-excitation (Hu et al., CVPR 2018).
 
-These are the copies that AMT-GAN, CLIP2Protect and DiffAM attack: ir152.pth and irse50.pth, whose names of tensors the modules below bear. 112 x 112, 512-D.
+These are the copies that AMT-GAN, CLIP2Protect and DiffAM attack: ir152.pth and irse50.pth, whose names of tensors the
+modules below bear. 112 x 112, 512-D.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from torch import Tensor, nn
 from privacy_faces.recognizers.arcface import ArcFaceRecognizer
 from privacy_faces.weights.published import Published
 
-# (width, residual units) of the four stages; each halves height and width, so that 7 x 7 positions are left of 112 x 112.
+# (width, residual units) of the four stages; each halves height and width, so that 7 x 7 positions are left of 112 x
+# 112.
 _IR152 = ((64, 3), (128, 8), (256, 36), (512, 3))
 _IRSE50 = ((64, 3), (128, 4), (256, 14), (512, 3))
 # What squeeze-and-excitation divides the channels by.
@@ -34,7 +37,9 @@ class Backbone(nn.Module):
                 units.append(Unit(entering, width, 2 if place == 0 else 1, excite))
                 entering = width
         self.body = nn.Sequential(*units)
-        self.output_layer = nn.Sequential(nn.BatchNorm2d(512), nn.Dropout(), nn.Flatten(), nn.Linear(512 * 7 * 7, 512), nn.BatchNorm1d(512))
+        self.output_layer = nn.Sequential(
+            nn.BatchNorm2d(512), nn.Dropout(), nn.Flatten(), nn.Linear(512 * 7 * 7, 512), nn.BatchNorm1d(512)
+        )
 
     def forward(self, chips: Tensor) -> Tensor:
         """Embeddings (N, 512), of any length, of chips (N, 3, 112, 112) in [-1, 1]."""
@@ -43,12 +48,15 @@ class Backbone(nn.Module):
 
 
 class Unit(nn.Module):
-    """BatchNorm, convolution, PReLU, convolution, BatchNorm, and a shortcut, which is a convolution only where the width changes."""
+    """BatchNorm, convolution, PReLU, convolution, BatchNorm, and a shortcut, which is a convolution only where the
+    width changes."""
 
     def __init__(self, entering: int, width: int, stride: int, excite: bool) -> None:
         super().__init__()
         self.shortcut_layer = (
-            nn.MaxPool2d(1, stride) if entering == width else nn.Sequential(nn.Conv2d(entering, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width))
+            nn.MaxPool2d(1, stride)
+            if entering == width
+            else nn.Sequential(nn.Conv2d(entering, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width))
         )
         self.res_layer = nn.Sequential(
             nn.BatchNorm2d(entering),

@@ -1,6 +1,8 @@
-"""MobileFaceNet (Chen et al., CCBR 2018): inverted residuals of depth-wise convolutions, and a learned weight per position instead of a mean.
+"""MobileFaceNet (Chen et al., CCBR 2018): inverted residuals of depth-wise convolutions, and a learned weight per
+position instead of a mean.
 
-This is the copy that AMT-GAN, CLIP2Protect and DiffAM attack: mobile_face.pth, whose names of tensors the modules below bear. 112 x 112, 512-D.
+This is the copy that AMT-GAN, CLIP2Protect and DiffAM attack: mobile_face.pth, whose names of tensors the modules below
+bear. 112 x 112, 512-D.
 """
 
 from __future__ import annotations
@@ -14,7 +16,16 @@ from privacy_faces.weights.published import Published
 class Convolution(nn.Module):
     """Convolution and BatchNorm, then PReLU unless `linear`; `groups` equal to the channels make it depth-wise."""
 
-    def __init__(self, entering: int, width: int, kernel: int = 1, stride: int = 1, padding: int = 0, groups: int = 1, linear: bool = False) -> None:
+    def __init__(
+        self,
+        entering: int,
+        width: int,
+        kernel: int = 1,
+        stride: int = 1,
+        padding: int = 0,
+        groups: int = 1,
+        linear: bool = False,
+    ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(entering, width, kernel, stride, padding, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(width)
@@ -27,7 +38,8 @@ class Convolution(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Widen to `inner` channels, filter each for itself, and narrow without an activation; added to its input where `residual`."""
+    """Widen to `inner` channels, filter each for itself, and narrow without an activation; added to its input where
+    `residual`."""
 
     def __init__(self, entering: int, width: int, inner: int, stride: int = 1, residual: bool = False) -> None:
         super().__init__()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from privacy_faces.registry import Spec
+from privacy_faces.config.registry import Spec
 
 DLIB_RESNET = Spec(
-    "dlib ResNet v1, 128-D (CC0)", "privacy_faces.recognizers.options:NoOptions", "privacy_faces.recognizers.dlib_resnet:DlibResNet", weights=("dlib-resnet",)
+    "dlib ResNet v1, 128-D (CC0)",
+    "privacy_faces.recognizers.options:NoOptions",
+    "privacy_faces.recognizers.dlib_resnet:DlibResNet",
+    weights=("dlib-resnet",),
 )
 FACENET = Spec(
     "FaceNet: Inception-ResNet v1, 512-D (VGGFace2, CASIA-WebFace, DiffAM's file)",
@@ -16,4 +19,6 @@ FACENET = Spec(
 _ALIGNMENT = "privacy_faces.recognizers.options:AlignmentOptions"
 IR152 = Spec("IR-152 of ArcFace, 512-D", _ALIGNMENT, "privacy_faces.recognizers.irse:Ir152", weights=("ir152",))
 IRSE50 = Spec("IR-SE-50 of ArcFace, 512-D", _ALIGNMENT, "privacy_faces.recognizers.irse:IrSe50", weights=("irse50",))
-MOBILEFACE = Spec("MobileFaceNet, 512-D", _ALIGNMENT, "privacy_faces.recognizers.mobilefacenet:MobileFace", weights=("mobileface",))
+MOBILEFACE = Spec(
+    "MobileFaceNet, 512-D", _ALIGNMENT, "privacy_faces.recognizers.mobilefacenet:MobileFace", weights=("mobileface",)
+)

@@ -35,7 +35,8 @@ COLORS: Mapping[str, Mapping[str, tuple[int, int, int]]] = {
     "lipstick": LIPSTICK_COLORS,
 }
 
-# What a text says of a face: "makeup" -> whether there is any; an item -> the name of its colour, or True for whichever colour.
+# What a text says of a face: "makeup" -> whether there is any; an item -> the name of its colour, or True for whichever
+# colour.
 Claims = Mapping[str, str | bool]
 
 
@@ -77,7 +78,9 @@ class Look:
         _check_unit("foundation", self.foundation)
         for item, paint in self.paints().items():
             if paint.color not in COLORS[item]:
-                raise ValueError(f"Expected one of the {item} colours {', '.join(COLORS[item])}, found {paint.color!r}.")
+                raise ValueError(
+                    f"Expected one of the {item} colours {', '.join(COLORS[item])}, found {paint.color!r}."
+                )
 
     def paints(self) -> dict[str, Paint]:
         """Item -> paint, of the items worn, in the order of `COLORS`."""
@@ -90,11 +93,14 @@ class Look:
         return not self.paints() and self.foundation == 0
 
     def claims(self) -> dict[str, str | bool]:
-        """All that a text can truthfully say of the look, such as {"makeup": True, "lipstick": "purple", "blush": True}.
+        """All that a text can truthfully say of the look, such as {"makeup": True, "lipstick": "purple", "blush":
+        True}.
 
         Foundation is meant not to be seen, and nobody names the colour of blush and eyeliner.
         """
-        named = {item: paint.color if item in ("lipstick", "eyeshadow") else True for item, paint in self.paints().items()}
+        named = {
+            item: paint.color if item in ("lipstick", "eyeshadow") else True for item, paint in self.paints().items()
+        }
         return {"makeup": not self.is_bare} | named
 
 
@@ -114,7 +120,8 @@ def random_look(generator: torch.Generator) -> Look:
 
 
 def random_claims(look: Look, generator: torch.Generator) -> dict[str, str | bool]:
-    """Some of what is true of the look: a quarter of the time no more than that there is makeup, else a random choice of at least one item."""
+    """Some of what is true of the look: a quarter of the time no more than that there is makeup, else a random choice
+    of at least one item."""
     true = look.claims()
     items = [item for item in true if item != "makeup"]
     chosen: list[str] = []
@@ -125,10 +132,15 @@ def random_claims(look: Look, generator: torch.Generator) -> dict[str, str | boo
 
 
 def captions(claims: Claims) -> list[str]:
-    """All phrasings of the claims, every order of the items included; the first is "face with ..." or "face without makeup"."""
+    """All phrasings of the claims, every order of the items included; the first is "face with ..." or "face without
+    makeup"."""
     if not claims.get("makeup", True):
         return list(_BARE)
-    spoken = [_NAMES[item] if value is True else [f"{value} {name}" for name in _NAMES[item]] for item, value in claims.items() if item != "makeup"]
+    spoken = [
+        _NAMES[item] if value is True else [f"{value} {name}" for name in _NAMES[item]]
+        for item, value in claims.items()
+        if item != "makeup"
+    ]
     listed = [_listed(words) for order in permutations(spoken) for words in product(*order)] if spoken else ["makeup"]
     return [pattern.format(words) for words in listed for pattern in _WEARING]
 
@@ -145,7 +157,12 @@ _LEAST_OPACITY = 0.65
 # How often a random look has the item.
 _WORN = {"lipstick": 0.65, "eyeshadow": 0.55, "eyeliner": 0.4, "blush": 0.4}
 
-_NAMES = {"lipstick": ["lipstick"], "eyeshadow": ["eyeshadow", "eye shadow"], "eyeliner": ["eyeliner"], "blush": ["blush"]}
+_NAMES = {
+    "lipstick": ["lipstick"],
+    "eyeshadow": ["eyeshadow", "eye shadow"],
+    "eyeliner": ["eyeliner"],
+    "blush": ["blush"],
+}
 
 # The first of each are the texts of DiffAM (Sun et al., CVPR 2024).
 _WEARING = (

@@ -1,11 +1,12 @@
 """Makeup painted onto faces in CIELAB, from their 68 iBUG landmarks.
 
-This makes training pairs, reference pictures and test images whose makeup is known exactly. It is not a protection method: nothing here looks at, or hinders,
-face recognition.
+This makes training pairs, reference pictures and test images whose makeup is known exactly. It is not a protection
+method: nothing here looks at, or hinders, face recognition.
 
-A region's paint moves each pixel's (a, b) to the product's, scaled with the pixel's own lightness, and shifts the lightness of the whole region part of the
-way, so that light, creases and pores stay the photo's. Lengths are shares of the distance between the outer eye corners or, where foundation and gloss look
-for fine detail, of the frame's side, of which an aligned face fills a fixed part.
+A region's paint moves each pixel's (a, b) to the product's, scaled with the pixel's own lightness, and shifts the
+lightness of the whole region part of the way, so that light, creases and pores stay the photo's. Lengths are shares of
+the distance between the outer eye corners or, where foundation and gloss look for fine detail, of the frame's side, of
+which an aligned face fills a fixed part.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def makeup_mask(landmarks: Points, look: Look, size: int) -> NDArray[np.bool_]:
 
 
 def layer_masks(landmarks: Points, size: int) -> Tensor:
-    """How thickly each of `LAYERS` lies on each pixel, (5, size, size) in [0, 1], for landmarks (68, 2) in frame pixels."""
+    """How thickly each of `LAYERS` lies on each pixel, (5, size, size) in [0, 1], for landmarks (68, 2) in frame
+    pixels."""
     unit = float(np.linalg.norm(landmarks[45] - landmarks[36]))
     regions = region_masks(landmarks, size)
     skin = _blur(torch.from_numpy(regions["skin"]).float(), 0.05 * unit)
@@ -84,11 +86,21 @@ def layer_masks(landmarks: Points, size: int) -> Tensor:
     outside = 1 - (2 * torch.stack([_coverage(eye.opening(), size) for eye in eyes]).amax(0)).clamp(max=1)
     inner, outer = _mouth(landmarks[60:68], 4), _mouth(landmarks[48:60], 6)
     lips = _blur(_coverage(outer, size), 0.02 * unit) * (1 - (2 * _coverage(inner, size)).clamp(max=1))
-    shadow = sum(share * _blur(_coverage(eye.lid(height), size), height * 0.35 * eye.gap) for eye in eyes for share, height in ((0.5, 0.45), (0.5, 0.75)))
+    shadow = sum(
+        share * _blur(_coverage(eye.lid(height), size), height * 0.35 * eye.gap)
+        for eye in eyes
+        for share, height in ((0.5, 0.45), (0.5, 0.75))
+    )
     liner = _blur(torch.stack([_coverage(eye.liner(), size) for eye in eyes]).amax(0), 0.006 * unit)
     cheeks = torch.stack([_coverage(_cheek(landmarks, side), size) for side in (0, 1)]).amax(0)
     blush = _blur(cheeks, 0.09 * unit) * skin
-    masks = {"foundation": skin, "blush": blush, "eyeshadow": shadow * outside * (1 - brows), "eyeliner": liner * outside, "lipstick": lips}
+    masks = {
+        "foundation": skin,
+        "blush": blush,
+        "eyeshadow": shadow * outside * (1 - brows),
+        "eyeliner": liner * outside,
+        "lipstick": lips,
+    }
     return torch.stack([masks[name] for name in LAYERS]).clamp(0, 1)
 
 
@@ -103,16 +115,21 @@ def paint(frames: Tensor, layers: Tensor, looks: Sequence[Look], generators: Seq
     """
     opacities = frames.new_tensor([_opacities(look) for look in looks])
     touched = ((layers > _LEAST) & (opacities > 0)[:, :, None, None]).any(1, keepdim=True)
-    # Grain does not depend on the frame's size: coarse patches where the brush pressed more, and glitter drawn as fine as the frame.
+    # Grain does not depend on the frame's size: coarse patches where the brush pressed more, and glitter drawn as fine
+    # as the frame.
     patches = torch.stack([torch.randn(1, 24, 24, generator=generator) for generator in generators]).to(frames)
-    glitter = torch.stack([torch.randn(1, *frames.shape[-2:], generator=generator) for generator in generators]).to(frames)
+    glitter = torch.stack([torch.randn(1, *frames.shape[-2:], generator=generator) for generator in generators]).to(
+        frames
+    )
     grain = (1 + 0.12 * interpolate(patches, frames.shape[-2:], mode="bicubic")).clamp(0.6, 1.4)
     lab = rgb_to_lab(frames)
     lab = _even(lab, layers[:, :1] * opacities[:, 0, None, None, None])
     for index, item in enumerate(COLORS, 1):
         weight = layers[:, index : index + 1] * opacities[:, index, None, None, None]
         target = frames.new_tensor([_color(look, item) for look in looks])
-        gloss = frames.new_tensor([getattr(look, item).gloss if getattr(look, item) else 0.0 for look in looks])[:, None, None, None]
+        gloss = frames.new_tensor([getattr(look, item).gloss if getattr(look, item) else 0.0 for look in looks])[
+            :, None, None, None
+        ]
         weight = weight * _is_lip(lab, weight) if item == "lipstick" else weight * _is_skin(lab, weight)
         if item in ("eyeshadow", "blush"):
             weight = weight * grain
@@ -137,18 +154,21 @@ def _color(look: Look, item: str) -> list[float]:
 
 
 def _covered(lab: Tensor, weight: Tensor, target: Tensor, cover: float) -> Tensor:
-    """Paint of colour `target` (N, 3) at `weight` (N, 1, S, S): chroma to the product's, lightness shifted as a whole by a share `cover` of the way."""
+    """Paint of colour `target` (N, 3) at `weight` (N, 1, S, S): chroma to the product's, lightness shifted as a whole
+    by a share `cover` of the way."""
     lightness, chroma = lab[:, :1], lab[:, 1:]
     goal, tone = target[:, :1, None, None], target[:, 1:, None, None]
     mean = _mean(lightness, weight)
     shifted = lightness + cover * (goal - mean)
-    # Less light, less colour: the product's chroma is that at its own lightness, where all of the region would have it after the shift.
+    # Less light, less colour: the product's chroma is that at its own lightness, where all of the region would have it
+    # after the shift.
     tone = tone * (shifted / (mean + cover * (goal - mean)).clamp(min=5)).clamp(0.5, 1.2)
     return torch.cat([lightness + weight * (shifted - lightness), chroma + weight * (tone - chroma)], 1)
 
 
 def _even(lab: Tensor, weight: Tensor) -> Tensor:
-    """Foundation: fine detail of low contrast and blotches of colour fade, and the skin gets a little warmer and lighter."""
+    """Foundation: fine detail of low contrast and blotches of colour fade, and the skin gets a little warmer and
+    lighter."""
     size = lab.shape[-1]
     fine, broad = _blur(lab, 0.012 * size), _blur(lab, 0.03 * size)
     detail = lab - fine
@@ -169,7 +189,8 @@ def _shine(lab: Tensor, weight: Tensor) -> Tensor:
 
 
 def _is_lip(lab: Tensor, weight: Tensor) -> Tensor:
-    """One on lips, falling to zero on teeth, which are lighter than the lips and less red, wherever the landmarks put the mouth."""
+    """One on lips, falling to zero on teeth, which are lighter than the lips and less red, wherever the landmarks put
+    the mouth."""
     sure = weight
     for _ in range(2):
         lightness, red = _mean(lab[:, :1], sure), _mean(lab[:, 1:2], sure)
@@ -234,7 +255,9 @@ def _mouth(points: Points, corner: int) -> Points:
 
 def _cheek(landmarks: Points, side: int) -> Points:
     """An ellipse from beside the nose up towards the ear."""
-    wing, ear, corner = (landmarks[31], landmarks[1], landmarks[48]) if side == 0 else (landmarks[35], landmarks[15], landmarks[54])
+    wing, ear, corner = (
+        (landmarks[31], landmarks[1], landmarks[48]) if side == 0 else (landmarks[35], landmarks[15], landmarks[54])
+    )
     eye = landmarks[36:42].mean(0) if side == 0 else landmarks[42:48].mean(0)
     centre = 0.46 * ear + 0.24 * wing + 0.3 * (0.5 * eye + 0.5 * corner)
     along = 0.3 * (ear - 0.75 * wing - 0.25 * corner)

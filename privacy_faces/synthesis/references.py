@@ -14,11 +14,22 @@ from privacy_faces.synthesis.makeup import render
 
 #: Name -> the look. XMY-060 stands in for DiffAM's reference of that name: purple eyeshadow and lipstick.
 LOOKS = {
-    "XMY-060": Look(lipstick=Paint("purple", 0.9, 0.4), eyeshadow=Paint("purple", 0.9, 0.3), eyeliner=Paint("black", 0.7), foundation=0.5),
+    "XMY-060": Look(
+        lipstick=Paint("purple", 0.9, 0.4),
+        eyeshadow=Paint("purple", 0.9, 0.3),
+        eyeliner=Paint("black", 0.7),
+        foundation=0.5,
+    ),
     "classic-red": Look(lipstick=Paint("red", 0.95, 0.5), eyeliner=Paint("black", 0.8), foundation=0.6),
-    "soft-rose": Look(lipstick=Paint("pink", 0.7, 0.6), eyeshadow=Paint("brown", 0.4), blush=Paint("rose", 0.8), foundation=0.6),
-    "blue-smoke": Look(lipstick=Paint("brown", 0.6), eyeshadow=Paint("blue", 0.95, 0.2), eyeliner=Paint("black", 0.9), foundation=0.5),
-    "golden-hour": Look(lipstick=Paint("orange", 0.8, 0.7), eyeshadow=Paint("gold", 0.9, 0.8), blush=Paint("peach", 0.8), foundation=0.5),
+    "soft-rose": Look(
+        lipstick=Paint("pink", 0.7, 0.6), eyeshadow=Paint("brown", 0.4), blush=Paint("rose", 0.8), foundation=0.6
+    ),
+    "blue-smoke": Look(
+        lipstick=Paint("brown", 0.6), eyeshadow=Paint("blue", 0.95, 0.2), eyeliner=Paint("black", 0.9), foundation=0.5
+    ),
+    "golden-hour": Look(
+        lipstick=Paint("orange", 0.8, 0.7), eyeshadow=Paint("gold", 0.9, 0.8), blush=Paint("peach", 0.8), foundation=0.5
+    ),
 }
 
 # Landmarks around each region, and its label in the Makeup Transfer dataset; later ones lie on top.
@@ -33,7 +44,8 @@ _LABELS = (
 
 
 def make_reference(name: str, picture: Tensor, landmarks: Tensor) -> tuple[Tensor, NDArray[np.uint8]]:
-    """The made-up picture (3, S, S), and the regions' labels (S, S) as `privacy_faces.references.Reference` describes them.
+    """The made-up picture (3, S, S), and the regions' labels (S, S) as `privacy_faces.references.Reference` describes
+    them.
 
     Args:
         name: one of `LOOKS`.

@@ -22,7 +22,8 @@ from privacy_faces.training.trainer import Recipe, Turn, train
 # Augmentation: shift in pixels, and gain of each colour channel.
 _SHIFT = 4
 _GAIN = 0.06
-# The coarse side is drawn between this many components and all of them: a fill far from its hole's rim is that much smoother.
+# The coarse side is drawn between this many components and all of them: a fill far from its hole's rim is that much
+# smoother.
 _FEWEST = 60
 # t = 1000 u^_POWER with u uniform: two thirds below 300, where the detail that the guide lacks is decided.
 _POWER = 3
@@ -40,7 +41,8 @@ class Example:
 
 
 def draw(portraits: Portraits, prior: FaceModel, count: int, generator: torch.Generator) -> Example:
-    """`count` random portraits, each mirrored, shifted and tinted at random, with a random hole and the coarse reconstruction in it."""
+    """`count` random portraits, each mirrored, shifted and tinted at random, with a random hole and the coarse
+    reconstruction in it."""
     rows = torch.randint(len(portraits), (count,), generator=generator)
     frames = portraits.unit(rows)
     holes = torch.stack([random_hole(portraits.regions(int(row)), generator) for row in rows])
@@ -58,7 +60,8 @@ def draw(portraits: Portraits, prior: FaceModel, count: int, generator: torch.Ge
 
 
 def measure_spread(portraits: Portraits, prior: FaceModel) -> Tensor:
-    """The deviation (1, 1, S, S) of each pixel of frames in [-1, 1] from coarse reconstructions, over a fixed draw, smoothed."""
+    """The deviation (1, 1, S, S) of each pixel of frames in [-1, 1] from coarse reconstructions, over a fixed draw,
+    smoothed."""
     batch = draw(portraits, prior, 256, torch.Generator().manual_seed(0))
     hole = batch.mask.sum(0, keepdim=True)
     squared = ((batch.clean - batch.guide).square().mean(1, keepdim=True) * batch.mask).sum(0, keepdim=True) / hole
@@ -67,9 +70,16 @@ def measure_spread(portraits: Portraits, prior: FaceModel) -> Tensor:
 
 
 def train_face_diffusion(
-    portraits: Portraits, prior: FaceModel, channels: Sequence[int], batch: int, recipe: Recipe, folder: Path, progress: Callable[[range], Any] = iter
+    portraits: Portraits,
+    prior: FaceModel,
+    channels: Sequence[int],
+    batch: int,
+    recipe: Recipe,
+    folder: Path,
+    progress: Callable[[range], Any] = iter,
 ) -> FaceDiffusion:
-    """Train, or go on from the checkpoint in `folder`; samples of people left out go to `folder`/grids at every checkpoint."""
+    """Train, or go on from the checkpoint in `folder`; samples of people left out go to `folder`/grids at every
+    checkpoint."""
     training, held_out = portraits.split()
     torch.manual_seed(recipe.seed)
     model = FaceDiffusion(Architecture(prior.size, tuple(channels)), measure_spread(training, prior))
@@ -91,8 +101,11 @@ def train_face_diffusion(
     return model
 
 
-def sample_grid(model: FaceDiffusion, portraits: Portraits, prior: FaceModel, count: int = 8) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """A picture to look at, one column per person: the frame, the guide of a random hole, its fill, the guide of the whole frame, its fill."""
+def sample_grid(
+    model: FaceDiffusion, portraits: Portraits, prior: FaceModel, count: int = 8
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A picture to look at, one column per person: the frame, the guide of a random hole, its fill, the guide of the
+    whole frame, its fill."""
     count = min(count, len(portraits))
     rows = torch.linspace(0, len(portraits) - 1, count).long()
     frames = portraits.unit(rows)
@@ -104,8 +117,15 @@ def sample_grid(model: FaceDiffusion, portraits: Portraits, prior: FaceModel, co
     for mask in (holes, torch.ones_like(holes)):
         guide = torch.where(mask, coarse, frames)
         noise = torch.randn(frames.shape, generator=generator)
-        shown += [guide, refine(model, guide.to(device), mask.float().to(device), noise.to(device), _SAMPLE_FROM, _SAMPLE_STEPS).cpu()]
-    pixels = (torch.cat(shown).clamp(0, 1) * 255 + 0.5).to(torch.uint8).view(len(shown), count, 3, prior.size, prior.size)
+        shown += [
+            guide,
+            refine(
+                model, guide.to(device), mask.float().to(device), noise.to(device), _SAMPLE_FROM, _SAMPLE_STEPS
+            ).cpu(),
+        ]
+    pixels = (
+        (torch.cat(shown).clamp(0, 1) * 255 + 0.5).to(torch.uint8).view(len(shown), count, 3, prior.size, prior.size)
+    )
     return np.asarray(pixels.permute(0, 3, 1, 4, 2).reshape(len(shown) * prior.size, count * prior.size, 3).numpy())
 
 

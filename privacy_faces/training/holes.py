@@ -9,8 +9,8 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.masks.random_patches import centre_cells, grid_side, patch_ranking
-from privacy_faces.masks.selection import top_fraction
+from privacy_faces.methods.inpainting.masks.random_patches import centre_cells, grid_side, patch_ranking
+from privacy_faces.methods.inpainting.masks.selection import top_fraction
 
 # How often each kind is drawn. The whole frame is what DDIM inversion, the makeup plugin and new faces need.
 _KINDS = {"full": 0.3, "patches": 0.2, "blobs": 0.2, "regions": 0.2, "box": 0.1}
@@ -38,7 +38,9 @@ def random_hole(regions: Mapping[str, Tensor], generator: torch.Generator) -> Te
         noise = gaussian_blur2d(torch.randn(1, 1, size, size, generator=generator), (kernel, kernel), (sigma, sigma))
         return top_fraction(noise, 0.1 + 0.4 * share, regions["face"][None, None])[0]
     if kind == "regions":
-        chosen = [mask for name, mask in regions.items() if name != "face" and torch.rand((), generator=generator) < 0.5]
+        chosen = [
+            mask for name, mask in regions.items() if name != "face" and torch.rand((), generator=generator) < 0.5
+        ]
         return torch.stack([*chosen, regions["face"] if share < 0.4 or not chosen else chosen[0]]).any(0)[None]
     hole = torch.zeros(1, size, size, dtype=torch.bool)
     if kind == "box":

@@ -1,8 +1,9 @@
 """Train `makeup-clip`: portraits, bare and with painted makeup, against sentences that say which is which.
 
-Two losses. Every image is compared with every sentence of the batch by the sigmoid loss (Zhai et al., ICCV 2023), where a sentence fits each image of which
-all that it claims is true. And the change from a bare face to the same face made up is compared with the change from "face without makeup" to the sentence:
-makeup transfer follows such directions (Gal et al., StyleGAN-NADA, SIGGRAPH 2022, equation 3), so the directions themselves are trained.
+Two losses. Every image is compared with every sentence of the batch by the sigmoid loss (Zhai et al., ICCV 2023), where
+a sentence fits each image of which all that it claims is true. And the change from a bare face to the same face made up
+is compared with the change from "face without makeup" to the sentence: makeup transfer follows such directions (Gal et
+al., StyleGAN-NADA, SIGGRAPH 2022, equation 3), so the directions themselves are trained.
 """
 
 from __future__ import annotations
@@ -18,9 +19,19 @@ from kornia.enhance import adjust_gamma, adjust_saturation_with_gray_subtraction
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cosine_similarity, grid_sample, interpolate, logsigmoid, normalize
 
+from privacy_faces.config.files import resource
 from privacy_faces.models.makeup_clip import ImageText, build
-from privacy_faces.resources import resource
-from privacy_faces.synthesis.look import COLORS, Claims, Look, Paint, caption, captions, random_claims, random_look, satisfies
+from privacy_faces.synthesis.look import (
+    COLORS,
+    Claims,
+    Look,
+    Paint,
+    caption,
+    captions,
+    random_claims,
+    random_look,
+    satisfies,
+)
 from privacy_faces.synthesis.makeup import layer_masks, paint
 from privacy_faces.training.portraits import Portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
@@ -31,17 +42,19 @@ WEIGHTS = {"match": 2.0, "direction": 1.0}
 # Logits are scale * (cosine - boundary): pairs that fit are pushed above the boundary, all others below.
 _MATCH_SCALE, _MATCH_BOUNDARY = 12.0, 0.3
 _DIRECTION_SCALE, _DIRECTION_BOUNDARY = 12.0, 0.3
-# Shorter changes count as this long, so that the direction term makes changes grow. The gradient of a true cosine is the larger the smaller the change:
-# it would drown the other term, and changes that makeup transfer can see would never come about.
+# Shorter changes count as this long, so that the direction term makes changes grow. The gradient of a true cosine is
+# the larger the smaller the change: it would drown the other term, and changes that makeup transfer can see would never
+# come about.
 _LEAST_CHANGE = 0.5
 
-# Augmentation of both pictures of a pair, at most: shift as a share of the frame's side, turn in radians, scale as a share.
+# Augmentation of both pictures of a pair, at most: shift as a share of the frame's side, turn in radians, scale as a
+# share.
 _SHIFT = 0.03
 _TURN = 0.1
 _SCALE = 0.08
 
-# Augmentation of the bare face before it is painted, at most: share of another face, octaves of gamma, and as shares the change of saturation, of the light
-# at each corner of the frame, and of each colour channel.
+# Augmentation of the bare face before it is painted, at most: share of another face, octaves of gamma, and as shares
+# the change of saturation, of the light at each corner of the frame, and of each colour channel.
 _BLEND = 0.4
 _GAMMA = 0.3
 _SATURATION = 0.3
@@ -79,13 +92,17 @@ class Pairs:
 
 
 def layers_of(portraits: Portraits) -> Tensor:
-    """`synthesis.makeup.layer_masks` of every portrait as bytes, (N, 5, S, S): drawing outlines takes longer than painting."""
+    """`synthesis.makeup.layer_masks` of every portrait as bytes, (N, 5, S, S): drawing outlines takes longer than
+    painting."""
     size = portraits.frames.shape[-1]
-    return torch.stack([(layer_masks(places, size) * 255).round().to(torch.uint8) for places in portraits.landmarks.double().numpy()])
+    return torch.stack(
+        [(layer_masks(places, size) * 255).round().to(torch.uint8) for places in portraits.landmarks.double().numpy()]
+    )
 
 
 def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Generator) -> Pairs:
-    """`count` faces between random portraits in random light, with random looks, each pair mirrored, turned, scaled and shifted at random as one.
+    """`count` faces between random portraits in random light, with random looks, each pair mirrored, turned, scaled and
+    shifted at random as one.
 
     Args:
         portraits: to draw from.
@@ -105,7 +122,8 @@ def draw(portraits: Portraits, layers: Tensor, count: int, generator: torch.Gene
 
 
 def _varied(frames: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
-    """Faces that nobody has, in light of many kinds: a model that sees the same few hundred bare faces learns them by heart, and takes ruddy skin for makeup.
+    """Faces that nobody has, in light of many kinds: a model that sees the same few hundred bare faces learns them by
+    heart, and takes ruddy skin for makeup.
 
     Args:
         frames: (N, 3, S, S) in [0, 1].
@@ -116,13 +134,17 @@ def _varied(frames: Tensor, others: Tensor, generator: torch.Generator) -> Tenso
     frames = frames.lerp(others, _BLEND * torch.rand(count, 1, 1, 1, generator=generator))
     frames = adjust_gamma(frames, 2 ** (_GAMMA * _signed(count, generator=generator)))
     frames = adjust_saturation_with_gray_subtraction(frames, 1 + _SATURATION * _signed(count, generator=generator))
-    corners = 1 + _SHADE * _signed(count, 1, 2, 2, generator=generator) + _TINT * _signed(count, 3, 1, 1, generator=generator)
+    corners = (
+        1 + _SHADE * _signed(count, 1, 2, 2, generator=generator) + _TINT * _signed(count, 3, 1, 1, generator=generator)
+    )
     return (frames * interpolate(corners, frames.shape[-2:], mode="bilinear", align_corners=True)).clamp(0, 1)
 
 
 def _placements(count: int, generator: torch.Generator) -> Tensor:
     """Random similarities (N, 2, 3), half of them mirrored, as `affine_grid` takes them."""
-    turn, scale, right, down = _signed(4, count, generator=generator) * torch.tensor([_TURN, _SCALE, 2 * _SHIFT, 2 * _SHIFT])[:, None]
+    turn, scale, right, down = (
+        _signed(4, count, generator=generator) * torch.tensor([_TURN, _SCALE, 2 * _SHIFT, 2 * _SHIFT])[:, None]
+    )
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     cos, sin = (1 + scale) * turn.cos(), (1 + scale) * turn.sin()
     return torch.stack([torch.stack([mirror * cos, -sin, right], 1), torch.stack([mirror * sin, cos, down], 1)], 1)
@@ -136,7 +158,8 @@ def _signed(*shape: int, generator: torch.Generator) -> Tensor:
 def losses(bare: Tensor, made_up: Tensor, bare_texts: Tensor, made_up_texts: Tensor, fits: Tensor) -> dict[str, Tensor]:
     """The named, unweighted terms, each a scalar.
 
-    - match: all 2N images against all 2N sentences. A bare portrait fits the sentences about bare faces and none of the others.
+    - match: all 2N images against all 2N sentences. A bare portrait fits the sentences about bare faces and none of the
+      others.
     - direction: made_up - bare, N changes of images, against made_up_texts - bare_texts, N changes of texts.
 
     Args:
@@ -147,7 +170,10 @@ def losses(bare: Tensor, made_up: Tensor, bare_texts: Tensor, made_up_texts: Ten
     images, texts = torch.cat([bare, made_up]), torch.cat([bare_texts, made_up_texts])
     nothing = torch.zeros_like(fits)
     true = torch.cat([torch.cat([~nothing, nothing], 1), torch.cat([nothing, fits], 1)])
-    changes = normalize(made_up - bare, dim=1, eps=_LEAST_CHANGE) @ normalize(made_up_texts - bare_texts, dim=1, eps=_LEAST_CHANGE).T
+    changes = (
+        normalize(made_up - bare, dim=1, eps=_LEAST_CHANGE)
+        @ normalize(made_up_texts - bare_texts, dim=1, eps=_LEAST_CHANGE).T
+    )
     return {
         "match": balanced_sigmoid(_MATCH_SCALE * (images @ texts.T - _MATCH_BOUNDARY), true),
         "direction": balanced_sigmoid(_DIRECTION_SCALE * (changes - _DIRECTION_BOUNDARY), fits),
@@ -157,7 +183,8 @@ def losses(bare: Tensor, made_up: Tensor, bare_texts: Tensor, made_up_texts: Ten
 def balanced_sigmoid(logits: Tensor, true: Tensor) -> Tensor:
     """The mean over the columns of (mean of -log sigma(z) where true + mean of -log sigma(-z) where false) / 2.
 
-    A sentence that names three things is true of few images of a batch, a general one of most: within each column both answers weigh the same.
+    A sentence that names three things is true of few images of a batch, a general one of most: within each column both
+        answers weigh the same.
 
     Args:
         logits: z (N, M).
@@ -169,9 +196,15 @@ def balanced_sigmoid(logits: Tensor, true: Tensor) -> Tensor:
 
 
 def train_makeup_clip(
-    portraits: Portraits, config: Mapping[str, Any], batch: int, recipe: Recipe, folder: Path, progress: Callable[[range], Any] = iter
+    portraits: Portraits,
+    config: Mapping[str, Any],
+    batch: int,
+    recipe: Recipe,
+    folder: Path,
+    progress: Callable[[range], Any] = iter,
 ) -> ImageText:
-    """Train, or go on from the checkpoint in `folder`; what `measure` finds on the people left out is written to `folder`/measured.jsonl at every checkpoint.
+    """Train, or go on from the checkpoint in `folder`; what `measure` finds on the people left out is written to
+    `folder`/measured.jsonl at every checkpoint.
 
     Args:
         portraits: everyone; every twentieth person is left out.
@@ -188,7 +221,9 @@ def train_makeup_clip(
 
     def step(prepared: nn.Module, turn: Turn) -> dict[str, Tensor]:
         pairs = draw(training, layers, batch, turn.generator)
-        images, texts = prepared(torch.cat([pairs.bare, pairs.made_up]).to(turn.device), [*pairs.bare_texts, *pairs.made_up_texts])
+        images, texts = prepared(
+            torch.cat([pairs.bare, pairs.made_up]).to(turn.device), [*pairs.bare_texts, *pairs.made_up_texts]
+        )
         terms = losses(images[:batch], images[batch:], texts[:batch], texts[batch:], pairs.fits().to(turn.device))
         return {name: WEIGHTS[name] * value for name, value in terms.items()}
 
@@ -211,11 +246,13 @@ def default_config() -> dict[str, Any]:
 def measure(model: ImageText, portraits: Portraits, seed: int = 0) -> dict[str, float]:
     """How well the model tells makeup on these portraits.
 
-    - makeup: share of the portraits, as often bare as with a random look, that are told right as "face with makeup" or "face without makeup", zero-shot with
-      all phrasings.
+    - makeup: share of the portraits, as often bare as with a random look, that are told right as "face with makeup" or
+      "face without makeup", zero-shot with all phrasings.
     - lipstick, eyeshadow: share of the random looks with the item whose colour is told right among the six.
-    - same: mean cosine between the change of an image from bare to one item alone, and the change of text "face without makeup" -> "face with COLOUR ITEM".
-    - other_color, other_item: the same where the text names another colour of the item, or the other one of lipstick and eyeshadow.
+    - same: mean cosine between the change of an image from bare to one item alone, and the change of text "face without
+      makeup" -> "face with COLOUR ITEM".
+    - other_color, other_item: the same where the text names another colour of the item, or the other one of lipstick
+      and eyeshadow.
 
     Args:
         model: on any device.
@@ -250,13 +287,19 @@ def _zero_shot(model: ImageText, wardrobe: _Wardrobe) -> dict[str, float]:
         for item in _COLORED:
             colors = list(COLORS[item])
             told = model.classify(frames, [captions({"makeup": True, item: color}) for color in colors]).tolist()
-            right[item] += [colors[index] == look.paints()[item].color for index, look in zip(told, looks, strict=True) if item in look.paints()]
+            right[item] += [
+                colors[index] == look.paints()[item].color
+                for index, look in zip(told, looks, strict=True)
+                if item in look.paints()
+            ]
     return {name: sum(answers) / len(answers) for name, answers in right.items()}
 
 
 def _directions(model: ImageText, wardrobe: _Wardrobe) -> dict[str, float]:
     named = [(item, color) for item in _COLORED for color in COLORS[item]]
-    texts = model.embed_texts([captions(_BARE)[0], *(captions({"makeup": True, item: color})[0] for item, color in named)])
+    texts = model.embed_texts(
+        [captions(_BARE)[0], *(captions({"makeup": True, item: color})[0] for item, color in named)]
+    )
     origin = model.embed_images(wardrobe.bare.to(wardrobe.device))
     cosines = []
     for item, color in named:
@@ -267,4 +310,7 @@ def _directions(model: ImageText, wardrobe: _Wardrobe) -> dict[str, float]:
     same = torch.eye(len(named), dtype=torch.bool)
     item_of = torch.tensor([_COLORED.index(item) for item, _ in named])
     same_item = item_of[:, None] == item_of
-    return {name: float(table[where].mean()) for name, where in (("same", same), ("other_color", same_item & ~same), ("other_item", ~same_item))}
+    return {
+        name: float(table[where].mean())
+        for name, where in (("same", same), ("other_color", same_item & ~same), ("other_item", ~same_item))
+    }

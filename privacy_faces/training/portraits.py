@@ -1,4 +1,5 @@
-"""The training data: the largest face of each photo of a folder, as frames with landmarks, and who of them is left out."""
+"""The training data: the largest face of each photo of a folder, as frames with landmarks, and who of them is left
+out."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from privacy_faces.datasets.folder import LabelledPhoto, content_hash, identity_folders
 from privacy_faces.evaluation.embedding import largest_faces
-from privacy_faces.photos.finder import make_finder
+from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.photos.regions import region_masks
 
 # Every twentieth person is kept out of training, so that results can be measured on faces that the models never saw.
@@ -76,7 +77,8 @@ def load_portraits(
     Args:
         data: the folder.
         size: side S of the frames in pixels.
-        cache: a safetensors file that remembers the frames, for these photos and this size alone; finding faces takes longer than reading them.
+        cache: a safetensors file that remembers the frames, for these photos and this size alone; finding faces takes
+            longer than reading them.
         progress: wraps the photos, to show how far the search is.
         photos_of: lists the photos of a folder.
 

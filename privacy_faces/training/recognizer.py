@@ -1,6 +1,8 @@
-"""A closed-set classifier on a frozen recogniser, as PrivacyPreservingDiffusion fine-tunes FaceNet: ReLU, a linear layer, cross-entropy, Adam.
+"""A closed-set classifier on a frozen recogniser, as PrivacyPreservingDiffusion fine-tunes FaceNet: ReLU, a linear
+layer, cross-entropy, Adam.
 
-The trunk does not change, so that each photo passes through it once, and an epoch costs one product of matrices per batch.
+The trunk does not change, so that each photo passes through it once, and an epoch costs one product of matrices per
+batch.
 """
 
 from __future__ import annotations
@@ -22,27 +24,27 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from privacy_faces.context import Context
+from privacy_faces.config.files import write_atomic
 from privacy_faces.datasets.celeba import Split, split_by_identity
 from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders
-from privacy_faces.engines import launched
-from privacy_faces.evaluation.observe import View, view_of
-from privacy_faces.evaluation.store import Store
-from privacy_faces.photos.faces import FaceFinder
-from privacy_faces.photos.finder import make_finder
+from privacy_faces.judge.observations import View, view_of
+from privacy_faces.judge.store import Store
+from privacy_faces.methods.context import Context
+from privacy_faces.photos.detection.finder import FaceFinder, make_finder
+from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.frames import transform
 from privacy_faces.photos.photo import PhotoError
-from privacy_faces.photos.read import read_photo
-from privacy_faces.photos.write import write_atomic
-from privacy_faces.recognizers.base import Recognizer
+from privacy_faces.pipeline.sharing import launched
 from privacy_faces.recognizers.closed_set import ClosedSet, save_classifier
+from privacy_faces.recognizers.contract import Recognizer
 from privacy_faces.training.options import RecognizerFinetuneOptions
 from privacy_faces.training.trainer import Recipe, Turn, train
 
 log = logging.getLogger(__name__)
 
 CLASSIFIER, EPOCHS = "classifier.safetensors", "epochs.json"
-# An augmented copy: turned by at most this angle, scaled and moved by at most these shares, its contrast changed by at most that.
+# An augmented copy: turned by at most this angle, scaled and moved by at most these shares, its contrast changed by at
+# most that.
 _TURN, _SCALE, _MOVE, _LIGHT = np.deg2rad(6), 0.06, 0.03, 0.3
 _BATCH = 32
 
@@ -54,7 +56,8 @@ Progress = Callable[[Any], Any]
 class Scale:
     """What the linear layer is trained on: (relu(e) - mean) / deviation, each (D,).
 
-    The embeddings of some recognisers, dlib's among them, differ little from one another: a layer on them as they are learns next to nothing in eight epochs.
+    The embeddings of some recognisers, dlib's among them, differ little from one another: a layer on them as they are
+    learns next to nothing in eight epochs.
     """
 
     mean: Tensor
@@ -91,7 +94,9 @@ class StepRecipe(Recipe):
         return self.rate * float(self.gamma ** bisect_right(self.falls, step))
 
 
-def finetune_recognizer(options: RecognizerFinetuneOptions, progress: Progress = iter, say: Callable[[str], None] = log.info) -> Path:
+def finetune_recognizer(
+    options: RecognizerFinetuneOptions, progress: Progress = iter, say: Callable[[str], None] = log.info
+) -> Path:
     """Train a classifier over the people of a folder; goes on where an interrupted run stopped.
 
     Args:
@@ -100,7 +105,8 @@ def finetune_recognizer(options: RecognizerFinetuneOptions, progress: Progress =
         say: is told the accuracy after every epoch.
 
     Returns:
-        The classifier's file. Beside it `epochs.json` holds the accuracy on the training and test photos after every epoch.
+        The classifier's file. Beside it `epochs.json` holds the accuracy on the training and test photos after every
+        epoch.
 
     Raises:
         DatasetError: when the folder is not one of people with photos, or no photo is left to train with.
@@ -119,38 +125,60 @@ def finetune_recognizer(options: RecognizerFinetuneOptions, progress: Progress =
         found = embed_once(photos, finder, recognizer, store, options.seed, progress)
     people = sorted({photo.identity for photo in split.train if len(found[photo.path])})
     if len(people) < 2:
-        raise DatasetError(f"Expected photos with faces of two people or more to train with in {options.data}, found {len(people)}.")
+        raise DatasetError(
+            f"Expected photos with faces of two people or more to train with in {options.data}, found {len(people)}."
+        )
     training, test = (_labelled(side, found, people) for side in (split.train, split.test))
     return _train_head(options, recognizer, people, training, test, progress, say, started)
 
 
 def read_split(options: RecognizerFinetuneOptions) -> Split:
-    """The photos to train and to test with: the folder's own train/ and test/, or a new division of each person's photos.
+    """The photos to train and to test with: the folder's own train/ and test/, or a new division of each person's
+    photos.
 
     Raises:
         DatasetError: when there is nothing to divide.
     """
     if not (options.data / "train").is_dir():
-        return split_by_identity(identity_folders(options.data), options.train_fraction, options.seed, options.min_photos)
+        return split_by_identity(
+            identity_folders(options.data), options.train_fraction, options.seed, options.min_photos
+        )
     training = identity_folders(options.data / "train")
     known = {photo.identity for photo in training}
     test = identity_folders(options.data / "test") if (options.data / "test").is_dir() else []
     if strangers := sorted({photo.identity for photo in test} - known):
-        raise DatasetError(f"Expected the people of {options.data / 'test'} in train/ too, found {len(strangers)} who are not: {', '.join(strangers[:5])}.")
+        raise DatasetError(
+            f"Expected the people of {options.data / 'test'} in train/ too, found {len(strangers)} who are not: "
+            f"{', '.join(strangers[:5])}."
+        )
     return Split(training, test, [], {})
 
 
 def embed_once(
-    photos: dict[Path, int], finder: FaceFinder, recognizer: Recognizer, store: Store, seed: int, progress: Callable[[Sequence[Path]], Iterable[Path]] = iter
+    photos: dict[Path, int],
+    finder: FaceFinder,
+    recognizer: Recognizer,
+    store: Store,
+    seed: int,
+    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> dict[Path, Features]:
-    """Embeddings (M, D), unit length, of the largest face of each photo and of its augmented copies, M = `photos[path]`; (0, D) where there is no face.
+    """Embeddings (M, D), unit length, of the largest face of each photo and of its augmented copies, M =
+    `photos[path]`; (0, D) where there is no face.
 
-    What the store remembers of a photo (by its content, M, the seed, the detector and the weights) is not computed again.
+    What the store remembers of a photo (by its content, M, the seed, the detector and the weights) is not computed
+    again.
     """
     weights = ",".join(record["sha256"] for record in recognizer.weight_records)
     about = f"{recognizer.name} {recognizer.template} {weights} {finder.detector.name} {seed}"
-    keys = {path: f"features {about} {count} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path, count in photos.items()}
-    known = {path: np.load(io.BytesIO(row), allow_pickle=False) for path, key in keys.items() if (row := store.get(key)) is not None}
+    keys = {
+        path: f"features {about} {count} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path, count in photos.items()
+    }
+    known = {
+        path: np.load(io.BytesIO(row), allow_pickle=False)
+        for path, key in keys.items()
+        if (row := store.get(key)) is not None
+    }
     device = next(recognizer.parameters()).device
     for path in progress([path for path in photos if path not in known]):
         views = _views(path, photos[path], finder, seed)
@@ -163,7 +191,8 @@ def embed_once(
 
 
 def augmented(view: View, random: np.random.Generator) -> View:
-    """The face as another crop would show it, under other light: its landmarks turned, scaled and moved, its contrast and brightness changed."""
+    """The face as another crop would show it, under other light: its landmarks turned, scaled and moved, its contrast
+    and brightness changed."""
     size, middle = view.frame.shape[0], view.landmarks.mean(0)
     angle, scale = random.uniform(-_TURN, _TURN), 1 + random.uniform(-_SCALE, _SCALE)
     turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -217,7 +246,9 @@ def _train_head(
     started: float,
 ) -> Path:
     scale = scale_of(training[0], options.standardize)
-    (inputs, classes), (test_inputs, test_classes) = ((scale(embeddings), labels) for embeddings, labels in (training, test))
+    (inputs, classes), (test_inputs, test_classes) = (
+        (scale(embeddings), labels) for embeddings, labels in (training, test)
+    )
     torch.manual_seed(options.seed)
     layer = nn.Linear(inputs.shape[1], len(people))
     per_epoch = -(-len(inputs) // options.batch)
@@ -239,23 +270,40 @@ def _train_head(
         order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(options.seed + epoch))
         together = order[part * options.batch : (part + 1) * options.batch]
         rows = together[turn.process :: turn.processes]
-        if not len(rows):  # of the epoch's last batch, which may be smaller than the processes are many; no row has no mean
+        if not len(
+            rows
+        ):  # of the epoch's last batch, which may be smaller than the processes are many; no row has no mean
             rows = together
         return {"cross-entropy": cross_entropy(model(inputs[rows].to(turn.device)), classes[rows].to(turn.device))}
 
     report = options.output / EPOCHS
-    about = {"schema": 1, "recognizer": recognizer.name, "people": len(people), "train": len(inputs), "test": len(test_inputs)}
+    about = {
+        "schema": 1,
+        "recognizer": recognizer.name,
+        "people": len(people),
+        "train": len(inputs),
+        "test": len(test_inputs),
+    }
     since = started
 
     def on_checkpoint(steps: int) -> None:
         nonlocal since
         epoch, now = steps // per_epoch, perf_counter()
         earlier = json.loads(report.read_text(encoding="utf-8"))["epochs"] if report.is_file() else []
-        shares = {"train_accuracy": accuracy(layer, inputs, classes), "test_accuracy": accuracy(layer, test_inputs, test_classes)}
+        shares = {
+            "train_accuracy": accuracy(layer, inputs, classes),
+            "test_accuracy": accuracy(layer, test_inputs, test_classes),
+        }
         # The first epoch's time includes that of the embeddings.
-        epochs = [*(row for row in earlier if row["epoch"] < epoch), {"epoch": epoch, **shares, "seconds": round(now - since, 3)}]
+        epochs = [
+            *(row for row in earlier if row["epoch"] < epoch),
+            {"epoch": epoch, **shares, "seconds": round(now - since, 3)},
+        ]
         write_atomic(report, (json.dumps({**about, "epochs": epochs}, indent=2) + "\n").encode())
-        told = ", ".join(f"{name.replace('_', ' ')} {'unknown' if share is None else f'{100 * share:.2f} %'}" for name, share in shares.items())
+        told = ", ".join(
+            f"{name.replace('_', ' ')} {'unknown' if share is None else f'{100 * share:.2f} %'}"
+            for name, share in shares.items()
+        )
         say(f"epoch {epoch}: {told}, {now - since:.1f} s")
         since = perf_counter()
 

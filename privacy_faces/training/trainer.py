@@ -1,6 +1,8 @@
-"""The loop that trains a network: accelerate for devices and precision, an exponential moving average of the weights, checkpoints that resume exactly.
+"""The loop that trains a network: accelerate for devices and precision, an exponential moving average of the weights,
+checkpoints that resume exactly.
 
-All randomness of a step comes from a generator made from (seed, step, process), so that a run that was interrupted draws what it would have drawn.
+All randomness of a step comes from a generator made from (seed, step, process), so that a run that was interrupted
+draws what it would have drawn.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from privacy_faces.engines import launched
+from privacy_faces.pipeline.sharing import launched
 
-# Share of the steps over which the learning rate falls to zero at the end, and the longest gradient that a step takes as it is.
+# Share of the steps over which the learning rate falls to zero at the end, and the longest gradient that a step takes
+# as it is.
 _DECAY = 0.3
 _CLIP = 1.0
 
@@ -76,7 +79,10 @@ class Recipe:
     purpose: str = ""
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step: a linear rise, a plateau, a linear fall. A recipe with another course overrides it."""
+        """The learning rate of a step: a linear rise, a plateau, a linear fall.
+
+        A recipe with another course overrides it.
+        """
         falling = (self.steps - step) / max(1, _DECAY * self.steps)
         return self.rate * min(1.0, (step + 1) / max(1, self.warmup), falling)
 
@@ -93,10 +99,12 @@ def train(
 
     Args:
         model: the network; its frozen parameters stay as they are, the others end with their averaged values.
-        loss: named loss terms of a fresh batch; their sum is minimised. It must call the network as a whole, so that many processes can share the work.
+        loss: named loss terms of a fresh batch; their sum is minimised. It must call the network as a whole, so that
+            many processes can share the work.
         recipe: how to train.
         folder: holds `checkpoint.safetensors`.
-        on_checkpoint: called with the number of steps done after each checkpoint, while `model` holds the averaged weights.
+        on_checkpoint: called with the number of steps done after each checkpoint, while `model` holds the averaged
+            weights.
         progress: wraps the steps left, to show how far the training is; may have `set_postfix`, which is told the loss.
 
     Raises:
@@ -155,12 +163,20 @@ def _step_seed(seed: int, step: int, process: int) -> int:
 def _save(path: Path, model: nn.Module, average: EMAModel, optimizer: Any, step: int, purpose: str) -> None:
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{index}": value for index, value in enumerate(average.shadow_params)}
-    tensors |= {f"optimizer.{index}.{name}": value for index, state in optimizer.state_dict()["state"].items() for name, value in state.items()}
+    tensors |= {
+        f"optimizer.{index}.{name}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved: an interrupted run leaves the checkpoint before it whole.
     partial = path.with_suffix(".partial")
     run = json.dumps({"step": step, "purpose": purpose})
-    save_file({name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}, partial, metadata={"run": run})
+    save_file(
+        {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()},
+        partial,
+        metadata={"run": run},
+    )
     os.replace(partial, path)
 
 
@@ -169,13 +185,19 @@ def _resume(path: Path, model: nn.Module, average: EMAModel, optimizer: torch.op
         run = json.loads(file.metadata()["run"])
         step = int(run["step"])
         if run.get("purpose", "") != purpose:
-            raise TrainingError(f"The checkpoint {path} is of another run ({run.get('purpose', '')}), not of this one ({purpose}). Train into an empty folder.")
+            raise TrainingError(
+                f"The checkpoint {path} is of another run ({run.get('purpose', '')}), not of this one ({purpose}). "
+                "Train into an empty folder."
+            )
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping, though it has keys)
     try:
-        model.load_state_dict({name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")})
+        model.load_state_dict(
+            {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+        )
     except RuntimeError as error:
         raise TrainingError(
-            f"The checkpoint {path} is of another network: {str(error).splitlines()[1].strip()} Train into an empty folder, or with the options of that run."
+            f"The checkpoint {path} is of another network: {str(error).splitlines()[1].strip()} Train into an empty "
+            "folder, or with the options of that run."
         ) from None
     average.shadow_params = [tensors[f"average.{index}"] for index in range(len(average.shadow_params))]
     average.optimization_step = step

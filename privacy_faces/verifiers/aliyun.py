@@ -1,4 +1,5 @@
-"""Alibaba Cloud CompareFace (facebody, 2019-12-30): an RPC call with two images in base64, signed with HMAC-SHA1 (signature version 1.0)."""
+"""Alibaba Cloud CompareFace (facebody, 2019-12-30): an RPC call with two images in base64, signed with HMAC-SHA1
+(signature version 1.0)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from privacy_faces.verifiers.options import AliyunOptions
 
 KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 
-# The false accept rates of the three thresholds in an answer, in their order. (The service's pages write them as 10e-3, 10e-4 and 10e-5.)
+# The false accept rates of the three thresholds in an answer, in their order. (The service's pages write them as 10e-3,
+# 10e-4 and 10e-5.)
 _RATES = (1e-3, 1e-4, 1e-5)
 _NO_FACE = "InvalidImage.NotFoundFace"
 
@@ -60,7 +62,8 @@ class Aliyun(Verifier):
 
 
 def signature(method: str, fields: Mapping[str, str], secret: str) -> str:
-    """The signature of an RPC call: HMAC-SHA1, keyed with the secret and "&", of METHOD & %2F & the encoded query of the sorted fields; in base64."""
+    """The signature of an RPC call: HMAC-SHA1, keyed with the secret and "&", of METHOD & %2F & the encoded query of
+    the sorted fields; in base64."""
     query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(fields.items()))
     text = f"{method}&{_encoded('/')}&{_encoded(query)}"
     return base64.b64encode(hmac.new(f"{secret}&".encode(), text.encode(), hashlib.sha1).digest()).decode()
@@ -76,7 +79,9 @@ def parse(answer: dict[str, Any]) -> Comparison:
         data = answer["Data"]
         return Comparison(float(data["Confidence"]), dict(zip(_RATES, map(float, data["Thresholds"]), strict=True)))
     except (KeyError, TypeError, ValueError) as error:
-        raise MalformedAnswerError(f"aliyun: expected Data with Confidence and three Thresholds, found {sorted(answer)} ({error}).") from None
+        raise MalformedAnswerError(
+            f"aliyun: expected Data with Confidence and three Thresholds, found {sorted(answer)} ({error})."
+        ) from None
 
 
 def _encoded(text: str) -> str:

@@ -1,4 +1,8 @@
-"""The verifier contract. A service compares two images and answers with a confidence on its own scale; it gives no embedding, so it is no `Recognizer`."""
+"""The verifier contract.
+
+A service compares two images and answers with a confidence on its own scale; it gives no embedding, so it is no
+`Recognizer`.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +53,8 @@ class Comparison:
     """What a service says of two images.
 
     Attributes:
-        confidence: that both show one person, on the service's scale, larger is surer; None where it finds no face in one of them.
+        confidence: that both show one person, on the service's scale, larger is surer; None where it finds no face in
+            one of them.
         thresholds: false accept rate -> confidence above which the service speaks of one person, as it answered.
     """
 
@@ -87,6 +92,7 @@ def check_permission(name: str, endpoint: str, allow_upload: bool) -> None:
     """
     if not allow_upload:
         raise UploadNotAllowedError(
-            f"The service {name} would receive every original photo and every protected one, at {endpoint}. Nothing was sent. Allow it with --allow-upload, "
+            f"The service {name} would receive every original photo and every protected one, at {endpoint}. Nothing "
+            "was sent. Allow it with --allow-upload, "
             "for photos of yourself or of people who agreed."
         )

@@ -9,9 +9,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
-from privacy_faces.verifiers.base import BusyError, MalformedAnswerError, MissingKeyError, UnreachableError, VerifierError
+from privacy_faces.verifiers.base import (
+    BusyError,
+    MalformedAnswerError,
+    MissingKeyError,
+    UnreachableError,
+    VerifierError,
+)
 from privacy_faces.verifiers.options import ServiceOptions
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -35,7 +48,10 @@ class Line:
     def __init__(self, name: str, options: ServiceOptions, busy: Callable[[dict[str, Any]], bool]) -> None:
         parts = urlsplit(options.endpoint)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise VerifierError(f"Expected an https address for {name}, got {options.endpoint!r}: photos and keys must not travel in the clear.")
+            raise VerifierError(
+                f"Expected an https address for {name}, got {options.endpoint!r}: photos and keys must not travel in "
+                "the clear."
+            )
         self.name, self.options, self._busy = name, options, busy
         self._session = requests.Session()
         self._next = 0.0
@@ -44,7 +60,8 @@ class Line:
         """Status and JSON object of an answer, after as many attempts as it takes.
 
         Args:
-            fields: the form's fields, or a function that makes them anew for each attempt (a signature is good for one).
+            fields: the form's fields, or a function that makes them anew for each attempt (a signature is good for
+                one).
             files: name -> file of a multipart form.
 
         Raises:
@@ -63,24 +80,37 @@ class Line:
         self._next = time.monotonic() + 1 / self.options.rate
         try:
             answer = self._session.post(
-                self.options.endpoint, data=fields() if callable(fields) else fields, files=files, timeout=self.options.timeout, allow_redirects=False
+                self.options.endpoint,
+                data=fields() if callable(fields) else fields,
+                files=files,
+                timeout=self.options.timeout,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             # Neither the request nor its text is repeated: it holds the keys.
             reason = "no answer within the timeout" if isinstance(error, requests.Timeout) else "the connection failed"
             raise UnreachableError(
-                f"{self.name} at {self.options.endpoint}: {reason} (timeout {self.options.timeout:g} s, {self.options.retries} retries)."
+                f"{self.name} at {self.options.endpoint}: {reason} (timeout {self.options.timeout:g} s, "
+                f"{self.options.retries} retries)."
             ) from None
         if answer.status_code in _BUSY:
-            raise BusyError(f"{self.name}: HTTP {answer.status_code}, after {self.options.retries} retries.", _seconds(answer.headers.get("Retry-After")))
+            raise BusyError(
+                f"{self.name}: HTTP {answer.status_code}, after {self.options.retries} retries.",
+                _seconds(answer.headers.get("Retry-After")),
+            )
         try:
             content = answer.json()
         except requests.JSONDecodeError:
             content = None
         if not isinstance(content, dict):
-            raise MalformedAnswerError(f"{self.name}: expected a JSON object, found {answer.text[:_SHOWN]!r} (HTTP {answer.status_code}).")
+            raise MalformedAnswerError(
+                f"{self.name}: expected a JSON object, found {answer.text[:_SHOWN]!r} (HTTP {answer.status_code})."
+            )
         if self._busy(content):
-            raise BusyError(f"{self.name}: too many calls at a time, after {self.options.retries} retries. Now: {self.options.rate:g} a second.")
+            raise BusyError(
+                f"{self.name}: too many calls at a time, after {self.options.retries} retries. Now: "
+                f"{self.options.rate:g} a second."
+            )
         return answer.status_code, content
 
 
@@ -92,7 +122,9 @@ def key_from_environment(name: str, variables: tuple[str, ...]) -> tuple[str, ..
     """
     missing = [variable for variable in variables if not os.environ.get(variable)]
     if missing:
-        raise MissingKeyError(f"{name} needs the environment variable{'s' if len(missing) > 1 else ''} {' and '.join(missing)}.")
+        raise MissingKeyError(
+            f"{name} needs the environment variable{'s' if len(missing) > 1 else ''} {' and '.join(missing)}."
+        )
     return tuple(os.environ[variable] for variable in variables)
 
 

@@ -23,7 +23,11 @@ def compare(tensors: Mapping[str, Tensor], wanted: Mapping[str, tuple[int, ...]]
     faults = {
         "missing": [name for name in wanted if name not in found],
         "unknown": [name for name in found if name not in wanted],
-        "of another shape": [f"{name} {shape}, expected {wanted[name]}" for name, shape in found.items() if wanted.get(name, shape) != shape],
+        "of another shape": [
+            f"{name} {shape}, expected {wanted[name]}"
+            for name, shape in found.items()
+            if wanted.get(name, shape) != shape
+        ],
     }
     if any(faults.values()):
         text = "; ".join(f"{len(names)} {fault} ({first_of(names)})" for fault, names in faults.items() if names)

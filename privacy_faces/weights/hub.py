@@ -1,4 +1,7 @@
-"""The model hub: which repositories lie in its cache (HF_HOME, HF_HUB_CACHE), and how one gets there. Nothing but `download` asks the network."""
+"""The model hub: which repositories lie in its cache (HF_HOME, HF_HUB_CACHE), and how one gets there.
+
+Nothing but `download` asks the network.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ from pathlib import Path, PurePosixPath
 
 # One of these lies at the root of every repository that can be loaded.
 _INDICES = ("model_index.json", "open_clip_config.json", "config.json")
-# Full precision, in one file or in several. Neither half-precision copies (model.fp16.safetensors) nor single-file checkpoints have such names.
+# Full precision, in one file or in several. Neither half-precision copies (model.fp16.safetensors) nor single-file
+# checkpoints have such names.
 _WANTED = ["*.json", "*.txt", "*model.safetensors", "*model-*.safetensors"]
 # It is never loaded.
 _UNWANTED = "safety_checker"
-_SAFE_NAMES = {"diffusion_pytorch_model.bin": "diffusion_pytorch_model.safetensors", "pytorch_model.bin": "model.safetensors"}
+_SAFE_NAMES = {
+    "diffusion_pytorch_model.bin": "diffusion_pytorch_model.safetensors",
+    "pytorch_model.bin": "model.safetensors",
+}
 
 
 class OfflineError(ValueError):
@@ -37,21 +44,28 @@ def refuse_offline(command: str) -> None:
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     if HF_HUB_OFFLINE:
-        raise OfflineError(f"HF_HUB_OFFLINE is set, so nothing is downloaded from the model hub. Where there is a network: HF_HUB_OFFLINE=0 {command}")
+        raise OfflineError(
+            "HF_HUB_OFFLINE is set, so nothing is downloaded from the model hub. Where there is a network: "
+            f"HF_HUB_OFFLINE=0 {command}"
+        )
 
 
 def download(repository: str, revision: str) -> list[tuple[Path, Path]]:
-    """Bring a repository into the hub's cache; the hub's client shows progress, goes on with parts of files, and checks what it gets.
+    """Bring a repository into the hub's cache; the hub's client shows progress, goes on with parts of files, and checks
+    what it gets.
 
     Returns:
-        (PyTorch checkpoint, safetensors file to make of it) for every network that the repository holds as a checkpoint alone.
+        (PyTorch checkpoint, safetensors file to make of it) for every network that the repository holds as a checkpoint
+        alone.
 
     Raises:
         Exception: whatever the hub's client lets through: no network, no such repository or revision.
     """
     from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 
-    folder = Path(snapshot_download(repository, revision=revision, allow_patterns=_WANTED, ignore_patterns=[f"{_UNWANTED}/*"]))
+    folder = Path(
+        snapshot_download(repository, revision=revision, allow_patterns=_WANTED, ignore_patterns=[f"{_UNWANTED}/*"])
+    )
     # From here on the very commit that was found: a branch may move meanwhile.
     commit = folder.name
     there = set(HfApi().list_repo_files(repository, revision=commit))

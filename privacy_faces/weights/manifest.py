@@ -1,4 +1,7 @@
-"""The one list of weights: id, licence, origin, sha256, size. Reading it imports neither torch nor any package that carries weights."""
+"""The one list of weights: id, licence, origin, sha256, size.
+
+Reading it imports neither torch nor any package that carries weights.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ class UnknownWeightError(ValueError):
 class WeightFile:
     """One file: its path inside the package or cache folder, size in bytes, and pinned sha256.
 
-    A file without a pinned sha256 could not be fetched by the maintainers; what the user adds is converted to safetensors and its own digest recorded.
+    A file without a pinned sha256 could not be fetched by the maintainers; what the user adds is converted to
+    safetensors and its own digest recorded.
     """
 
     path: str
@@ -29,9 +33,10 @@ class WeightFile:
 class Weight:
     """One set of weights.
 
-    `store` says where they lie: inside an installed package, shipped in assets/, in the cache (`weights pull`, `weights add`), or in the hub's own cache.
-    `install` is the command that gets what `weights pull` cannot. `check` names a "module:function" that refuses other tensors with a ValueError when a file
-    is added. `revision` is the branch, tag or commit of a hub repository; which commit that was when it was pulled, its cache and every receipt say.
+    `store` says where they lie: inside an installed package, shipped in assets/, in the cache (`weights pull`, `weights
+    add`), or in the hub's own cache. `install` is the command that gets what `weights pull` cannot. `check` names a
+    "module:function" that refuses other tensors with a ValueError when a file is added. `revision` is the branch, tag
+    or commit of a hub repository; which commit that was when it was pulled, its cache and every receipt say.
     """
 
     id: str
@@ -60,7 +65,9 @@ class Weight:
 def manifest() -> dict[str, Weight]:
     """Id -> weight."""
     items = json.loads(Path(__file__).with_name("manifest.json").read_text(encoding="utf-8"))["weights"]
-    return {item["id"]: Weight(**item | {"files": tuple(WeightFile(**file) for file in item["files"])}) for item in items}
+    return {
+        item["id"]: Weight(**item | {"files": tuple(WeightFile(**file) for file in item["files"])}) for item in items
+    }
 
 
 def weight(weight_id: str) -> Weight:

@@ -1,4 +1,5 @@
-"""Weights by the names that options give them: an id of the manifest, a folder, or a repository of the model hub (OWNER/NAME, OWNER/NAME@REVISION)."""
+"""Weights by the names that options give them: an id of the manifest, a folder, or a repository of the model hub
+(OWNER/NAME, OWNER/NAME@REVISION)."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from privacy_faces.config.files import sha256_of
 from privacy_faces.weights.hub import hub_snapshot
 from privacy_faces.weights.manifest import Weight, manifest
-from privacy_faces.weights.store import MissingWeightError, is_present, missing, sha256_of
+from privacy_faces.weights.store import MissingWeightError, is_present, missing
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
@@ -29,9 +31,13 @@ class Place:
     commit: str = ""
 
     def records(self, files: Iterable[Path]) -> list[dict[str, str]]:
-        """[{"id", "sha256"}, ...] of the files in use, for receipts; from the hub each with its "revision", the commit."""
+        """[{"id", "sha256"}, ...] of the files in use, for receipts; from the hub each with its "revision", the
+        commit."""
         revision = {"revision": self.commit} if self.commit else {}
-        return [{"id": f"{self.name}/{path.relative_to(self.folder).as_posix()}", "sha256": sha256_of(path)} | revision for path in files]
+        return [
+            {"id": f"{self.name}/{path.relative_to(self.folder).as_posix()}", "sha256": sha256_of(path)} | revision
+            for path in files
+        ]
 
 
 def is_place(name: str) -> bool:
@@ -62,7 +68,8 @@ def command(name: str) -> str:
 
 
 def require(names: Iterable[str]) -> None:
-    """Find out before anything is loaded whether all of these weights are here; digests are checked when they are loaded.
+    """Find out before anything is loaded whether all of these weights are here; digests are checked when they are
+    loaded.
 
     Raises:
         MissingWeightError: naming all that are missing, one a line.
@@ -81,7 +88,10 @@ def _missing(name: str) -> str:
     repository, revision = _split(name)
     if (item := _listed(repository)) is not None:
         return missing(item, "" if revision == item.revision else revision)
-    return f"The model {repository!r} (revision {revision}) is neither a folder nor in the hub's cache on this machine. Get it: {command(name)}"
+    return (
+        f"The model {repository!r} (revision {revision}) is neither a folder nor in the hub's cache on this machine. "
+        f"Get it: {command(name)}"
+    )
 
 
 def _split(name: str) -> tuple[str, str]:

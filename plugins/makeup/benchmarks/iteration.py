@@ -1,13 +1,15 @@
-"""Seconds and peak memory of one fine-tuning iteration with DiffAM's network (random weights: the work is the same): a plain float32 loop, and ours.
+"""Seconds and peak memory of one fine-tuning iteration with DiffAM's network (random weights: the work is the same): a
+plain float32 loop, and ours.
 
     python plugins/makeup/benchmarks/iteration.py --side 256
 
-Every variant runs in a process of its own, so that its peak memory is its own. "plain" keeps all activations of all generation steps, trains all weights, and
-computes the features of photo and reference anew in each iteration; "frugal" computes them once and keeps few activations (`--frugal`); "bf16" also runs the
-network in bfloat16 (`--precision bf16`), "adapter" also trains a low-rank adapter, of all but the finest level, instead of all weights (`--rank 8
---frozen-levels 1`). The loss of the first iteration is the same, since an adapter starts at zero; in bfloat16 within a thousandth. CPU seconds are those of
-all threads: they tell the work where the machine is shared. THP_MEM_ALLOC_ENABLE=1 in the environment lets torch take its memory in large pages, where Linux
-has them.
+Every variant runs in a process of its own, so that its peak memory is its own. "plain" keeps all activations of all
+generation steps, trains all weights, and computes the features of photo and reference anew in each iteration; "frugal"
+computes them once and keeps few activations (`--frugal`); "bf16" also runs the network in bfloat16 (`--precision
+bf16`), "adapter" also trains a low-rank adapter, of all but the finest level, instead of all weights (`--rank 8
+--frozen-levels 1`). The loss of the first iteration is the same, since an adapter starts at zero; in bfloat16 within a
+thousandth. CPU seconds are those of all threads: they tell the work where the machine is shared. THP_MEM_ALLOC_ENABLE=1
+in the environment lets torch take its memory in large pages, where Linux has them.
 """
 
 from __future__ import annotations
@@ -39,15 +41,15 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     from privacy_faces_makeup.options import TransferOptions
     from privacy_faces_makeup.perceptual import make_perceptual
 
-    from privacy_faces.context import Context
-    from privacy_faces.evaluation.judge import frame_tensors
-    from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
+    from privacy_faces.config.files import resource as packaged
+    from privacy_faces.judge.thresholds import above_threshold, load_thresholds
+    from privacy_faces.methods.context import Context
+    from privacy_faces.methods.targets import read_target
     from privacy_faces.models.ddpm_layouts import CELEBA_HQ
-    from privacy_faces.photos.finder import make_finder
-    from privacy_faces.photos.read import read_photo
+    from privacy_faces.photos.batch import frame_tensors
+    from privacy_faces.photos.detection.finder import make_finder
+    from privacy_faces.photos.formats.read import read_photo
     from privacy_faces.recognizers.ensemble import Ensemble
-    from privacy_faces.resources import resource as packaged
-    from privacy_faces.targets import read_target
 
     torch.manual_seed(0)
     cpu = torch.device("cpu")
@@ -61,7 +63,13 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     perceptual = make_perceptual("ms-ssim", cpu)[1]
     with torch.no_grad():
         objective = Objective(
-            options, style, ensemble.embed(target.frame[None], target.landmarks[None]), ensemble, load_clip("makeup-clip", cpu)[0], perceptual, context
+            options,
+            style,
+            ensemble.embed(target.frame[None], target.landmarks[None]),
+            ensemble,
+            load_clip("makeup-clip", cpu)[0],
+            perceptual,
+            context,
         )
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)
@@ -75,7 +83,8 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
 
 
 def measure(variant: str, side: int, steps: int, iterations: int, threads: int) -> dict[str, float]:
-    """Seconds and CPU seconds per iteration after the first, peak memory in GiB, and the loss of the first iteration."""
+    """Seconds and CPU seconds per iteration after the first, peak memory in GiB, and the loss of the first
+    iteration."""
     import torch
     from privacy_faces_makeup.transfer import made_up
 
@@ -91,7 +100,9 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
         # What accelerate does around the loss.
         with torch.autocast("cpu", torch.bfloat16, enabled=variant in ("bf16", "adapter")):
             edited = made_up(denoiser, latents, latents.noisy, subject, options)
-            loss = torch.stack(list(objective.weighted(objective.terms(edited, subject, [torch.Generator()])).values())).sum()
+            loss = torch.stack(
+                list(objective.weighted(objective.terms(edited, subject, [torch.Generator()])).values())
+            ).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -100,34 +111,48 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
         work.append(time.process_time() - worked)
     later = max(1, iterations - 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"seconds": sum(seconds[-later:]) / later, "cpu_seconds": sum(work[-later:]) / later, "peak_gib": peak, "loss": losses[0]}
+    return {
+        "seconds": sum(seconds[-later:]) / later,
+        "cpu_seconds": sum(work[-later:]) / later,
+        "peak_gib": peak,
+        "loss": losses[0],
+    }
 
 
 def main() -> None:
     """Run every variant and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--side", type=int, default=256, help="side of the frames in pixels; the plain loop takes about 16 GiB at 256")
+    parser.add_argument(
+        "--side", type=int, default=256, help="side of the frames in pixels; the plain loop takes about 16 GiB at 256"
+    )
     parser.add_argument("--steps", type=int, default=6, help="generation steps; DiffAM takes 6")
     parser.add_argument("--iterations", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--variant", choices=VARIANTS, help="run this one in this process, and print JSON")
     given = parser.parse_args()
     if given.variant:
-        sys.stdout.write(json.dumps(measure(given.variant, given.side, given.steps, given.iterations, given.threads)) + "\n")
+        sys.stdout.write(
+            json.dumps(measure(given.variant, given.side, given.steps, given.iterations, given.threads)) + "\n"
+        )
         return
     first = None
     for variant in VARIANTS:
         flags = [f"--{name}={getattr(given, name)}" for name in ("side", "steps", "iterations", "threads")]
-        done = subprocess.run([sys.executable, __file__, f"--variant={variant}", *flags], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, __file__, f"--variant={variant}", *flags], capture_output=True, text=True, check=False
+        )
         if done.returncode:
-            sys.stdout.write(f"{variant:8}  failed (exit status {done.returncode}): {done.stderr.strip().splitlines()[-1:]}\n")
+            sys.stdout.write(
+                f"{variant:8}  failed (exit status {done.returncode}): {done.stderr.strip().splitlines()[-1:]}\n"
+            )
             continue
         found = json.loads(done.stdout.strip().splitlines()[-1])
         first = first or found
         same = "same" if abs(found["loss"] / first["loss"] - 1) < TOLERANCE else "ANOTHER"
         times, memory = first["seconds"] / found["seconds"], found["peak_gib"] / first["peak_gib"]
         sys.stdout.write(
-            f"{variant:8}  {found['seconds']:7.1f} s an iteration ({times:.2f} times faster; {found['cpu_seconds']:.1f} CPU s)  "
+            f"{variant:8}  {found['seconds']:7.1f} s an iteration ({times:.2f} times faster; "
+            f"{found['cpu_seconds']:.1f} CPU s)  "
             f"{found['peak_gib']:6.2f} GiB peak ({memory:.2f} of it)  loss {found['loss']:.4f} ({same})\n"
         )
         sys.stdout.flush()

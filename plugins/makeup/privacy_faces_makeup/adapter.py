@@ -1,4 +1,5 @@
-"""Adapters: low-rank changes of a diffusion model (LoRA, Hu et al., ICLR 2022), in safetensors that say what they belong to."""
+"""Adapters: low-rank changes of a diffusion model (LoRA, Hu et al., ICLR 2022), in safetensors that say what they
+belong to."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class About:
 
 
 def attach(unet: nn.Module, rank: int, layers: Sequence[str] | None = None) -> None:
-    """Give convolutions and linear layers a trainable change of low rank, zero at first; all else is frozen. The network is changed in place.
+    """Give convolutions and linear layers a trainable change of low rank, zero at first; all else is frozen. The
+    network is changed in place.
 
     Args:
         unet: the network.
@@ -63,18 +65,22 @@ def attach(unet: nn.Module, rank: int, layers: Sequence[str] | None = None) -> N
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=layers), unet)
     for layer in unet.modules():
         if isinstance(layer, BaseTunerLayer):
-            # Autocast chooses the precision: casting every layer's input to float32 and back takes time, and memory for both.
+            # Autocast chooses the precision: casting every layer's input to float32 and back takes time, and memory for
+            # both.
             layer.cast_input_dtype_enabled = False
 
 
 def adaptable(unet: nn.Module, frozen_levels: int = 0) -> list[str]:
-    """Names of the layers that `attach` can change, less those of the finest levels of a `UNet2DModel`: on the largest maps they take the most time."""
+    """Names of the layers that `attach` can change, less those of the finest levels of a `UNet2DModel`: on the largest
+    maps they take the most time."""
     names = [name for name, layer in unet.named_modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
     if not frozen_levels:
         return names
     last = len(unet.get_submodule("up_blocks")) - 1  # type: ignore[arg-type]
     # The way up ends at the finest level, to which the level below it samples up.
-    finest = [f"down_blocks.{level}." for level in range(frozen_levels)] + [f"up_blocks.{last - level}." for level in range(frozen_levels)]
+    finest = [f"down_blocks.{level}." for level in range(frozen_levels)] + [
+        f"up_blocks.{last - level}." for level in range(frozen_levels)
+    ]
     finest += ["conv_in", "conv_out", f"up_blocks.{last - frozen_levels}.upsamplers."]
     return [name for name in names if not name.startswith(tuple(finest))]
 
@@ -85,10 +91,14 @@ def save(unet: nn.Module, about: About, path: Path) -> None:
     Raises:
         AdapterError: when they take more than 4 MB.
     """
-    tensors = {name: value.detach().half().cpu().contiguous() for name, value in get_peft_model_state_dict(unet).items()}
+    tensors = {
+        name: value.detach().half().cpu().contiguous() for name, value in get_peft_model_state_dict(unet).items()
+    }
     size = sum(value.numel() * value.element_size() for value in tensors.values())
     if size > LARGEST:
-        raise AdapterError(f"Expected an adapter of at most {LARGEST} bytes, got {size} at rank {about.rank}. Choose a lower --rank.")
+        raise AdapterError(
+            f"Expected an adapter of at most {LARGEST} bytes, got {size} at rank {about.rank}. Choose a lower --rank."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     # One key: safetensors writes several in an order that changes from run to run.
     save_file(tensors, path, metadata={"adapter": json.dumps(asdict(about))})
@@ -97,7 +107,11 @@ def save(unet: nn.Module, about: About, path: Path) -> None:
 def save_whole(unet: nn.Module, about: About, path: Path) -> Path:
     """Write all weights of a fine-tuned network, in float32, with what they were made for (`rank` 0)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.detach().cpu().contiguous() for name, value in unet.state_dict().items()}, path, metadata={"adapter": json.dumps(asdict(about))})
+    save_file(
+        {name: value.detach().cpu().contiguous() for name, value in unet.state_dict().items()},
+        path,
+        metadata={"adapter": json.dumps(asdict(about))},
+    )
     return path
 
 
@@ -133,6 +147,8 @@ def load(unet: nn.Module, path: Path) -> About:
     except RuntimeError as error:
         unknown = [str(error).splitlines()[-1].strip()]
     if unknown:
-        raise AdapterError(f"The adapter {path} was made for {about.model}, and does not fit this network: {unknown[0]}")
+        raise AdapterError(
+            f"The adapter {path} was made for {about.model}, and does not fit this network: {unknown[0]}"
+        )
     unet.requires_grad_(False)
     return about

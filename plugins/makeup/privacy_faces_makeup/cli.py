@@ -24,5 +24,15 @@ def _removal(options: Any) -> Path:
     return finetune_removal(options, lambda items: bar(items, "photo or step"))
 
 
-transfer = Finetune("makeup-transfer", "Train a diffusion model to paint one reference's makeup (DiffAM, stage two).", TransferFinetuneOptions, _transfer)
-removal = Finetune("makeup-removal", "Train a diffusion model to take makeup off faces (DiffAM, stage one).", RemovalFinetuneOptions, _removal)
+transfer = Finetune(
+    "makeup-transfer",
+    "Train a diffusion model to paint one reference's makeup (DiffAM, stage two).",
+    TransferFinetuneOptions,
+    _transfer,
+)
+removal = Finetune(
+    "makeup-removal",
+    "Train a diffusion model to take makeup off faces (DiffAM, stage one).",
+    RemovalFinetuneOptions,
+    _removal,
+)

@@ -1,7 +1,8 @@
 """Where makeup lies, and what it may look like there.
 
-Lips and lids take colour of any fineness. The rest of the skin takes what a brush and powder give, soft light and shade with a little colour, so that it stays
-clean however hard the adversarial loss pulls. Eyeballs, teeth and all that lies outside the face take nothing.
+Lips and lids take colour of any fineness. The rest of the skin takes what a brush and powder give, soft light and shade
+with a little colour, so that it stays clean however hard the adversarial loss pulls. Eyeballs, teeth and all that lies
+outside the face take nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ REGIONS = ("lips", "left eye", "right eye", "skin")
 _LIPS, _LID = 0.4, 0.25
 # How far DiffAM's box around an eye reaches beyond it: 10 of 256 pixels.
 _BOX = 10 / 256
-# Softness of shades on the skin, and of the face's edge, as shares of the frame's side; and how much of a shade's colour stays.
+# Softness of shades on the skin, and of the face's edge, as shares of the frame's side; and how much of a shade's
+# colour stays.
 _SOFT = 2 / 128
 _EDGE = 2 / 128
 _CHROMA = 0.3
@@ -78,7 +80,8 @@ def canvas_of(landmarks: Tensor, size: int, boxes: bool = False) -> Canvas:
 
 
 def closed_mask(landmarks: Tensor, size: int) -> Tensor:
-    """Where makeup may lie at all, boolean (N, 1, S, S): the face without eyeballs and the open mouth; arguments as for `canvas_of`."""
+    """Where makeup may lie at all, boolean (N, 1, S, S): the face without eyeballs and the open mouth; arguments as for
+    `canvas_of`."""
     faces = []
     for places in landmarks.double().cpu().numpy():
         faces.append(torch.from_numpy(region_masks(places, size)["face"] & ~_openings(places, size)))
@@ -96,7 +99,9 @@ def _face(landmarks: NDArray[np.float64], size: int, boxes: bool) -> tuple[Tenso
     regions = torch.stack([lips, lids & left & ~lips, lids & ~left & ~lips, skin]) & closed
     openings = (~closed).float()[None, None]
     face = torch.from_numpy(masks["face"]).float()[None, None]
-    allowed = face * gaussian_blur(face, _EDGE * size) * (1 - openings) * (1 - gaussian_blur(openings, 0.35 * _EDGE * size))
+    allowed = (
+        face * gaussian_blur(face, _EDGE * size) * (1 - openings) * (1 - gaussian_blur(openings, 0.35 * _EDGE * size))
+    )
     fine = (layers["eyeshadow"] + layers["eyeliner"] + layers["lipstick"]).clamp(max=1)
     return regions, allowed[0], fine[None]
 

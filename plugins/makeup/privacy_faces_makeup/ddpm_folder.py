@@ -1,4 +1,5 @@
-"""Unconditional diffusion models as diffusers stores them: what `DDPMPipeline.save_pretrained` writes, or google/ddpm-celebahq-256 has in the model hub."""
+"""Unconditional diffusion models as diffusers stores them: what `DDPMPipeline.save_pretrained` writes, or
+google/ddpm-celebahq-256 has in the model hub."""
 
 from __future__ import annotations
 
@@ -23,17 +24,19 @@ class DdpmError(ValueError):
 def read_ddpm(name: str, folder: Path, device: torch.device) -> tuple[PlainDenoiser, list[Path]]:
     """The model in a folder, frozen, and the files that decide what it computes.
 
-    The scheduler's configuration gives the betas and says what the network predicts. Its `clip_sample` is not obeyed: a photo that is inverted with clipping
-    does not come back.
+    The scheduler's configuration gives the betas and says what the network predicts. Its `clip_sample` is not obeyed: a
+    photo that is inverted with clipping does not come back.
 
     Raises:
-        DdpmError: for a folder without such a model, or with one that does not take RGB frames alone, at `_STEPS` steps.
+        DdpmError: for a folder without such a model, or with one that does not take RGB frames alone, at `_STEPS`
+            steps.
         OSError, SafetensorError, WrongTensorsError: when its tensors are missing, damaged, or those of another network.
     """
     place, plan = _beside(folder, "unet", "config.json"), _beside(folder, "scheduler", "scheduler_config.json")
     if place is None or plan is None:
         raise DdpmError(
-            f"Expected a diffusion model of diffusers at {folder}: unet/config.json and scheduler/scheduler_config.json, or both files in the folder itself. "
+            f"Expected a diffusion model of diffusers at {folder}: unet/config.json and "
+            "scheduler/scheduler_config.json, or both files in the folder itself. "
             "Write one with DDPMPipeline.save_pretrained."
         )
     config = json.loads(place.read_text(encoding="utf-8"))
@@ -46,12 +49,15 @@ def read_ddpm(name: str, folder: Path, device: torch.device) -> tuple[PlainDenoi
         "num_class_embeds": config.get("num_class_embeds") is None,
     }
     if wrong := [f"{key} {config.get(key)!r}" for key, fits in found.items() if not fits]:
-        raise DdpmError(f"Expected an unconditional UNet2DModel of square RGB frames at {place}, found {', '.join(wrong)}.")
+        raise DdpmError(
+            f"Expected an unconditional UNet2DModel of square RGB frames at {place}, found {', '.join(wrong)}."
+        )
     scheduler = DDPMScheduler.from_config(json.loads(plan.read_text(encoding="utf-8")))
     prediction, steps = scheduler.config["prediction_type"], len(scheduler.alphas_cumprod)
     if prediction not in _PREDICTIONS or steps != _STEPS:
         raise DdpmError(
-            f"Expected a schedule of {_STEPS} steps for a network that predicts {' or '.join(_PREDICTIONS)} at {plan}, found {steps} steps and {prediction}."
+            f"Expected a schedule of {_STEPS} steps for a network that predicts {' or '.join(_PREDICTIONS)} at "
+            f"{plan}, found {steps} steps and {prediction}."
         )
     unet = whole_network(UNet2DModel, place.parent).to(device).requires_grad_(False)
     # Names such as diffusion_pytorch_model.fp16.safetensors are of variants, which are not loaded.

@@ -1,4 +1,5 @@
-"""Diffusion models of faces behind one convention: frames in [-1, 1], steps 0..999 of a schedule, and the velocity as the answer.
+"""Diffusion models of faces behind one convention: frames in [-1, 1], steps 0..999 of a schedule, and the velocity as
+the answer.
 
 Models are adapted here, at the door, so that inversion, generation and training do not know which one they run.
 """
@@ -19,7 +20,8 @@ from privacy_faces.models.face_diffusion import FaceDiffusion
 from privacy_faces.models.face_prior import FaceModel
 from privacy_faces.models.schedule import Schedule, generate, invert
 
-# A convolution's result is kept when each number of it took this many multiplications: the widest ones are most of a step's work and little of its memory.
+# A convolution's result is kept when each number of it took this many multiplications: the widest ones are most of a
+# step's work and little of its memory.
 _DEAR = 2000
 
 
@@ -51,35 +53,42 @@ class Denoiser(nn.Module, ABC):
 
     @torch.no_grad()
     def invert(self, frames: Tensor, t_0: int, count: int, condition: Tensor | None = None) -> Tensor:
-        """The latents x_{t_0} (N, 3, S, S) of frames (N, 3, S, S) in [0, 1] by `count` steps of inverse DDIM; `condition` is that of the frames by default."""
+        """The latents x_{t_0} (N, 3, S, S) of frames (N, 3, S, S) in [0, 1] by `count` steps of inverse DDIM;
+        `condition` is that of the frames by default."""
         scaled = frames * 2 - 1
         condition = self.condition(scaled) if condition is None else condition
         return invert(lambda x, t: self.velocity(x, t, condition), self.schedule, scaled, t_0, count)
 
     def forward(self, latents: Tensor, condition: Tensor, t_0: int, count: int, *, frugal: bool = False) -> Tensor:
-        """Frames (N, 3, S, S) in about [0, 1] of latents x_{t_0} by `count` steps of DDIM and a last one to x_0; differentiable.
+        """Frames (N, 3, S, S) in about [0, 1] of latents x_{t_0} by `count` steps of DDIM and a last one to x_0;
+        differentiable.
 
         Args:
             latents: of `invert`.
             condition: of the frames that were inverted.
             t_0, count: as for `invert`.
-            frugal: keep only each step's input and dearest results for the backward pass, and compute the rest again then (Chen et al., 2016): a fraction of
-                the memory. What the last step leaves is used at once, and kept.
+            frugal: keep only each step's input and dearest results for the backward pass, and compute the rest again
+                then (Chen et al., 2016): a fraction of the memory. What the last step leaves is used at once, and kept.
         """
         left = iter(reversed(range(count)))
 
         def step(x: Tensor, t: Tensor) -> Tensor:
             if frugal and next(left):
-                kept: Tensor = checkpoint(self._forgetful_velocity, x, t, condition, use_reentrant=False, context_fn=_KEEPING_THE_DEAREST)
+                kept: Tensor = checkpoint(
+                    self._forgetful_velocity, x, t, condition, use_reentrant=False, context_fn=_KEEPING_THE_DEAREST
+                )
                 return kept
             return self.velocity(x, t, condition)
 
         return (generate(step, self.schedule, latents, t_0, count) + 1) / 2
 
     def _forgetful_velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        """`velocity`; weights that autocast rounds are rounded each time anew, since what is computed again must be the same list of operations."""
+        """`velocity`; weights that autocast rounds are rounded each time anew, since what is computed again must be the
+        same list of operations."""
         device = noisy.device.type
-        with torch.autocast(device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device), cache_enabled=False):
+        with torch.autocast(
+            device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device), cache_enabled=False
+        ):
             return self.velocity(noisy, t, condition)
 
 
@@ -92,7 +101,8 @@ _KEEPING_THE_DEAREST: Callable[[], Any] = partial(create_selective_checkpoint_co
 
 
 class GuidedDenoiser(Denoiser):
-    """The shipped `face-diffusion-128`, told the linear face model's picture of the frame, with all of the frame as its hole."""
+    """The shipped `face-diffusion-128`, told the linear face model's picture of the frame, with all of the frame as its
+    hole."""
 
     def __init__(self, name: str, model: FaceDiffusion, prior: FaceModel) -> None:
         super().__init__()
@@ -125,7 +135,9 @@ class PlainDenoiser(Denoiser):
         prediction: what it answers: "epsilon", the noise e, or "v_prediction", the velocity itself.
     """
 
-    def __init__(self, name: str, unet: UNet2DModel, schedule: Schedule | None = None, prediction: Prediction = "epsilon") -> None:
+    def __init__(
+        self, name: str, unet: UNet2DModel, schedule: Schedule | None = None, prediction: Prediction = "epsilon"
+    ) -> None:
         super().__init__()
         self.name, self.unet, self.prediction = name, unet, prediction
         self.size, self.schedule = int(unet.config["sample_size"]), schedule or Schedule.linear()

@@ -1,7 +1,7 @@
 """Input and model diversity, so that a change holds for recognisers and recompressions that it never saw.
 
-Each step the surrogates see the face moved, blurred or compressed at random (Xie et al., CVPR 2019), and with some of their own channels switched off, which
-makes many surrogates of one (Li et al., Ghost Networks, AAAI 2020).
+Each step the surrogates see the face moved, blurred or compressed at random (Xie et al., CVPR 2019), and with some of
+their own channels switched off, which makes many surrogates of one (Li et al., Ghost Networks, AAAI 2020).
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-# At strength 1: deviation of the landmarks' shift as a share of the frame's side, of the logarithm of their spread, and of their turn in radians.
+# At strength 1: deviation of the landmarks' shift as a share of the frame's side, of the logarithm of their spread, and
+# of their turn in radians.
 _SHIFT, _SPREAD, _TURN = 0.009, 0.02, 0.02
-# Standard deviation of the blur in pixels of a 128-pixel frame, which stands for resizing as well; and the lowest JPEG quality.
+# Standard deviation of the blur in pixels of a 128-pixel frame, which stands for resizing as well; and the lowest JPEG
+# quality.
 _BLUR = 0.9
 _LEAST_QUALITY, _QUALITY_RANGE = 50.0, 45.0
 # Share of each layer's channels that is switched off.
@@ -25,11 +27,13 @@ _THINNED = 0.03
 _JPEG_BLOCK = 16
 
 
-def diverse(frames: Tensor, landmarks: Tensor, strength: float, generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
+def diverse(
+    frames: Tensor, landmarks: Tensor, strength: float, generators: Sequence[torch.Generator]
+) -> tuple[Tensor, Tensor]:
     """One random view of each face; a face's view depends on its own generator alone. Differentiable.
 
-    A third of the views is only moved, a third is also blurred, a third compressed. Frames stay where they are: moved landmarks make each recogniser cut
-    its crop elsewhere, at another size and angle.
+    A third of the views is only moved, a third is also blurred, a third compressed. Frames stay where they are: moved
+    landmarks make each recogniser cut its crop elsewhere, at another size and angle.
 
     Args:
         frames: (N, 3, S, S) in [0, 1].
@@ -43,7 +47,9 @@ def diverse(frames: Tensor, landmarks: Tensor, strength: float, generators: Sequ
     moves = torch.stack([torch.randn(4, generator=generator) for generator in generators]).to(frames) * strength
     chance, amount = torch.stack([torch.rand(2, generator=generator) for generator in generators]).to(frames).T
     scale, angle = (_SPREAD * moves[:, 2]).exp(), _TURN * moves[:, 3]
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2) * scale[:, None, None]
+    turn = (
+        torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2) * scale[:, None, None]
+    )
     centre = landmarks.mean(1, keepdim=True)
     moved = (landmarks - centre) @ turn.transpose(1, 2) + centre + _SHIFT * size * moves[:, None, :2]
     sigma = (strength * _BLUR * size / 128 * (0.2 + 0.8 * amount))[:, None].expand(-1, 2)
@@ -56,7 +62,8 @@ def diverse(frames: Tensor, landmarks: Tensor, strength: float, generators: Sequ
 
 @contextmanager
 def thinned(network: nn.Module, strength: float, generators: Sequence[torch.Generator]) -> Iterator[None]:
-    """While this lasts, a random share of every convolution's output channels is zero (another one for each face and call), the rest scaled up.
+    """While this lasts, a random share of every convolution's output channels is zero (another one for each face and
+    call), the rest scaled up.
 
     Args:
         network: recognisers whose batches hold one face per generator.
@@ -65,7 +72,10 @@ def thinned(network: nn.Module, strength: float, generators: Sequence[torch.Gene
     """
 
     def thin(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        kept = torch.stack([torch.rand(output.shape[1], generator=generator) for generator in generators]) >= _THINNED * strength
+        kept = (
+            torch.stack([torch.rand(output.shape[1], generator=generator) for generator in generators])
+            >= _THINNED * strength
+        )
         return output * (kept.to(output) / (1 - _THINNED * strength))[:, :, None, None]
 
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)] if strength else []

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privacy_faces.evaluation.judge import frame_tensors
-from privacy_faces.photos.faces import Face, FaceFinder, NoFaceError
+from privacy_faces.photos.batch import frame_tensors
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
-from privacy_faces.photos.read import read_photo
 from privacy_faces.references import Reference, UnknownReferenceError, find_reference
 from privacy_faces_makeup.options import TransferOptions
 from privacy_faces_makeup.removal import clean_twin
@@ -49,11 +50,15 @@ def read_style(options: TransferOptions, finder: FaceFinder, size: int, device: 
     if path.suffix and path.is_file():
         photo = read_photo(path)
         frame, landmarks = frame_tensors(photo, [_largest(photo, finder, path)], size, device)
-        return Style(path.name, str(path), frame, clean_twin(frame, options.removal) if options.removal else None, landmarks)
+        return Style(
+            path.name, str(path), frame, clean_twin(frame, options.removal) if options.removal else None, landmarks
+        )
     try:
         reference = find_reference(ref, options.references)
     except UnknownReferenceError as error:
-        raise UnknownReferenceError(f"{error} An image file with a face is a reference as well; there is none at {ref}.") from None
+        raise UnknownReferenceError(
+            f"{error} An image file with a face is a reference as well; there is none at {ref}."
+        ) from None
     return _of_pair(reference, finder, size, device)
 
 

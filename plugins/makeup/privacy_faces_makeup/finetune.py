@@ -1,6 +1,7 @@
 """Fine-tuning on a folder of photos, as in the paper: makeup transfer towards one reference, or makeup removal.
 
-Both keep the original weights' latents, and train the network (or a low-rank adapter of it) to generate other frames from them. Photos are inverted once.
+Both keep the original weights' latents, and train the network (or a low-rank adapter of it) to generate other frames
+from them. Photos are inverted once.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from accelerate import PartialState
 from PIL import Image
 from torch import Tensor, nn
 
-from privacy_faces.context import Context
+from privacy_faces.config.plan import weights_of
 from privacy_faces.datasets.folder import photos_below
-from privacy_faces.engines import launched
-from privacy_faces.evaluation.thresholds import above_threshold, load_thresholds
-from privacy_faces.photos.finder import make_finder
-from privacy_faces.plan import weights_of
+from privacy_faces.judge.thresholds import above_threshold, load_thresholds
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.targets import read_target
+from privacy_faces.photos.detection.finder import make_finder
+from privacy_faces.pipeline.sharing import launched
 from privacy_faces.recognizers.ensemble import Ensemble
-from privacy_faces.targets import read_target
 from privacy_faces.training.portraits import Portraits, load_portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
 from privacy_faces.weights.places import require
@@ -39,7 +40,12 @@ from privacy_faces_makeup.losses.direction import direction_loss
 from privacy_faces_makeup.losses.identity import identity_loss
 from privacy_faces_makeup.memory import give_back_at_once, round_frozen
 from privacy_faces_makeup.objective import BARE, MADE_UP, Objective
-from privacy_faces_makeup.options import DiffusionOptions, FinetuneOptions, RemovalFinetuneOptions, TransferFinetuneOptions
+from privacy_faces_makeup.options import (
+    DiffusionOptions,
+    FinetuneOptions,
+    RemovalFinetuneOptions,
+    TransferFinetuneOptions,
+)
 from privacy_faces_makeup.perceptual import make_perceptual
 from privacy_faces_makeup.removal import bare
 from privacy_faces_makeup.transfer import made_up
@@ -87,19 +93,27 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device)[0], perceptual, context)
     training, held_out = _portraits(options, denoiser.size, progress)
     with PartialState().main_process_first():
-        latents = cached_latents(denoiser, weights, training.unit().to(device), options, options.output / "latents", progress)
+        latents = cached_latents(
+            denoiser, weights, training.unit().to(device), options, options.output / "latents", progress
+        )
     subject = objective.subject(training.unit().to(device), training.landmarks.float().to(device))
     shown = objective.subject(held_out.unit().to(device), held_out.landmarks.float().to(device))
     shown_latents = latents_of(denoiser, shown.frames, *_schedule(options))
     _prepare(denoiser, options)
 
-    late_weights = {name: weight for name, weight in (("histogram", options.late_histogram), ("direction", options.late_direction)) if weight is not None}
+    late_weights = {
+        name: weight
+        for name, weight in (("histogram", options.late_histogram), ("direction", options.late_direction))
+        if weight is not None
+    }
 
     def terms(prepared: nn.Module, rows: Tensor, generators: list[torch.Generator], done: int) -> dict[str, Tensor]:
         part, ours = subject[rows], _rows(latents, rows)
         edited = made_up(prepared, ours, ours.noisy, part, options)
         late = done >= options.quiet_passes
-        return objective.weighted(objective.terms(edited, part, generators, adversarial=late), late_weights if late else {})
+        return objective.weighted(
+            objective.terms(edited, part, generators, adversarial=late), late_weights if late else {}
+        )
 
     def picture() -> Tensor:
         return torch.cat([shown.frames, made_up(denoiser, shown_latents, shown_latents.noisy, shown, options)])
@@ -146,7 +160,14 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
 
     about = About(options.model, "", options.rank, "", "", [options.surrogate], *_schedule(options))
     return _run(
-        denoiser, terms, lambda: torch.cat([shown, bare(denoiser, shown_latents, shown, options)]), len(training), options.passes, options, about, progress
+        denoiser,
+        terms,
+        lambda: torch.cat([shown, bare(denoiser, shown_latents, shown, options)]),
+        len(training),
+        options.passes,
+        options,
+        about,
+        progress,
     )
 
 
@@ -167,7 +188,10 @@ def _portraits(options: FinetuneOptions, size: int, progress: Progress) -> tuple
         everyone = load_portraits(options.data, size, options.output / "portraits.safetensors", progress, photos_below)
     training, held_out = everyone.split()
     if not len(training):
-        raise ValueError(f"Expected photos of at least two people in {options.data}: every twentieth person, the first of all, is left out to look at.")
+        raise ValueError(
+            f"Expected photos of at least two people in {options.data}: every twentieth person, the first of all, is "
+            "left out to look at."
+        )
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(options.seed))
     return training.take(order[: options.images]), held_out.take(torch.arange(min(_SHOWN, len(held_out))))
 
@@ -232,7 +256,12 @@ def _run(
         found = terms(prepared, rows.to(turn.device), generators, done)
         means = {name: value.mean() for name, value in found.items()}
         if turn.process == 0:
-            lines.append(json.dumps({"step": turn.step, "pass": done} | {name: round(value.item(), 6) for name, value in means.items()}) + "\n")
+            lines.append(
+                json.dumps(
+                    {"step": turn.step, "pass": done} | {name: round(value.item(), 6) for name, value in means.items()}
+                )
+                + "\n"
+            )
         return means
 
     @torch.no_grad()

@@ -53,20 +53,25 @@ def cached_latents(
 ) -> Latents:
     """The latents of frames (N, 3, S, S) in [0, 1], each read from `folder` where it lies there already.
 
-    A file is named by the digest of the frame, of the model's weights and of the schedule: whatever changes, another file is written.
+    A file is named by the digest of the frame, of the model's weights and of the schedule: whatever changes, another
+    file is written.
 
     Args:
         denoiser: with its original weights.
         weights: records of these weights.
         frames: (N, 3, S, S) in [0, 1].
         options: the schedule.
-        folder: holds one safetensors file for each frame. The latents show the photo: keep them where the photo may be kept.
+        folder: holds one safetensors file for each frame. The latents show the photo: keep them where the photo may be
+            kept.
         progress: wraps the batches that are still to be inverted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     steps = (options.t_0, options.inversion_steps, options.generation_steps)
     made_by = repr((steps, sorted(record["sha256"] for record in weights))).encode()
-    paths = [folder / f"{hashlib.sha256(made_by + frame.cpu().numpy().tobytes()).hexdigest()}.safetensors" for frame in frames]
+    paths = [
+        folder / f"{hashlib.sha256(made_by + frame.cpu().numpy().tobytes()).hexdigest()}.safetensors"
+        for frame in frames
+    ]
     missing = [row for row, path in enumerate(paths) if not path.is_file()]
     for start in progress(range(0, len(missing), _BATCH)):
         rows = missing[start : start + _BATCH]

@@ -36,7 +36,10 @@ def load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, Records]:
     """
     if name == GUIDED:
         (model,), (prior,) = verified(name), verified("face-prior")
-        return GuidedDenoiser(name, face_diffusion.load(model, device), face_prior.load(prior, device)), [*records(name), *records("face-prior")]
+        return GuidedDenoiser(name, face_diffusion.load(model, device), face_prior.load(prior, device)), [
+            *records(name),
+            *records("face-prior"),
+        ]
     if name in manifest():
         from privacy_faces.models.ddpm_layouts import load_ddpm
 
@@ -73,11 +76,17 @@ def _damage(name: str, place: Place) -> Iterator[None]:
     except (OSError, SafetensorError, WrongTensorsError, json.JSONDecodeError) as error:
         again = command(name) if place.commit else "save_pretrained, in Python"
         raise CorruptWeightError(
-            f"The model {name!r} at {place.folder} is incomplete or damaged; every network needs its .safetensors file. Get it again: {again}  ({error})"
+            f"The model {name!r} at {place.folder} is incomplete or damaged; every network needs its .safetensors "
+            f"file. Get it again: {again}  ({error})"
         ) from error
 
 
-def image_text(build: Callable[[], torch.nn.Module], tokenizer: Callable[[list[str]], torch.Tensor], name: str, device: torch.device) -> ImageText:
+def image_text(
+    build: Callable[[], torch.nn.Module],
+    tokenizer: Callable[[list[str]], torch.Tensor],
+    name: str,
+    device: torch.device,
+) -> ImageText:
     """An open_clip model with the cached weights `name`."""
     network = build()
     network.load_state_dict(read_state_dict(verified(name)[0]))

@@ -15,8 +15,8 @@ _MMAP_THRESHOLD, _OWN_BLOCK = -3, 8 * 2**20
 def give_back_at_once() -> None:
     """Let glibc give large blocks back to the system as soon as they are freed; other C libraries do as they do.
 
-    It raises its threshold to the largest block that was ever freed (up to 32 MiB), and keeps smaller ones in a heap that soon has holes: where activations are
-    thrown away and computed again, a third of the memory was such holes.
+    It raises its threshold to the largest block that was ever freed (up to 32 MiB), and keeps smaller ones in a heap
+    that soon has holes: where activations are thrown away and computed again, a third of the memory was such holes.
     """
     # Windows has no library of the whole process, macOS and musl no such function.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
@@ -25,7 +25,10 @@ def give_back_at_once() -> None:
 
 
 def round_frozen(network: nn.Module) -> None:
-    """Keep frozen convolutions and linear layers in bfloat16, half the memory: what autocast would round them to at each use."""
+    """Keep frozen convolutions and linear layers in bfloat16, half the memory: what autocast would round them to at
+    each use."""
     for layer in network.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)) and not any(parameter.requires_grad for parameter in layer.parameters()):
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and not any(
+            parameter.requires_grad for parameter in layer.parameters()
+        ):
             layer.to(torch.bfloat16)

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 from torch.nn.functional import interpolate
 
-from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch, Method, Protection
-from privacy_faces.photos.finder import make_finder
+from privacy_faces.config.files import sha256_of
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch, Method, Protection
+from privacy_faces.methods.targets import read_target
+from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
-from privacy_faces.targets import read_target
 from privacy_faces.weights.manifest import manifest
-from privacy_faces.weights.store import sha256_of, verified
+from privacy_faces.weights.store import verified
 from privacy_faces_makeup import adapter
 from privacy_faces_makeup.cosmetics import closed_mask
 from privacy_faces_makeup.faces import Style, read_style
@@ -29,7 +30,8 @@ _FEATHER = 0.006
 
 
 class Makeup(Method):
-    """Makeup transfer (DiffAM): the adapter paints the reference's makeup, steps on the photo itself fit it and turn the identity away."""
+    """Makeup transfer (DiffAM): the adapter paints the reference's makeup, steps on the photo itself fit it and turn
+    the identity away."""
 
     options: MakeupOptions
 
@@ -70,10 +72,19 @@ class Makeup(Method):
         start = latents.noisy
         if self.painter is self.original and options.histogram:
             # No adapter paints: from the photo as it is, the steps would be spent on the colours.
-            start = self.original.invert(self.objective.recolored(subject), options.t_0, options.inversion_steps, latents.condition)
+            start = self.original.invert(
+                self.objective.recolored(subject), options.t_0, options.inversion_steps, latents.condition
+            )
         edited, steps = transfer(self.painter, self.objective, options, subject, latents, start, batch.generators())
-        frames = batch.frames + interpolate(edited - small, batch.frames.shape[-2:], mode="bicubic", align_corners=False)
-        shared = {"reference": self.options.ref, "source": self.source, "adapter": self.adapter_id, "perceptual": self.perceptual_name}
+        frames = batch.frames + interpolate(
+            edited - small, batch.frames.shape[-2:], mode="bicubic", align_corners=False
+        )
+        shared = {
+            "reference": self.options.ref,
+            "source": self.source,
+            "adapter": self.adapter_id,
+            "perceptual": self.perceptual_name,
+        }
         return Protection(
             frames,
             closed_mask(batch.landmarks, batch.frames.shape[-1]),
@@ -102,12 +113,19 @@ def chosen_adapter(options: MakeupOptions, style: Style) -> Path | None:
             raise adapter.AdapterError(f"The adapter {path} changes {about.model}, and --model is {options.model}.")
         if not about.reference:
             raise adapter.AdapterError(
-                f"The adapter {path} removes makeup: give it as --removal. One that paints is made by: privacy-faces finetune makeup-transfer"
+                f"The adapter {path} removes makeup: give it as --removal. One that paints is made by: privacy-faces "
+                "finetune makeup-transfer"
             )
-        if (about.t_0, about.inversion_steps, about.generation_steps) != (options.t_0, options.inversion_steps, options.generation_steps):
+        if (about.t_0, about.inversion_steps, about.generation_steps) != (
+            options.t_0,
+            options.inversion_steps,
+            options.generation_steps,
+        ):
             raise adapter.AdapterError(
-                f"The adapter {path} was trained with --t-0 {about.t_0} --inversion-steps {about.inversion_steps} --generation-steps "
-                f"{about.generation_steps}. Found: {options.t_0}, {options.inversion_steps}, {options.generation_steps}."
+                f"The adapter {path} was trained with --t-0 {about.t_0} --inversion-steps {about.inversion_steps} "
+                "--generation-steps "
+                f"{about.generation_steps}. Found: {options.t_0}, {options.inversion_steps}, "
+                f"{options.generation_steps}."
             )
         return path
     weight_id = f"makeup-adapter-{style.name.lower()}"

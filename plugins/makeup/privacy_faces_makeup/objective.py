@@ -1,6 +1,7 @@
 """What makeup transfer minimises: named terms, one value per face, and their weights.
 
-What does not change while the faces do (features of the photo, of the reference and of the target, and the colours to reach) is computed once.
+What does not change while the faces do (features of the photo, of the reference and of the target, and the colours to
+reach) is computed once.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from privacy_faces.context import Context
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
 from privacy_faces.models.makeup_clip import ImageText
-from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces_makeup.cosmetics import Canvas, canvas_of
 from privacy_faces_makeup.diversity import diverse, thinned
@@ -93,8 +94,11 @@ class Objective:
         looks = self.clip.embed_images(frames) if self.goal is not None else frames.new_zeros(0)
         return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), looks)
 
-    def terms(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True) -> dict[str, Tensor]:
-        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject; in float32, whatever precision the frames were generated in.
+    def terms(
+        self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True
+    ) -> dict[str, Tensor]:
+        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject; in float32, whatever precision
+        the frames were generated in.
 
         Args:
             edited: gradients flow to them.
@@ -105,7 +109,9 @@ class Objective:
         with torch.autocast(edited.device.type, enabled=False):
             return self._terms(edited.float(), subject, generators, adversarial)
 
-    def _terms(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], adversarial: bool) -> dict[str, Tensor]:
+    def _terms(
+        self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], adversarial: bool
+    ) -> dict[str, Tensor]:
         options = self.options
         terms = {}
         if options.histogram:
@@ -125,13 +131,18 @@ class Objective:
         share = (subject.canvas.regions * self.shares.clamp(max=1)[:, None, None]).amax(1, keepdim=True)
         return subject.canvas.wear(subject.frames, share * (subject.colors - subject.frames)).clamp(0, 1)
 
-    def weighted(self, terms: dict[str, Tensor], instead: Mapping[str, float] = MappingProxyType({})) -> dict[str, Tensor]:
+    def weighted(
+        self, terms: dict[str, Tensor], instead: Mapping[str, float] = MappingProxyType({})
+    ) -> dict[str, Tensor]:
         """Each term times its weight: the option of the same name, or what `instead` says."""
         return {name: instead.get(name, getattr(self.options, name)) * value for name, value in terms.items()}
 
     @torch.no_grad()
     def open(self, edited: Tensor, subject: Subject) -> Tensor:
-        """Whether the adversarial goal is still to be reached, seen plainly: boolean (N,). Never, where there is none or no margin says when it is reached."""
+        """Whether the adversarial goal is still to be reached, seen plainly: boolean (N,).
+
+        Never, where there is none or no margin says when it is reached.
+        """
         if not self.options.adversarial or self.options.margin is None:
             return torch.zeros(len(edited), dtype=torch.bool, device=edited.device)
         return self._away(self.ensemble.embed(edited, subject.landmarks), subject.person) > 0
@@ -164,4 +175,7 @@ class Objective:
         if self.options.margin is None:
             return None
         # How far 0 lies above the threshold is the threshold with its sign changed.
-        return {name: side * self.options.margin - float(context.above_threshold(name, torch.zeros(1))) for name in self.ensemble.names}
+        return {
+            name: side * self.options.margin - float(context.above_threshold(name, torch.zeros(1)))
+            for name in self.ensemble.names
+        }

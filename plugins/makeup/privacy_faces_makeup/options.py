@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from privacy_faces.config.components import chosen_from
+from privacy_faces.config.options import Choice, Options
+from privacy_faces.config.registry import RECOGNIZERS
 from privacy_faces.methods.options import MethodOptions
-from privacy_faces.options import Choice, Options, chosen_from
 from privacy_faces.weights.places import is_place
 
 #: The one model that is told the linear face model's picture of the frame, and so needs that one too.
@@ -19,7 +21,10 @@ GUIDED = "face-diffusion-128"
 def _named(*known: str) -> Callable[[str], str]:
     def check(name: str) -> str:
         if name not in known and not is_place(name):
-            raise ValueError(f"expected {', '.join(known)}, a folder, or a repository of the model hub (OWNER/NAME, OWNER/NAME@REVISION)")
+            raise ValueError(
+                f"expected {', '.join(known)}, a folder, or a repository of the model hub (OWNER/NAME, "
+                "OWNER/NAME@REVISION)"
+            )
         return name
 
     return check
@@ -32,17 +37,31 @@ class DiffusionOptions(Options):
     """Which networks, and how many steps they take."""
 
     model: Annotated[str, AfterValidator(_named(GUIDED, "ddpm-celeba-hq", "ddpm-makeup"))] = Field(
-        GUIDED, description=f"diffusion model of faces: {GUIDED}, ddpm-celeba-hq, ddpm-makeup, or a DDPM of diffusers (a folder, or OWNER/NAME@REVISION)"
+        GUIDED,
+        description=(
+            f"diffusion model of faces: {GUIDED}, ddpm-celeba-hq, ddpm-makeup, or a DDPM of diffusers (a folder, or "
+            "OWNER/NAME@REVISION)"
+        ),
     )
     clip: Annotated[str, AfterValidator(_named("makeup-clip", "clip-vit-b-16"))] = Field(
         "makeup-clip",
-        description="image and text model of the direction loss: makeup-clip, clip-vit-b-16, or one of open_clip (a folder, or OWNER/NAME@REVISION)",
+        description=(
+            "image and text model of the direction loss: makeup-clip, clip-vit-b-16, or one of open_clip (a folder, "
+            "or OWNER/NAME@REVISION)"
+        ),
     )
-    perceptual: Literal["auto", "ms-ssim", "lpips"] = Field("auto", description="perceptual loss; auto: lpips where its weights are installed")
+    perceptual: Literal["auto", "ms-ssim", "lpips"] = Field(
+        "auto", description="perceptual loss; auto: lpips where its weights are installed"
+    )
     t_0: int = Field(60, ge=1, le=999, description="how far the photo is noised, of 1000 steps")
     inversion_steps: int = Field(20, ge=2, le=1000, description="steps of the inversion, from the photo to t_0")
-    generation_steps: int = Field(3, ge=2, le=1000, description="steps of the generation, from t_0 to the photo; the paper takes 6")
-    frugal: bool = Field(False, description="keep one generation step's activations at a time: a fraction of the memory for a third more time")
+    generation_steps: int = Field(
+        3, ge=2, le=1000, description="steps of the generation, from t_0 to the photo; the paper takes 6"
+    )
+    frugal: bool = Field(
+        False,
+        description="keep one generation step's activations at a time: a fraction of the memory for a third more time",
+    )
 
     def weights_used(self, listed: Sequence[str]) -> Sequence[str]:
         """The networks that these options name."""
@@ -51,21 +70,48 @@ class DiffusionOptions(Options):
 
 
 class TransferOptions(DiffusionOptions):
-    """What is transferred, from whom the faces turn away, and the weight of each loss term; a term of weight 0 is not computed."""
+    """What is transferred, from whom the faces turn away, and the weight of each loss term; a term of weight 0 is not
+    computed."""
 
-    ref: str = Field("XMY-060", description="makeup reference: a name that `privacy-faces references` lists, or an image file")
-    references: Path | None = Field(None, description="folder of references NAME_m, NAME_nm and NAME_mask (DiffAM's assets), looked into first")
-    removal: Path | None = Field(None, description="weights made by `finetune makeup-removal`, which make the bare twin of a reference that has none")
-    goal: Goal = Field("both", description="dodge: unlike the person; impersonate: like the target; both")
-    target: str = Field("000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed")
-    surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimised against")
-    margin: float | None = Field(
-        0.01, ge=0, le=1, description="how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, as in the paper"
+    ref: str = Field(
+        "XMY-060", description="makeup reference: a name that `privacy-faces references` lists, or an image file"
     )
-    diversity: float = Field(0.5, ge=0, le=3, description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through")
-    regions: Literal["lids", "boxes"] = Field("lids", description="where eye colours are read and painted: upper lids, or the skin in boxes around the eyes")
+    references: Path | None = Field(
+        None, description="folder of references NAME_m, NAME_nm and NAME_mask (DiffAM's assets), looked into first"
+    )
+    removal: Path | None = Field(
+        None,
+        description="weights made by `finetune makeup-removal`, which make the bare twin of a reference that has none",
+    )
+    goal: Goal = Field("both", description="dodge: unlike the person; impersonate: like the target; both")
+    target: str = Field(
+        "000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed"
+    )
+    surrogates: list[str] = Field(
+        ["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimised against"
+    )
+    margin: float | None = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description=(
+            "how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, "
+            "as in the paper"
+        ),
+    )
+    diversity: float = Field(
+        0.5,
+        ge=0,
+        le=3,
+        description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through",
+    )
+    regions: Literal["lids", "boxes"] = Field(
+        "lids", description="where eye colours are read and painted: upper lids, or the skin in boxes around the eyes"
+    )
     histogram: float = Field(1.0, ge=0, description="weight of the colour loss of lips and eyes")
-    skin: float = Field(0.0, ge=0, description="weight of the skin within the colour loss; above 0, skin tone is transferred too")
+    skin: float = Field(
+        0.0, ge=0, description="weight of the skin within the colour loss; above 0, skin tone is transferred too"
+    )
     direction: float = Field(15.0, ge=0, description="weight of the CLIP direction loss")
     adversarial: float = Field(500.0, ge=0, description="weight of the adversarial loss")
     similarity: float = Field(50.0, ge=0, description="weight of the perceptual loss")
@@ -75,7 +121,12 @@ class TransferOptions(DiffusionOptions):
 class MakeupOptions(TransferOptions, MethodOptions):
     """Options of `makeup`."""
 
-    adapter: str = Field("auto", description="fine-tuned weights: a file, none, or auto: those that ship for the reference, model and goal, if any")
+    adapter: str = Field(
+        "auto",
+        description=(
+            "fine-tuned weights: a file, none, or auto: those that ship for the reference, model and goal, if any"
+        ),
+    )
     steps: int = Field(30, ge=0, le=1000, description="optimisation steps on the photo itself; 0: the adapter alone")
     rate: float = Field(0.03, gt=0, le=1, description="learning rate of these steps")
 
@@ -90,13 +141,16 @@ class FinetuneOptions(Options):
     rate: float = Field(8e-6, gt=0, le=1, description="learning rate of the first pass over the photos")
     growth: float = Field(1.3, ge=1, le=2, description="the rate grows by this factor with each pass")
     rank: int = Field(0, ge=0, le=256, description="rank of the low-rank adapter; 0 trains all weights")
-    frozen_levels: int = Field(0, ge=0, le=4, description="finest levels of the network, the slowest, that an adapter leaves as they are")
+    frozen_levels: int = Field(
+        0, ge=0, le=4, description="finest levels of the network, the slowest, that an adapter leaves as they are"
+    )
     save_every: int = Field(100, ge=1, description="steps between checkpoints")
     seed: int = Field(0, ge=0, description="seed of everything random")
     precision: Literal["no", "bf16"] = Field("no", description="bf16 where the processor has it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
-    recognizers: list[chosen_from("privacy_faces.recognizers")] = Field(  # type: ignore[valid-type]
-        [], description="recognizers with options that the surrogates of those names are to have, such as their alignment"
+    recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
+        [],
+        description="recognizers with options that the surrogates of those names are to have, such as their alignment",
     )
     tracker: str | None = Field(None, description="an accelerate tracker, such as tensorboard or wandb")
 
@@ -112,8 +166,12 @@ class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
 
     quiet_passes: int = Field(3, ge=0, description="passes over the photos without the adversarial loss")
     adversarial_passes: int = Field(1, ge=0, description="passes with it, after those")
-    late_histogram: float | None = Field(None, ge=0, description="weight of the colour loss in the adversarial passes, if another one")
-    late_direction: float | None = Field(None, ge=0, description="weight of the direction loss in the adversarial passes, if another one")
+    late_histogram: float | None = Field(
+        None, ge=0, description="weight of the colour loss in the adversarial passes, if another one"
+    )
+    late_direction: float | None = Field(
+        None, ge=0, description="weight of the direction loss in the adversarial passes, if another one"
+    )
 
 
 class RemovalFinetuneOptions(DiffusionOptions, FinetuneOptions):

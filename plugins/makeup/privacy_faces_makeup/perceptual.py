@@ -1,4 +1,5 @@
-"""How different two pictures look: LPIPS (Zhang et al., CVPR 2018), or multi-scale SSIM (Wang et al., Asilomar 2003) where its trunk is not installed."""
+"""How different two pictures look: LPIPS (Zhang et al., CVPR 2018), or multi-scale SSIM (Wang et al., Asilomar 2003)
+where its trunk is not installed."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def make_perceptual(name: str, device: torch.device) -> tuple[str, Perceptual, l
         device: where it runs.
 
     Returns:
-        The name of what is used, a function of two batches (N, 3, S, S) in [0, 1] -> (N,), 0 for equal pictures; and the records of its weights.
+        The name of what is used, a function of two batches (N, 3, S, S) in [0, 1] -> (N,), 0 for equal pictures; and
+        the records of its weights.
 
     Raises:
         MissingWeightError: for "lpips" without its weights.

@@ -14,8 +14,11 @@ from privacy_faces_makeup.options import DiffusionOptions
 
 
 def bare(denoiser: nn.Module, latents: Latents, frames: Tensor, options: DiffusionOptions) -> Tensor:
-    """Frames (N, 3, S, S) in [0, 1] with what the fine-tuned denoiser changes of what the original one generates; differentiable."""
-    generated: Tensor = denoiser(latents.noisy, latents.condition, options.t_0, options.generation_steps, frugal=options.frugal)
+    """Frames (N, 3, S, S) in [0, 1] with what the fine-tuned denoiser changes of what the original one generates;
+    differentiable."""
+    generated: Tensor = denoiser(
+        latents.noisy, latents.condition, options.t_0, options.generation_steps, frugal=options.frugal
+    )
     return (frames + generated - latents.plain).clamp(0, 1)
 
 
@@ -32,11 +35,25 @@ def clean_twin(frames: Tensor, path: Path) -> Tensor:
     """
     about = adapter.read_about(path)
     if about.reference:
-        raise adapter.AdapterError(f"Expected weights made by `privacy-faces finetune makeup-removal` at {path}, found some that paint {about.reference}.")
+        raise adapter.AdapterError(
+            f"Expected weights made by `privacy-faces finetune makeup-removal` at {path}, found some that paint "
+            f"{about.reference}."
+        )
     options = DiffusionOptions.validated(
-        {"model": about.model, "t_0": about.t_0, "inversion_steps": about.inversion_steps, "generation_steps": about.generation_steps}, f"the adapter {path}"
+        {
+            "model": about.model,
+            "t_0": about.t_0,
+            "inversion_steps": about.inversion_steps,
+            "generation_steps": about.generation_steps,
+        },
+        f"the adapter {path}",
     )
     original, _ = load_denoiser(options.model, frames.device)
     remover, _ = load_denoiser(options.model, frames.device)
     adapter.load(remover.unet, path)
-    return bare(remover, latents_of(original, frames, options.t_0, options.inversion_steps, options.generation_steps), frames, options)
+    return bare(
+        remover,
+        latents_of(original, frames, options.t_0, options.inversion_steps, options.generation_steps),
+        frames,
+        options,
+    )

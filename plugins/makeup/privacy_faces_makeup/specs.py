@@ -1,6 +1,6 @@
 """The plugin's card, light to import."""
 
-from privacy_faces.registry import Spec
+from privacy_faces.config.registry import Spec
 
 MAKEUP = Spec(
     "puts the makeup of a reference on the face, so that recognizers no longer match it (DiffAM)",

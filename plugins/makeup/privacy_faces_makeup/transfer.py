@@ -1,7 +1,7 @@
 """Makeup transfer onto single photos: the photo's own latents descend the objective, all faces of a batch at once.
 
-DiffAM fine-tunes the network; that needs hundreds of photos, or an adapter that somebody made with them. Moving the latent x_{t_0} instead needs the photo
-alone, and each face has its own.
+DiffAM fine-tunes the network; that needs hundreds of photos, or an adapter that somebody made with them. Moving the
+latent x_{t_0} instead needs the photo alone, and each face has its own.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from privacy_faces_makeup.objective import Objective, Subject
 from privacy_faces_makeup.options import DiffusionOptions, MakeupOptions
 
 
-def made_up(denoiser: torch.nn.Module, latents: Latents, noisy: Tensor, subject: Subject, options: DiffusionOptions) -> Tensor:
-    """The faces (N, 3, S, S) in [0, 1], wearing what the denoiser (fine-tuned, or given other latents) generates beyond `latents.plain`; differentiable."""
+def made_up(
+    denoiser: torch.nn.Module, latents: Latents, noisy: Tensor, subject: Subject, options: DiffusionOptions
+) -> Tensor:
+    """The faces (N, 3, S, S) in [0, 1], wearing what the denoiser (fine-tuned, or given other latents) generates beyond
+    `latents.plain`; differentiable."""
     generated = denoiser(noisy, latents.condition, options.t_0, options.generation_steps, frugal=options.frugal)
     # In full precision even where the network runs in bfloat16, whose steps near white are coarser than a photo's.
     with torch.autocast(generated.device.type, enabled=False):
@@ -46,7 +49,8 @@ def transfer(
         generators: one per face.
 
     Returns:
-        Frames (N, 3, S, S) in [0, 1], and the steps that each took. Where the adversarial goal is not reached after the given steps, as many again are allowed.
+        Frames (N, 3, S, S) in [0, 1], and the steps that each took. Where the adversarial goal is not reached after the
+        given steps, as many again are allowed.
     """
     noisy = start.clone().requires_grad_()
     taken = [0] * len(noisy)

@@ -1,7 +1,8 @@
 """FGSM (Goodfellow et al., ICLR 2015, section 4): x' = x - epsilon sign(grad L(x)).
 
-The similarity of a face to itself is at its maximum, where the gradient vanishes. The gradient is therefore taken at a random point close by, as in R+FGSM
-(Tramer et al., ICLR 2018, section 4.1); the step ends on the ball around the photo all the same.
+The similarity of a face to itself is at its maximum, where the gradient vanishes. The gradient is therefore taken at a
+random point close by, as in R+FGSM (Tramer et al., ICLR 2018, section 4.1); the step ends on the ball around the photo
+all the same.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch, Method, Protection, Target
-from privacy_faces.photos.finder import make_finder
-from privacy_faces.recognizers.adversarial import dodging_loss, impersonation_loss
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch, Method, Protection, Target
+from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
+from privacy_faces.methods.targets import read_target
+from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
-from privacy_faces.targets import read_target
 from privacy_faces_noise.ball import Loss
 from privacy_faces_noise.options import FgsmOptions, NoiseOptions
 
@@ -45,11 +45,17 @@ class Noise(Method):
         """The frame (1, 3, S, S) of one face with noise, and details for its receipt."""
 
     def protect(self, batch: FrameBatch) -> Protection:
-        """Frames with noise, face by face: a sign makes a whole step of the rounding that another batch size brings, and steps add up."""
+        """Frames with noise, face by face: a sign makes a whole step of the rounding that another batch size brings,
+        and steps add up."""
         mask = self.mask(batch)
         faces = [self.perturbed(batch[index], mask[index : index + 1]) for index in range(len(batch.seeds))]
         return Protection(
-            torch.cat([frame for frame, _ in faces]), mask, "difference", feather=FEATHER, details=[detail for _, detail in faces], target=self.target
+            torch.cat([frame for frame, _ in faces]),
+            mask,
+            "difference",
+            feather=FEATHER,
+            details=[detail for _, detail in faces],
+            target=self.target,
         )
 
 

@@ -1,4 +1,5 @@
-"""MI-FGSM (Dong et al., CVPR 2018, equations 6 and 7): g_{t+1} = mu g_t + grad L / |grad L|_1, x_{t+1} = P(x_t - alpha sign(g_{t+1})).
+"""MI-FGSM (Dong et al., CVPR 2018, equations 6 and 7): g_{t+1} = mu g_t + grad L / |grad L|_1, x_{t+1} = P(x_t - alpha
+sign(g_{t+1})).
 
 The start is random within one grey level, since the similarity of a face to itself has no gradient.
 """
@@ -18,7 +19,8 @@ _START = 1 / 255
 
 
 def unit_l1(gradients: Tensor) -> Tensor:
-    """Gradients (N, 3, S, S), each divided by the mean of its absolute values, which differs from its L1 norm by a constant."""
+    """Gradients (N, 3, S, S), each divided by the mean of its absolute values, which differs from its L1 norm by a
+    constant."""
     return gradients / gradients.abs().mean((1, 2, 3), keepdim=True).clamp(min=1e-20)
 
 
@@ -59,5 +61,12 @@ class Mifgsm(GoalNoise):
         """All steps."""
         options = self.options
         return mifgsm(
-            lambda frames: gradient(loss, frames), original, mask, options.epsilon / 255, options.step / 255, options.steps, options.decay, generators
+            lambda frames: gradient(loss, frames),
+            original,
+            mask,
+            options.epsilon / 255,
+            options.step / 255,
+            options.steps,
+            options.decay,
+            generators,
         )

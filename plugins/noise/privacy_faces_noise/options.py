@@ -12,16 +12,24 @@ from privacy_faces.methods.options import MethodOptions
 class NoiseOptions(MethodOptions):
     """Options that all noise methods share."""
 
-    epsilon: float = Field(8.0, gt=0, le=64, description="largest change of any value of the frame, in grey levels of 255")
-    surrogates: list[str] = Field(["dlib-resnet"], min_length=1, description="recognizers that the noise is optimised against")
+    epsilon: float = Field(
+        8.0, gt=0, le=64, description="largest change of any value of the frame, in grey levels of 255"
+    )
+    surrogates: list[str] = Field(
+        ["dlib-resnet"], min_length=1, description="recognizers that the noise is optimised against"
+    )
     region: Literal["face", "frame"] = Field("face", description="where the noise may lie")
 
 
 class FgsmOptions(NoiseOptions):
     """Options of `noise-fgsm`."""
 
-    goal: Literal["dodge", "impersonate", "both"] = Field("dodge", description="dodge: unlike the person; impersonate: like the target; both")
-    target: str = Field("000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed")
+    goal: Literal["dodge", "impersonate", "both"] = Field(
+        "dodge", description="dodge: unlike the person; impersonate: like the target; both"
+    )
+    target: str = Field(
+        "000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed"
+    )
 
 
 class IterativeOptions(FgsmOptions):
@@ -46,15 +54,23 @@ class TidimOptions(MifgsmOptions):
 
     steps: int = Field(30, ge=1, le=1000, description="gradient steps")
     chance: float = Field(0.7, ge=0, le=1, description="how often a step sees the frame resized and padded")
-    smallest: float = Field(0.94, gt=0.5, le=1, description="smallest size that the frame is resized to, as a share of its side")
-    kernel: float = Field(1.5, gt=0, le=16, description="standard deviation of the gradient's smoothing, in pixels of the frame")
+    smallest: float = Field(
+        0.94, gt=0.5, le=1, description="smallest size that the frame is resized to, as a share of its side"
+    )
+    kernel: float = Field(
+        1.5, gt=0, le=16, description="standard deviation of the gradient's smoothing, in pixels of the frame"
+    )
 
 
 class TipimOptions(NoiseOptions):
     """Options of `noise-tipim`."""
 
-    targets: list[str] = Field(["000", "008", "016"], min_length=1, description="whom to resemble: synthetic faces by number, or image files")
+    targets: list[str] = Field(
+        ["000", "008", "016"], min_length=1, description="whom to resemble: synthetic faces by number, or image files"
+    )
     steps: int = Field(20, ge=1, le=1000, description="gradient steps")
     step: float = Field(1.0, gt=0, le=64, description="length of a step, in grey levels of 255")
     decay: float = Field(1.0, ge=0, le=2, description="decay factor of the momentum")
-    gamma: float = Field(0.1, ge=0, description="weight of the naturalness term, the maximum mean discrepancy to the photo")
+    gamma: float = Field(
+        0.1, ge=0, description="weight of the naturalness term, the maximum mean discrepancy to the photo"
+    )

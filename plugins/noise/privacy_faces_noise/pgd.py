@@ -1,4 +1,5 @@
-"""PGD (Madry et al., ICLR 2018, section 2.1): x_{t+1} = P(x_t - alpha sign(grad L(x_t))), with P onto the ball around the photo, x_0 random inside it."""
+"""PGD (Madry et al., ICLR 2018, section 2.1): x_{t+1} = P(x_t - alpha sign(grad L(x_t))), with P onto the ball around
+the photo, x_0 random inside it."""
 
 from __future__ import annotations
 
@@ -12,7 +13,15 @@ from privacy_faces_noise.method import GoalNoise
 from privacy_faces_noise.options import PgdOptions
 
 
-def pgd(loss: Loss, original: Tensor, mask: Tensor, epsilon: float, alpha: float, steps: int, generators: Sequence[torch.Generator]) -> Tensor:
+def pgd(
+    loss: Loss,
+    original: Tensor,
+    mask: Tensor,
+    epsilon: float,
+    alpha: float,
+    steps: int,
+    generators: Sequence[torch.Generator],
+) -> Tensor:
     """Frames (N, 3, S, S) after `steps` steps of length `alpha`; other arguments as for `ball.project`."""
     frames = random_start(original, epsilon, mask, generators)
     for _ in range(steps):

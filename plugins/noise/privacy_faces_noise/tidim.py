@@ -1,5 +1,6 @@
-"""TI-DIM: MI-FGSM whose gradient is smoothed by a kernel W (Dong et al., CVPR 2019, equation 8: W * grad L) and taken at a resized and padded frame (Xie et
-al., CVPR 2019, equation 4), so that it fits one recogniser's alignment less and others' more."""
+"""TI-DIM: MI-FGSM whose gradient is smoothed by a kernel W (Dong et al., CVPR 2019, equation 8: W * grad L) and taken
+at a resized and padded frame (Xie et al., CVPR 2019, equation 4), so that it fits one recogniser's alignment less and
+others' more."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from privacy_faces_noise.options import TidimOptions
 
 
 def diverse_input(frames: Tensor, smallest: float, chance: float, generators: Sequence[torch.Generator]) -> Tensor:
-    """Frames (N, 3, S, S), each with probability `chance` resized to between `smallest` S and S and set at a random place on black; differentiable."""
+    """Frames (N, 3, S, S), each with probability `chance` resized to between `smallest` S and S and set at a random
+    place on black; differentiable."""
     size = frames.shape[-1]
     changed = []
     for frame, generator in zip(frames, generators, strict=True):
@@ -42,7 +44,18 @@ class Tidim(GoalNoise):
         options = self.options
 
         def smoothed(frames: Tensor) -> Tensor:
-            found = gradient(lambda seen: loss(diverse_input(seen, options.smallest, options.chance, generators)), frames)
+            found = gradient(
+                lambda seen: loss(diverse_input(seen, options.smallest, options.chance, generators)), frames
+            )
             return gaussian_blur(found, options.kernel, border="constant")
 
-        return mifgsm(smoothed, original, mask, options.epsilon / 255, options.step / 255, options.steps, options.decay, generators)
+        return mifgsm(
+            smoothed,
+            original,
+            mask,
+            options.epsilon / 255,
+            options.step / 255,
+            options.steps,
+            options.decay,
+            generators,
+        )

@@ -1,7 +1,9 @@
-"""TIP-IM (Yang et al., ICCV 2021): of several targets, each step takes the one that is most worth resembling, and stays close to the photo.
+"""TIP-IM (Yang et al., ICCV 2021): of several targets, each step takes the one that is most worth resembling, and stays
+close to the photo.
 
-With D the cosine distance to the person r or to a target t, a step towards t descends L_t = D(x, t) - D(x, r) + gamma MMD(x, photo) (equation 3) by momentum
-and sign; of the candidates, the one with the largest gain G = log(1 + exp(D(x, r) - D(x, t))) is taken (equations 5 and 6, one target at a time).
+With D the cosine distance to the person r or to a target t, a step towards t descends L_t = D(x, t) - D(x, r) + gamma
+MMD(x, photo) (equation 3) by momentum and sign; of the candidates, the one with the largest gain G = log(1 + exp(D(x,
+r) - D(x, t))) is taken (equations 5 and 6, one target at a time).
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_faces.context import Context
-from privacy_faces.methods.base import FrameBatch
-from privacy_faces.photos.finder import make_finder
-from privacy_faces.recognizers.adversarial import dodging_loss
-from privacy_faces.targets import read_target
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch
+from privacy_faces.methods.identity_losses import dodging_loss
+from privacy_faces.methods.targets import read_target
+from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces_noise.ball import gradient, project, random_start
 from privacy_faces_noise.method import Noise
 from privacy_faces_noise.mifgsm import unit_l1
@@ -31,16 +33,19 @@ Similarities = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def discrepancy(frames: Tensor, original: Tensor) -> Tensor:
-    """The squared maximum mean discrepancy (N,) of one frame and its photo, 2 - 2 k(x, photo), with k the mean of Gaussian kernels; 0 for equal frames.
+    """The squared maximum mean discrepancy (N,) of one frame and its photo, 2 - 2 k(x, photo), with k the mean of
+    Gaussian kernels; 0 for equal frames.
 
-    The paper takes it between two sets of photos; between single ones a face's noise does not depend on the others of its batch.
+    The paper takes it between two sets of photos; between single ones a face's noise does not depend on the others of
+    its batch.
     """
     squared = (frames - original).square().mean((1, 2, 3))
     return 2 - 2 * torch.stack([(-squared / (2 * width)).exp() for width in _WIDTHS]).mean(0)
 
 
 def gain(to_target: Tensor, to_person: Tensor) -> Tensor:
-    """G from similarities, of one shape: a cosine distance is one less the similarity, so D(x, r) - D(x, t) = to_target - to_person."""
+    """G from similarities, of one shape: a cosine distance is one less the similarity, so D(x, r) - D(x, t) = to_target
+    - to_person."""
     return (1 + (to_target - to_person).exp()).log()
 
 
@@ -55,7 +60,8 @@ def tipim(
     gamma: float,
     generators: Sequence[torch.Generator],
 ) -> tuple[Tensor, Tensor]:
-    """Frames (N, 3, S, S) after `steps` steps, and the target (N,) of each face's last step; arguments as for `mifgsm`."""
+    """Frames (N, 3, S, S) after `steps` steps, and the target (N,) of each face's last step; arguments as for
+    `mifgsm`."""
     frames = random_start(original, min(_START, epsilon), mask, generators)
     momentum = torch.zeros_like(original)
     chosen = torch.zeros(len(original), dtype=torch.int64, device=original.device)
@@ -92,7 +98,10 @@ class Tipim(Noise):
         finder = make_finder(device=context.device)
         self.targets = [read_target(target, finder, context.device) for target in options.targets]
         with torch.no_grad():
-            frames, places = (torch.stack(parts) for parts in zip(*((target.frame, target.landmarks) for target in self.targets), strict=True))
+            frames, places = (
+                torch.stack(parts)
+                for parts in zip(*((target.frame, target.landmarks) for target in self.targets), strict=True)
+            )
             self.aims = self.ensemble.embed(frames, places)
 
     def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
@@ -107,5 +116,15 @@ class Tipim(Noise):
             return to_targets, dodging_loss(self.ensemble.similarity(seen, person))
 
         epsilon, alpha = options.epsilon / 255, options.step / 255
-        frame, chosen = tipim(similarities, face.frames, mask, epsilon, alpha, options.steps, options.decay, options.gamma, face.generators())
+        frame, chosen = tipim(
+            similarities,
+            face.frames,
+            mask,
+            epsilon,
+            alpha,
+            options.steps,
+            options.decay,
+            options.gamma,
+            face.generators(),
+        )
         return frame, {"towards": self.targets[int(chosen)].name}

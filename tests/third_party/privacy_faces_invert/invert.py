@@ -1,6 +1,6 @@
 """Inverted colours."""
 
-from privacy_faces.methods.base import FrameBatch, Method, Protection
+from privacy_faces.methods.contract import FrameBatch, Method, Protection
 from privacy_faces_invert.options import InvertOptions
 
 
@@ -12,4 +12,6 @@ class Invert(Method):
     def protect(self, batch: FrameBatch) -> Protection:
         """The region in inverted colours."""
         strength = self.options.strength
-        return Protection((1 - strength) * batch.frames + strength * (1 - batch.frames), batch.regions[self.options.region], "replace")
+        return Protection(
+            (1 - strength) * batch.frames + strength * (1 - batch.frames), batch.regions[self.options.region], "replace"
+        )

@@ -1,4 +1,5 @@
-"""Histogram matching per region, the colour loss of makeup transfer (Li et al., BeautyGAN, ACM MM 2018, equation 7; DiffAM, CVPR 2024, equation 9)."""
+"""Histogram matching per region, the colour loss of makeup transfer (Li et al., BeautyGAN, ACM MM 2018, equation 7;
+DiffAM, CVPR 2024, equation 9)."""
 
 from __future__ import annotations
 
@@ -11,10 +12,12 @@ _LEVELS = 256
 
 
 def matched(images: Tensor, regions: Tensor, styles: Tensor, style_regions: Tensor) -> Tensor:
-    """The images with each region in the colours of the same region of the styles: exact CDF matching, channel by channel, of 8-bit levels.
+    """The images with each region in the colours of the same region of the styles: exact CDF matching, channel by
+    channel, of 8-bit levels.
 
-    A level v of the image goes to F_style^-1(F_image(v)), with F the cumulative histograms and F_style^-1 linear between the levels that occur: what
-    `skimage.exposure.match_histograms` does. Nothing is differentiated: the result is a target.
+    A level v of the image goes to F_style^-1(F_image(v)), with F the cumulative histograms and F_style^-1 linear
+    between the levels that occur: what `skimage.exposure.match_histograms` does. Nothing is differentiated: the result
+    is a target.
 
     Args:
         images: (N, 3, S, S) in [0, 1].
@@ -36,7 +39,8 @@ def matched(images: Tensor, regions: Tensor, styles: Tensor, style_regions: Tens
 
 
 def histogram_loss(images: Tensor, regions: Tensor, targets: Tensor) -> Tensor:
-    """Mean absolute difference, on the scale 0..255, of each region of the images to the target, (N, R); 0 for an empty region.
+    """Mean absolute difference, on the scale 0..255, of each region of the images to the target, (N, R); 0 for an empty
+    region.
 
     Args:
         images: (N, 3, S, S) in [0, 1]; gradients flow to them alone.
@@ -64,7 +68,8 @@ def _pixels(images: Tensor, regions: Tensor, wanted: Tensor | bool = True) -> _P
     """Of images (N, 3, S, S) and regions (N, R, S, S), of which those count that are wanted, (N or 1, R)."""
     kinds, area = regions.shape[1], images[0, 0].numel()
     numbers = wanted * torch.arange(1, kinds + 1, dtype=torch.uint8, device=regions.device)
-    # One byte a pixel, 0 outside: the search costs the same however many regions there are, and what lies outside them, most of a picture, costs no more.
+    # One byte a pixel, 0 outside: the search costs the same however many regions there are, and what lies outside them,
+    # most of a picture, costs no more.
     number = (regions.to(torch.uint8) * numbers[..., None, None]).amax(1).flatten(1)
     row, place = number.nonzero(as_tuple=True)
     place = place + row * area
@@ -78,7 +83,12 @@ def _pixels(images: Tensor, regions: Tensor, wanted: Tensor | bool = True) -> _P
 def _cumulative(pixels: _Pixels, count: int, kinds: int) -> Tensor:
     """F (count, kinds, 3, 256), all 0 for an empty region."""
     # Float64 counts are exact, so that equal shares compare as equal.
-    counts = torch.bincount(pixels.bins, minlength=count * kinds * 3 * _LEVELS).view(count, kinds, 3, _LEVELS).double().cumsum(3)
+    counts = (
+        torch.bincount(pixels.bins, minlength=count * kinds * 3 * _LEVELS)
+        .view(count, kinds, 3, _LEVELS)
+        .double()
+        .cumsum(3)
+    )
     return counts / counts[..., -1:].clamp(min=1)
 
 
@@ -86,7 +96,8 @@ def _transport(share: Tensor, style_share: Tensor) -> Tensor:
     """F_style^-1(F(v)) for every level v, (..., 256), in levels."""
     level = torch.arange(_LEVELS, device=share.device).expand(style_share.shape)
     occurs = style_share.diff(dim=-1, prepend=torch.zeros_like(style_share[..., :1])) > 0
-    # The first level whose share reaches F(v), and the level before it that occurs; between the two the inverse is linear.
+    # The first level whose share reaches F(v), and the level before it that occurs; between the two the inverse is
+    # linear.
     above = torch.searchsorted(style_share.contiguous(), share.contiguous()).clamp(max=_LEVELS - 1)
     last = torch.where(occurs, level, -1).cummax(-1).values
     before = torch.cat([torch.full_like(last[..., :1], -1), last[..., :-1]], -1).gather(-1, above)

@@ -1,0 +1,295 @@
+"""What a run will do: profile, config file, --set and flags, laid over each other and validated. Light: no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from privacy_faces.config.components import chosen_from, slots_of
+from privacy_faces.config.files import resource, sha256_of
+from privacy_faces.config.options import Choice, OptionError, Options, merge, nested, spelled_out
+from privacy_faces.config.registry import METHODS, RECOGNIZERS, PluginError, Registry
+from privacy_faces.config.version import __version__
+
+PROFILES = ("embedded", "full")
+
+# Words of the command line and of the Python API: a method's option of this name could not be given.
+_RESERVED = {
+    "assignments",
+    "config",
+    "engine",
+    "help",
+    "inputs",
+    "json",
+    "method",
+    "output",
+    "overwrite",
+    "photo",
+    "profile",
+    "run",
+    "set",
+    "workers",
+}
+
+
+class NoMethodError(OptionError):
+    """Neither an argument nor the config file names a method."""
+
+
+class RunOptions(Options):
+    """Options that belong to the run and not to a method."""
+
+    recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
+        [Choice(name="dlib-resnet")], min_length=1, description="recognizers that judge the result"
+    )
+    far: float = Field(0.001, gt=0, lt=1, description="false accept rate at which the judge declares a match")
+    thresholds: Path | None = Field(
+        None, description="threshold file written by `privacy-faces calibrate`; the shipped one by default"
+    )
+    detector: Literal["auto", "mtcnn", "dlib"] = Field(
+        "auto", description="auto: mtcnn where facenet-pytorch is installed, otherwise dlib"
+    )
+    min_face: int = Field(0, ge=0, description="smallest face sought, in pixels; 0 chooses it from the photo's size")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="seed of everything random; results depend on it and the photo, not on the batch"
+    )
+    keep_metadata: bool = Field(False, description="keep EXIF (GPS, camera, time) and XMP; dropped by default")
+    allow_no_face: bool = Field(False, description="copy a photo in which no face is found, instead of failing it")
+    save_masks: bool = Field(
+        False, description="write each photo's mask, and an overlay to look at, into OUTPUT/masks/"
+    )
+    layout: Literal["tree", "ppd"] = Field(
+        "tree",
+        description=(
+            "tree: as the inputs; ppd: PrivacyPreservingDiffusion's results/, masks/, original/, named by image and "
+            "folder, in JPEG"
+        ),
+    )
+
+
+class ConfigFile(Options):
+    """A YAML file: the method's name, the run's options, and options for any number of methods and fine-tunings.
+
+    Profiles are such files.
+    """
+
+    method: str | None = None
+    run: dict[str, Any] = Field(default_factory=dict)
+    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    finetune: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A validated run."""
+
+    method: str
+    options: Options
+    run: RunOptions
+    profile: str
+
+    def described(self) -> dict[str, Any]:
+        """Everything that decides the result, as plain JSON values."""
+        return {
+            "method": self.method,
+            "profile": self.profile,
+            "options": self.options.model_dump(mode="json"),
+            "run": self.run.model_dump(mode="json"),
+            "version": __version__,
+        }
+
+    def weights(self) -> list[str]:
+        """Names (see `weights.places`) of all weights that the run will load, but for the detector's, which come with
+        packages; each once.
+
+        Raises:
+            UnknownNameError: for a surrogate that is not registered.
+        """
+        given = {choice.name: choice.options for choice in self.run.recognizers}
+        of_judges = [name for choice in self.run.recognizers for name in _weights_of_choice(RECOGNIZERS, choice, given)]
+        return list(dict.fromkeys([*weights_of(self.options, METHODS.spec(self.method).weights, given), *of_judges]))
+
+    def fingerprint(self) -> str:
+        """Digest of `described` and of the threshold file, less the device, on which results agree."""
+        thresholds = self.run.thresholds or resource("assets/thresholds.json")
+        described = self.described() | {"thresholds_sha256": sha256_of(thresholds) if thresholds.is_file() else None}
+        del described["run"]["device"]
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What lies below the flags: the profile, the config file and --set, laid over each other but not validated yet.
+
+    Attributes:
+        method: registered name.
+        profile: name of the profile.
+        model: the method's option model.
+        of_method: options of the method; every field that chooses a component is there.
+        of_run: options of the run.
+    """
+
+    method: str
+    profile: str
+    model: type[Options]
+    of_method: dict[str, Any]
+    of_run: dict[str, Any]
+
+    def plan(self, options: Mapping[str, Any], run: Mapping[str, Any]) -> Plan:
+        """The plan with `options` of the method and of the `run` on top.
+
+        Raises:
+            OptionError: for anything that does not validate.
+        """
+        of_method = self.model.validated(merge(self.of_method, options), f"method {self.method}")
+        return Plan(self.method, of_method, RunOptions.validated(merge(self.of_run, run), "the run"), self.profile)
+
+
+def read_layers(
+    method: str | None,
+    *,
+    profile: str = "embedded",
+    config: Path | None = None,
+    assignments: Mapping[str, Any] | None = None,
+) -> Layers:
+    """The layers below the flags; arguments and errors as for `make_plan`."""
+    profile_file, config_file = load_profile(profile), load_config(config) if config else ConfigFile()
+    method = method or config_file.method
+    if not method:
+        raise NoMethodError(f"No method given. Add --method NAME; installed: {', '.join(METHODS.entries())}.")
+    model = METHODS.spec(method).option_model()
+    if taken := [name for name in model.model_fields if name in _RESERVED or name in RunOptions.model_fields]:
+        raise PluginError(
+            f"The option {taken[0]!r} of method {method} has the name of an option of the run. Its authors must "
+            "rename it."
+        )
+    of_method, of_run = _split(assignments or {}, model, method)
+    for other in config_file.methods:
+        # A mistake in the options of another method is found today, not on the day that they are used.
+        if other != method and (other in METHODS.entries() or other not in METHODS.plugins):
+            other_model = METHODS.spec(other).option_model()
+            other_model.validated(_layered(other, other_model, profile_file, config_file), f"method {other}")
+    return Layers(
+        method,
+        profile,
+        model,
+        merge(_layered(method, model, profile_file, config_file), of_method),
+        merge(profile_file.run, config_file.run, of_run),
+    )
+
+
+def make_plan(
+    method: str | None,
+    *,
+    profile: str = "embedded",
+    config: Path | None = None,
+    assignments: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Lay the layers over each other: defaults < profile < config file < assignments (--set) < options and run (flags).
+
+    Args:
+        method: registered name; None takes it from the config file.
+        profile: name of a shipped profile.
+        config: a YAML file, see `ConfigFile`.
+        assignments: option names, of the method or of the run, to values; "inpainter.steps" reaches into a component.
+        options: options of the method.
+        run: options of the run.
+
+    Raises:
+        UnknownNameError: for an unknown method.
+        NoMethodError: for none.
+        OptionError: for anything that does not validate.
+    """
+    return read_layers(method, profile=profile, config=config, assignments=assignments).plan(options or {}, run or {})
+
+
+def load_profile(name: str) -> ConfigFile:
+    """The shipped profile `name`.
+
+    Raises:
+        OptionError: for a name that is not a profile.
+    """
+    if name not in PROFILES:
+        raise OptionError(
+            f"Unknown profile {name!r}: expected one of {', '.join(PROFILES)}. Your own settings go into --config FILE."
+        )
+    return load_config(resource(f"configs/{name}.yaml"))
+
+
+def load_config(path: Path) -> ConfigFile:
+    """A YAML file as `ConfigFile`.
+
+    Raises:
+        OptionError: when it is missing, not YAML, or holds unknown keys.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"Cannot read the config file {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise OptionError(f"The config file {path} is not YAML: {str(error).splitlines()[0]}") from None
+    if content is not None and not isinstance(content, dict):
+        raise OptionError(
+            f"The config file {path} must hold a mapping with {', '.join(ConfigFile.model_fields)}. Got: "
+            f"{type(content).__name__}."
+        )
+    return ConfigFile.validated(content or {}, f"the config file {path.name}")
+
+
+def weights_of(options: Options, listed: Sequence[str], given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What a thing with these options loads: its own weights, those of the components chosen in its fields, and those
+    of the recognisers that it asks.
+
+    Args:
+        options: of the thing.
+        listed: the weights in its spec.
+        given: recogniser -> its options, where they are not the defaults.
+    """
+    yield from options.weights_used(listed)
+    for field, slot in slots_of(type(options)).items():
+        yield from _weights_of_choice(slot.registry, getattr(options, field), given)
+    for name in options.recognizers_used():
+        yield from _weights_of_choice(RECOGNIZERS, Choice(name=name, options=dict(given.get(name, {}))), given)
+
+
+def _weights_of_choice(registry: Registry, choice: Choice, given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    spec = registry.spec(choice.name)
+    yield from weights_of(
+        spec.option_model().validated(choice.options, f"{registry.kind} {choice.name}"), spec.weights, given
+    )
+
+
+def _layered(method: str, model: type[Options], *files: ConfigFile) -> dict[str, Any]:
+    """The options of a method in files, over the default components, to which options given without a component's name
+    belong."""
+    chosen = {name: model.model_fields[name].default for name in slots_of(model)}
+    return merge(
+        {name: spelled_out(choice) for name, choice in chosen.items() if isinstance(choice, Choice)},
+        *(file.methods.get(method, {}) for file in files),
+    )
+
+
+def _split(assignments: Mapping[str, Any], model: type[Options], method: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Dotted assignments as nested options of the method and of the run.
+
+    Raises:
+        OptionError: for a name that is an option of neither.
+    """
+    for key in assignments:
+        if key.partition(".")[0] not in {**model.model_fields, **RunOptions.model_fields}:
+            known = ", ".join([*model.model_fields, *RunOptions.model_fields])
+            raise OptionError(f"Unknown option {key!r} of method {method}: expected one of {known}.")
+    values = nested(assignments)
+    return {key: value for key, value in values.items() if key in model.model_fields}, {
+        key: value for key, value in values.items() if key in RunOptions.model_fields
+    }

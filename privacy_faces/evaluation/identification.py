@@ -1,0 +1,91 @@
+"""Identification: where somebody ranks when a probe is looked up in a gallery of enrolled photos."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Embeddings = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+# Similarities held at a time, 64 MiB of float32: larger blocks are no faster.
+_BLOCK = 2**24
+
+
+def ranks(
+    probes: Embeddings, gallery: Embeddings, people: Indices, sought: Indices, leave_out: Indices | None = None
+) -> Indices:
+    """The rank (N,) of person `sought[i]` in the gallery for probe i: 1 + the number of other people with a photo more
+    similar than any of theirs.
+
+    A tie counts as found. A person who is not enrolled ranks behind everybody. Similarities are computed in blocks: a
+    million enrolled photos need no more memory than their embeddings.
+
+    Args:
+        probes: (N, D), unit length.
+        gallery: (M, D), unit length.
+        people: (M,), the person of each enrolled photo.
+        sought: (N,), the person whose rank is asked for.
+        leave_out: (N,), an enrolled photo that does not count for probe i (its own), or -1.
+
+    Raises:
+        ValueError: when shapes do not fit.
+    """
+    if (
+        probes.ndim != 2
+        or gallery.ndim != 2
+        or probes.shape[1] != gallery.shape[1]
+        or len(people) != len(gallery)
+        or len(sought) != len(probes)
+    ):
+        raise ValueError(
+            f"Invalid shapes, we expect probes (N, D), gallery (M, D), people (M,), sought (N,). "
+            f"Got: {probes.shape}, {gallery.shape}, {people.shape}, {sought.shape}."
+        )
+    own = np.full(len(probes), -np.inf, dtype=np.float32)
+    for index, (probe, person) in enumerate(zip(probes, sought, strict=True)):
+        enrolled = np.flatnonzero(people == person)
+        if leave_out is not None:
+            enrolled = enrolled[enrolled != leave_out[index]]
+        if len(enrolled):
+            own[index] = (gallery[enrolled] @ probe).max()
+    # One person's photos side by side, and never in two blocks, so that each person is counted once.
+    order = np.argsort(people, kind="stable")
+    names, first = np.unique(people[order], return_index=True)
+    ends = np.append(first[1:], len(order))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    excluded = np.full(len(probes), -1) if leave_out is None else np.where(leave_out >= 0, place[leave_out], -1)
+    better = torch.zeros(len(probes), dtype=torch.int64)
+    size = max(1, _BLOCK // max(1, len(probes)))
+    least, wanted = torch.from_numpy(own)[:, None], torch.from_numpy(np.ascontiguousarray(probes))
+    start = 0
+    while start < len(names):
+        stop = max(start + 1, int(np.searchsorted(ends, first[start] + size, side="right")))
+        begin, end = first[start], ends[stop - 1]
+        above = wanted @ torch.from_numpy(gallery[order[begin:end]]).T > least
+        inside = np.flatnonzero((excluded >= begin) & (excluded < end))
+        above[inside, excluded[inside] - begin] = False
+        hit = _any_photo(above, first[start:stop] - begin)
+        # Rounding must not let a person outrank themself.
+        mine = np.searchsorted(names[start:stop], sought)
+        known = np.flatnonzero(
+            (mine < stop - start) & (names[start:stop][np.minimum(mine, stop - start - 1)] == sought)
+        )
+        hit[known, mine[known]] = False
+        better += hit.sum(1)
+        start = stop
+    return better.numpy() + 1
+
+
+def _any_photo(above: Tensor, first: Indices) -> Tensor:
+    """Whether any photo of each person is above, (N, P), of photos (N, M) that stand person by person, each beginning
+    at `first` (P,)."""
+    counts = np.diff(np.append(first, above.shape[1]))
+    hit = above[:, torch.from_numpy(first)]
+    for number in range(1, int(counts.max())):
+        several = np.flatnonzero(counts > number)
+        hit[:, torch.from_numpy(several)] |= above[:, torch.from_numpy(first[several] + number)]
+    return hit

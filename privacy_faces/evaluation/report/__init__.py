@@ -1,0 +1,1 @@
+"""report.html from results.json."""

@@ -1,0 +1,248 @@
+"""How the report says things: numbers with their interval and n, and each measure in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from privacy_faces.evaluation.results import MethodResults, Number, Results, Role
+
+_MINUS = "\N{MINUS SIGN}"
+_UNSAID = "results.json gives no reason"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `Measure` names: the heading of a column, and what it means."""
+
+    title: str
+    definition: str
+
+
+MEASURES: Mapping[str, Measured] = {
+    "dodging": Measured(
+        "Dodging, same photo", "The protected photo no longer matches the very photo that it was made from."
+    ),
+    "dodging-other-photo": Measured(
+        "Dodging, other photo", "The protected photo matches no other, unprotected photo of the person."
+    ),
+    "dodging-protected": Measured(
+        "Dodging, protected photo",
+        "The protected photo matches no other photo of the person that was protected in the same way.",
+    ),
+    "rank-1": Measured("Not rank 1", "In a search of the gallery, the person is not the first answer."),
+    "rank-5": Measured("Not in rank 5", "In a search of the gallery, the person is not among the first five answers."),
+    "impersonation": Measured(
+        "Impersonation",
+        "The protected photo matches the target's test image, which the method never saw. It says nothing about "
+        "whether the person is still recognized.",
+    ),
+    "dodging-and-impersonation": Measured(
+        "Both at once",
+        "The protected photo no longer matches the same photo before, and matches the target's test image.",
+    ),
+    "targeted-rank-1": Measured("Target is rank 1", "In a search of the gallery, the target is the first answer."),
+    "targeted-rank-5": Measured(
+        "Target in rank 5", "In a search of the gallery, the target is among the first five answers."
+    ),
+    "misclassification": Measured(
+        "Misclassified", "A closed-set classifier names somebody else; its accuracy is one less this share."
+    ),
+    "fooling": Measured(
+        "Fooling rate",
+        "A closed-set classifier was right before and is wrong after; a share of the photos that it was right about "
+        "before.",
+    ),
+}
+
+TERMS: Mapping[str, str] = {
+    "Held-out": "The recognizer took no part in making the change, so it stands for one that a stranger may use.",
+    "Surrogate": (
+        "The recognizer helped to make the change (white-box): its verdict says that the method does what it was "
+        "told, not that others are fooled."
+    ),
+    "Surrogate-only evidence": (
+        "Every recognizer that judged the method had helped to make the change: protection against other recognizers "
+        "was not measured."
+    ),
+    "Unprotected": (
+        "The same share of the unprotected photos, written in the "
+        "same way: what happens without any protection."
+    ),
+    "Lift": (
+        "The protected share less the unprotected share, in percentage points; below zero, the method makes matters "
+        "worse."
+    ),
+    "False accept rate (FAR)": (
+        "The share of pairs of different people that a threshold takes for one person, on the data that it was "
+        "calibrated on."
+    ),
+    "Match": "A similarity strictly above the recognizer's threshold.",
+    "95 % interval and n": (
+        "In brackets: the range that holds the true value with 95 % confidence, and how many faces (or pairs) the "
+        "number rests on."
+    ),
+    "PSNR": (
+        "Peak signal-to-noise ratio of the face's frame, in dB: larger is closer to the original; equal frames have "
+        "none."
+    ),
+    "SSIM": "Structural similarity of the face's frame, at most 1: larger is closer to the original.",
+    "LPIPS": "Perceptual distance between the frames before and after, by a network: smaller is closer.",
+    "FID and KID": "Distances between the protected and the original faces as sets: smaller is more alike.",
+    "Still a face": "The share of protected faces that a face detector still finds.",
+    "Landmark shift": "The mean distance that the facial landmarks move, in distances between the eyes.",
+    "Colour shift": (
+        "How far colours move where no face is: the mean CIE 1976 "
+        "difference outside the face; 1 is barely visible."
+    ),
+    "Margin": (
+        "The largest similarity less its threshold at the main false accept rate: above zero, some recognizer still "
+        "matches."
+    ),
+}  # fmt: skip
+
+ROLES: Mapping[Role, str] = {
+    "held-out": "held out: took no part in making the change",
+    "surrogate": "surrogate: helped to make the change (white-box)",
+}
+
+
+def hundredths(share: float) -> str:
+    """A share as a whole number of percent; 0 and 100 are kept for exactly none and all."""
+    text = f"{100 * share:.0f}"
+    if text.lstrip("-") not in {"0", "100"} or share in {-1, 0, 1}:
+        return text.replace("-", _MINUS)
+    finer = f"{100 * share:.1f}".replace("-", _MINUS)
+    return {"0.0": "<0.1", f"{_MINUS}0.0": f">{_MINUS}0.1", "100.0": ">99.9", f"{_MINUS}100.0": f"<{_MINUS}99.9"}.get(
+        finer, finer
+    )
+
+
+def percent(share: float) -> str:
+    """A share as text, such as "97 %"."""
+    return f"{hundredths(share)} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"+{hundredths(difference)}" if difference > 0 else hundredths(difference)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A number with its sign."""
+    return f"{value:+.{digits}f}".replace("-", _MINUS)
+
+
+def decimals(value: float, digits: int) -> str:
+    """A number with so many decimals."""
+    return f"{value:.{digits}f}".replace("-", _MINUS)
+
+
+def rate(far: float) -> str:
+    """A false accept rate, never in powers of ten."""
+    return f"{far:.9f}".rstrip("0").rstrip(".")
+
+
+def three_figures(value: float) -> str:
+    """Seconds and the like, from a hundred-thousandth up: three significant figures, never in powers of ten."""
+    text = f"{value:.3g}"
+    return f"{value:.0f}" if "e+" in text else f"{value:.5f}" if "e-" in text else text
+
+
+@dataclass(frozen=True)
+class _Kind:
+    text: Callable[[float], str]
+    unit: str = ""
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "share": _Kind(hundredths, " %"),
+    "points": _Kind(points),
+    "seconds": _Kind(three_figures),
+    **{f"decimals-{digits}": _Kind(partial(decimals, digits=digits)) for digits in range(5)},
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column about quality or cost: the field, its heading, the kind of number, and the order that puts the best
+    first."""
+
+    name: str
+    title: str
+    kind: str
+    first: str = "ascending"
+
+
+QUALITY = (
+    Column("psnr", "PSNR, dB", "decimals-1", "descending"),
+    Column("ssim", "SSIM", "decimals-3", "descending"),
+    Column("lpips", "LPIPS", "decimals-3"),
+    Column("fid", "FID", "decimals-1"),
+    Column("kid", "KID", "decimals-4"),
+    Column("detected", "Still a face", "share", "descending"),
+    Column("landmark_shift", "Landmark shift", "decimals-3"),
+    Column("color_shift", "Colour shift", "decimals-3"),
+)
+COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
+
+
+def value(number: Number, kind: str = "share") -> str:
+    """The number itself, such as "97 %"; "n/a" where there is none."""
+    return "n/a" if number.value is None else _KINDS[kind].text(number.value) + _KINDS[kind].unit
+
+
+def interval(number: Number, kind: str = "share") -> str:
+    """Its interval, such as "91 to 99"; empty where none was computed."""
+    if number.low is None or number.high is None:
+        return ""
+    return f"{_KINDS[kind].text(number.low)} to {_KINDS[kind].text(number.high)}"
+
+
+def brackets(number: Number, kind: str = "share") -> str:
+    """Interval and n, such as "(91 to 99, n = 60)"."""
+    return f"({', '.join(part for part in (interval(number, kind), f'n = {number.n}') if part)})"
+
+
+def spelled(number: Number, kind: str = "share") -> str:
+    """A number in full, such as "97 % (91 to 99, n = 60)"; the reason where there is none."""
+    return f"n/a ({reason(number)})" if number.value is None else f"{value(number, kind)} {brackets(number, kind)}"
+
+
+def reason(number: Number) -> str:
+    """Why there is no value."""
+    return number.missing or _UNSAID
+
+
+def listed(names: list[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(count: int, singular: str, plural: str) -> str:
+    """ "1 photo", "2 photos"."""
+    return f"{count} {singular if count == 1 else plural}"
+
+
+def reasons(results: Results) -> dict[str, int]:
+    """Why numbers of this report are missing -> the footnote's number, in reading order."""
+    found: dict[str, int] = {}
+    for method in results.methods:
+        for number in numbers(method):
+            if number.value is None:
+                found.setdefault(reason(number), len(found) + 1)
+    return found
+
+
+def numbers(method: MethodResults) -> list[Number]:
+    """All numbers of a method."""
+    parts = [
+        *method.success,
+        method.quality,
+        *([method.cost] if method.cost else []),
+        *method.robustness,
+        *method.attacks,
+        *method.services,
+    ]
+    return [item for part in parts for _, item in part if isinstance(item, Number)]

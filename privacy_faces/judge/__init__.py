@@ -1,0 +1,1 @@
+"""Does recognition still find the person? One judge for receipts and evaluations."""

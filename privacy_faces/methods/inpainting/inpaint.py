@@ -1,0 +1,188 @@
+"""Mask + inpaint: hide the regions that identify a person and let an inpainter fill them
+(PrivacyPreservingDiffusion)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from privacy_faces.config.registry import INPAINTERS
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch, Method, Protection
+from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
+from privacy_faces.methods.inpainting.masks.gradcam import gradcam_map
+from privacy_faces.methods.inpainting.masks.identity_score import identity_score
+from privacy_faces.methods.inpainting.masks.random_patches import (
+    cells_in,
+    centre_cells,
+    drawn_cells,
+    grid_side,
+    patch_ranking,
+)
+from privacy_faces.methods.inpainting.masks.saliency import above_percentile, input_gradient, saliency_map
+from privacy_faces.methods.inpainting.masks.selection import top_fraction, unit_range
+from privacy_faces.methods.options import (
+    InpaintGradcamOptions,
+    InpaintOptions,
+    InpaintRandomOptions,
+    InpaintSaliencyOptions,
+)
+from privacy_faces.photos.denoise import denoised
+from privacy_faces.recognizers.closed_set import load_classifier
+from privacy_faces.recognizers.ensemble import Ensemble
+
+# `fraction: auto` starts at the original's share, and hides this many times more where a surrogate still matches.
+_START, _GROWTH = 0.25, 1.15
+
+
+class Inpaint(Method):
+    """A mask, then a fill. A subclass writes `ranking`."""
+
+    options: InpaintOptions
+    #: Whether the surrogates are read even when the fraction is given.
+    reads_surrogates = True
+
+    def __init__(self, options: InpaintOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.inpainter: Inpainter = INPAINTERS.build(options.inpainter.name, options.inpainter.options, context)
+        own = options.surrogates if self.reads_surrogates or options.fraction == "auto" else []
+        self.surrogates = tuple(dict.fromkeys([*own, *self.inpainter.surrogates]))
+        self.ensemble = Ensemble([context.recognizer(name) for name in self.surrogates]) if own else None
+
+    @abstractmethod
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """What to hide first, on a grid of G x G cells (or pixels, G = S).
+
+        Returns:
+            (N, 1, G, G), larger is hidden sooner, and boolean (N, 1, G, G): what may be hidden at all.
+        """
+
+    def protect(self, batch: FrameBatch) -> Protection:
+        """Frames with the masked pixels inpainted; with `fraction: auto` the masks of faces that a surrogate still
+        matches grow."""
+        ranking, allowed = self.ranking(batch)
+        fraction = _START if self.options.fraction == "auto" else self.options.fraction
+        masks = self._mask(ranking, allowed, fraction, batch)
+        frames = self._fill(batch, masks)
+        rows = list(range(len(frames))) if self.options.fraction == "auto" else []
+        while rows := [
+            row for row, matched in zip(rows, self._matched(batch.take(rows), frames[rows]), strict=True) if matched
+        ]:
+            fraction *= _GROWTH
+            part = batch.take(rows)
+            grown = self._mask(ranking[rows], allowed[rows], fraction, part)
+            if torch.equal(grown, masks[rows]):  # nothing is left to hide
+                break
+            masks[rows], frames[rows] = grown, self._fill(part, grown)
+        details = [{"mask_fraction": round(share, 4)} for share in masks.float().mean((1, 2, 3)).tolist()]
+        return Protection(frames, masks, self.inpainter.paste, feather=self.options.feather, details=details)
+
+    def weight_records(self) -> list[dict[str, str]]:
+        """The inpainter's weights."""
+        return self.inpainter.weight_records
+
+    def _fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        frames = self.inpainter(batch, masks)
+        return torch.where(masks, denoised(frames), frames) if self.options.denoise else frames
+
+    @staticmethod
+    def _mask(ranking: Tensor, allowed: Tensor, fraction: float, batch: FrameBatch) -> Tensor:
+        chosen = top_fraction(ranking, fraction, allowed)
+        return interpolate(chosen.float(), batch.frames.shape[-2:], mode="nearest-exact") > 0.5
+
+    @torch.no_grad()
+    def _matched(self, batch: FrameBatch, frames: Tensor) -> list[bool]:
+        """Whether any surrogate comes closer to a match than the margin: one answer per face."""
+        if self.ensemble is None or not len(frames):
+            return []
+        similarity = self.ensemble.similarity(
+            self.ensemble.embed(batch.frames, batch.landmarks), self.ensemble.embed(frames, batch.landmarks)
+        )
+        above = torch.stack([self.context.above_threshold(name, values) for name, values in similarity.items()])
+        return (above.amax(0) > -self.options.margin).tolist()
+
+
+class InpaintRandom(Inpaint):
+    """Random patches."""
+
+    options: InpaintRandomOptions
+    reads_surrogates = False
+
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """The patches in an order drawn from the frame's own seed."""
+        cells = grid_side(self.options.patch_size)
+        allowed = torch.stack(
+            [
+                cells_in(face, cells) if self.options.area == "face" else centre_cells(cells).to(face.device)
+                for face in batch.regions["face"]
+            ]
+        )
+        generators = batch.generators()
+        if (draws := self.options.draws) is not None:
+            allowed = torch.stack(
+                [drawn_cells(grid, draws, generator) for grid, generator in zip(allowed, generators, strict=True)]
+            )
+        return torch.stack(
+            [patch_ranking(grid, generator) for grid, generator in zip(allowed, generators, strict=True)]
+        ), allowed
+
+
+class InpaintGradcam(Inpaint):
+    """Where Grad-CAM sees the identity."""
+
+    options: InpaintGradcamOptions
+
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Grad-CAM, averaged over the surrogates, inside the area."""
+        maps = [
+            gradcam_map(self.context.recognizer(name), batch.frames, batch.landmarks)
+            for name in self.options.surrogates
+        ]
+        mean = torch.stack(maps).mean(0)
+        allowed = area_of(batch, self.options.area)
+        return mean, allowed if self.options.threshold is None else allowed & (
+            unit_range(mean) > self.options.threshold
+        )
+
+
+class InpaintSaliency(Inpaint):
+    """Where the input gradient of the identity is largest."""
+
+    options: InpaintSaliencyOptions
+
+    def __init__(self, options: InpaintSaliencyOptions, context: Context) -> None:
+        self.classifier = load_classifier(options.classifier) if options.classifier else None
+        if self.classifier and self.classifier.recognizer not in options.surrogates:
+            raise ValueError(
+                f"The classifier {options.classifier} is built on {self.classifier.recognizer}, which is none of the "
+                "surrogates "
+                f"({', '.join(options.surrogates)}). Add --surrogates {self.classifier.recognizer}"
+            )
+        super().__init__(options, context)
+
+    def ranking(self, batch: FrameBatch) -> tuple[Tensor, Tensor]:
+        """Input gradients, smoothed, averaged over the surrogates, inside the area."""
+        gradients = [
+            self._gradient(name, batch)
+            for name in ([self.classifier.recognizer] if self.classifier else self.options.surrogates)
+        ]
+        allowed = area_of(batch, self.options.area)
+        if (percentile := self.options.percentile) is not None:
+            allowed = allowed & torch.stack(
+                [above_percentile(gradient, percentile, self.options.blur) for gradient in gradients]
+            ).any(0)
+        return torch.stack([saliency_map(gradient, self.options.blur) for gradient in gradients]).mean(0), allowed
+
+    def _gradient(self, name: str, batch: FrameBatch) -> Tensor:
+        score = self.classifier.surprise if self.classifier else identity_score
+        return input_gradient(self.context.recognizer(name), batch.frames, batch.landmarks, score)
+
+
+def area_of(batch: FrameBatch, area: Literal["face", "frame"]) -> Tensor:
+    """Where pixels may be hidden: boolean (N, 1, S, S)."""
+    face = batch.regions["face"]
+    return face if area == "face" else torch.ones_like(face)

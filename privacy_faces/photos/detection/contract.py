@@ -1,0 +1,45 @@
+"""What a detector and a landmark model are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a detector reports: box (x0, y0, x1, y1) and five points (5, 2) in photo pixels, and its own score."""
+
+    box: NDArray[np.float64]
+    points: NDArray[np.float64]
+    score: float
+
+
+class Detector(Protocol):
+    """Finds faces in an RGB photo (H, W, 3)."""
+
+    @property
+    def name(self) -> str:
+        """For receipts."""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Ids in the weight manifest."""
+
+    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
+        """The faces, in any order; at least those of `smallest` pixels and more (0: of the detector's own least
+        size)."""
+
+
+class LandmarkModel(Protocol):
+    """Places 68 iBUG landmarks (68, 2) on the face in an upright frame (S, S, 3), uint8."""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Ids in the weight manifest."""
+
+    def place(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Landmarks (68, 2) in frame pixels."""

@@ -1,0 +1,1 @@
+"""Photo files: recognised by content, decoded, encoded."""

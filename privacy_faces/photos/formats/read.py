@@ -1,0 +1,231 @@
+"""Read a photo file into a `Photo`, or refuse it with the reason and the way out.
+
+Every file is recognised by its content, measured from its header before any pixel memory is taken, and decoded whole.
+`sniff` does the first, `refuse` has the limits and the messages, `tiff` reads TIFF, `decoded` makes the photo of what a
+decoder gives.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from privacy_faces.photos.formats.decoded import MODE_OF_CHANNELS, WITH_ALPHA, Decoded, opencv_16
+from privacy_faces.photos.formats.refuse import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    check_frames,
+    check_size,
+    cut_short,
+    damaged,
+    decoding,
+)
+from privacy_faces.photos.formats.sniff import BMP_HEADER_SIZES, PNG_SIGNATURE, sniff
+from privacy_faces.photos.formats.tiff import read_tiff
+from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, Photo, PhotoError, Samples
+
+__all__ = ["MAX_PIXELS", "photo_from_array", "read_photo"]
+
+JPEG_END = b"\xff\xd9"
+MODE_OF_PNG_COLOUR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
+
+
+def read_photo(source: Path | bytes) -> Photo:
+    """The photo in a file, or in the bytes of one.
+
+    Raises PhotoError, and nothing else, when it is not a photo that this package can protect.
+    """
+    data, suffix = (source, "") if isinstance(source, bytes) else (_read_bytes(source), source.suffix.lower())
+    if not data:
+        raise PhotoError("expected a photo, found an empty file (0 bytes); copy or download it again")
+    format = sniff(data, suffix)
+    with decoding(format):
+        return _READERS[format](data).photo(format)
+
+
+def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
+    """The photo of an array, (H, W) or (H, W, C) uint8 or uint16 with C = 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA; or of
+    a Pillow image.
+
+    It will be written as PNG, unless the Pillow image was opened from a file of a format that can hold it; CMYK as
+    TIFF. Raises PhotoError.
+    """
+    if isinstance(image, Image.Image):
+        with decoding("Pillow image"):
+            return _from_pillow(image)
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if image.ndim not in (2, 3) or channels not in MODE_OF_CHANNELS:
+        raise PhotoError(f"expected an array of shape (H, W) or (H, W, C) with C from 1 to 4, got {image.shape}")
+    if image.dtype.kind != "u" or image.dtype.itemsize > 2:
+        raise PhotoError(
+            f"expected uint8 or uint16 samples, got {image.dtype}; scale to 0..255 and use .astype(numpy.uint8)"
+        )
+    check_size(image.shape[1], image.shape[0])
+    native = image.astype(image.dtype.newbyteorder("="))  # a copy: the caller may go on changing the array
+    return Photo.from_native(
+        native.reshape(native.shape[:2]) if channels == 1 else native, MODE_OF_CHANNELS[channels], "PNG"
+    )
+
+
+def _from_pillow(image: Image.Image) -> Photo:
+    check_size(*image.size)
+    if image.format != "MPO":  # of which the first picture is the photo
+        check_frames(getattr(image, "n_frames", 1), "an animation")
+    decoded = Decoded.from_pillow(image)
+    format = "JPEG" if image.format == "MPO" else image.format or "PNG"
+    if decoded.mode not in MODES_OF_FORMAT.get(format, ()) or (
+        decoded.native.itemsize > 1 and format not in FORMATS_WITH_16_BITS
+    ):
+        format = "TIFF" if decoded.mode == "CMYK" else "PNG"
+    return decoded.photo(format)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        regular = stat.S_ISREG(status.st_mode)
+        data = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
+    except FileNotFoundError as error:
+        raise PhotoError(f"expected a photo at {path}, found nothing there; check the path") from error
+    except PermissionError as error:
+        raise PhotoError(
+            f"expected a readable photo at {path}, found permission denied; allow reading it (chmod u+r)"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise PhotoError(f"expected a readable photo at {str(path)!r}, found: {error}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise PhotoError(f"expected a photo, found the folder {path}; name a photo inside it")
+    if not regular:
+        raise PhotoError(
+            f"expected a photo file, found a device, pipe or socket at {path}; copy the photo to a file first"
+        )
+    if status.st_size > MAX_BYTES:
+        raise PhotoError(
+            f"expected a photo of at most {MAX_BYTES:,} bytes, found {status.st_size:,} bytes; export a smaller copy"
+        )
+    return data
+
+
+def _read_jpeg(data: bytes) -> Decoded:
+    file = io.BytesIO(data)
+    image = JpegImageFile(file)  # of an MPO (a JPEG followed by others), the first and primary picture
+    check_size(*image.size)
+    if data.find(JPEG_END, file.tell()) < 0:  # the header is read, so this looks past the thumbnail in it
+        raise cut_short("JPEG", f"{len(data)} bytes, without the end marker")
+    return Decoded.from_pillow(image)
+
+
+def _read_png(data: bytes) -> Decoded:
+    chunks = _png_chunks(data)
+    image = PngImageFile(io.BytesIO(data))
+    check_size(*image.size)
+    check_frames(image.n_frames, "an animated PNG")
+    image.load()
+    depth, colour_type, key = data[24], data[25], image.info.get("transparency")
+    if depth == 16:  # of which Pillow keeps only 8
+        return Decoded.from_pillow(image, _decode_png_16(chunks, MODE_OF_PNG_COLOUR_TYPE[colour_type], key))
+    if depth in (2, 4) and colour_type == 0 and key is not None:
+        image.info["transparency"] = (
+            key * 255 // (2**depth - 1)
+        )  # Pillow scales these gray samples to 8 bits, but not their key
+    return Decoded.from_pillow(image)
+
+
+def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """(name, whole chunk) from IHDR to IEND, lengths and checksums verified; Pillow verifies neither for the pixels."""
+    chunks: list[tuple[bytes, bytes]] = []
+    position = len(PNG_SIGNATURE)
+    while not chunks or chunks[-1][0] != b"IEND":
+        length, name = data[position : position + 4], data[position + 4 : position + 8]
+        end = position + 12 + int.from_bytes(length, "big")
+        if end > len(data):
+            raise cut_short("PNG", f"{len(data)} bytes, without the end marker")
+        if zlib.crc32(data[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise damaged("PNG", f"wrong checksum of its chunk {name!r}")
+        chunks.append((name, data[position:end]))
+        position = end
+    return chunks
+
+
+def _decode_png_16(
+    chunks: list[tuple[bytes, bytes]], mode: str, key: int | tuple[int, ...] | None
+) -> tuple[Samples, str]:
+    # OpenCV gets the pixel chunks only: the others can make it warn on stderr, convert colours, or decode an animation.
+    pixels = PNG_SIGNATURE + b"".join(chunk for name, chunk in chunks if name in (b"IHDR", b"IDAT", b"IEND"))
+    native = opencv_16(pixels)
+    if native is None:
+        raise damaged("PNG", "16-bit pixel data")
+    if mode == "LA":
+        native = native[..., [0, 3]]  # OpenCV gives gray three times
+    if key is not None and mode in ("L", "RGB"):  # samples equal to the key are transparent
+        native = native.reshape(*native.shape[:2], -1)
+        alpha = np.where((native == np.array(key)).all(axis=-1, keepdims=True), np.uint16(0), np.uint16(65535))
+        return np.concatenate([native, alpha], axis=-1), WITH_ALPHA[mode]
+    return native, mode
+
+
+def _read_webp(data: bytes) -> Decoded:
+    width, height, lossless = _webp_header(data)
+    check_size(width, height)  # before Pillow opens the file, which takes the memory
+    image = WebPImageFile(io.BytesIO(data))
+    check_frames(image.n_frames, "an animated WebP")
+    decoded = Decoded.from_pillow(image)
+    decoded.lossless = lossless
+    return decoded
+
+
+def _webp_header(data: bytes) -> tuple[int, int, bool]:
+    """(width, height, whether coded without loss), from the chunks of a WebP container."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise cut_short("WEBP", f"{len(data)} of {end} bytes")
+    sizes, lossless, position = [], False, 12
+    while position + 8 <= end:
+        name, length = struct.unpack_from("<4sI", data, position)
+        body = position + 8
+        if name == b"VP8X":  # the canvas
+            width, height = data[body + 4 : body + 7], data[body + 7 : body + 10]
+            sizes.append((1 + int.from_bytes(width, "little"), 1 + int.from_bytes(height, "little")))
+        elif name == b"VP8 ":
+            sizes.append(tuple(side & 0x3FFF for side in struct.unpack_from("<HH", data, body + 6)))
+        elif name == b"VP8L":
+            bits = int.from_bytes(data[body + 1 : body + 5], "little")
+            sizes.append((1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)))
+            lossless = True
+        position = body + length + length % 2
+    if not sizes:
+        raise damaged("WEBP", "no picture in it")
+    return *sizes[0], lossless
+
+
+def _read_bmp(data: bytes) -> Decoded:
+    image = BmpImageFile(io.BytesIO(data))
+    check_size(*image.size)
+    decoded = Decoded.from_pillow(image)
+    if (
+        int.from_bytes(data[14:18], "little") == BMP_HEADER_SIZES[-1] and data[70:74] == b"DEBM"
+    ):  # 'MBED': an embedded colour profile
+        offset, length = struct.unpack_from("<II", data, 126)
+        decoded.icc_profile = data[14 + offset : 14 + offset + length]
+    return decoded
+
+
+_READERS: dict[str, Callable[[bytes], Decoded]] = {
+    "JPEG": _read_jpeg,
+    "PNG": _read_png,
+    "WEBP": _read_webp,
+    "TIFF": read_tiff,
+    "BMP": _read_bmp,
+}

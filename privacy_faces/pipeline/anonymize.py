@@ -1,0 +1,110 @@
+"""The Python API: one photo in, one result out."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from privacy_faces.config.plan import Plan, make_plan
+from privacy_faces.photos.formats.read import photo_from_array, read_photo
+from privacy_faces.photos.photo import Photo
+from privacy_faces.pipeline.batch import finished, process, told
+from privacy_faces.pipeline.inputs import InputError, collect, refuse_foreign
+from privacy_faces.pipeline.protect import Anonymizer
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `anonymize` returns.
+
+    Attributes:
+        image: the protected photo as it reads back from its file.
+        receipt: the content of its receipt (the README explains the fields).
+        warnings: what a user must be told, for instance that a face is NOT PROTECTED.
+        output: where the photo was written, if it was.
+    """
+
+    image: PIL.Image.Image = field(repr=False)
+    receipt: dict[str, Any] = field(repr=False)
+    warnings: list[str]
+    output: Path | None
+
+
+def anonymize(
+    photo: str | Path | PIL.Image.Image | NDArray[np.uint8],
+    method: str,
+    *,
+    output: str | Path | None = None,
+    profile: str = "embedded",
+    config: str | Path | None = None,
+    overwrite: bool = False,
+    run: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Result:
+    """Anonymise the faces in one photo, as `privacy-faces anonymize` does.
+
+    Args:
+        photo: a file, a PIL image, or an array (H, W, 3), uint8.
+        method: registered name, see `privacy_faces.methods()`.
+        output: folder for the photo and its receipt (the photo must then be a file); None writes nothing, and the
+            receipt is measured on the bytes that would have been written.
+        profile: "embedded" or "full".
+        config: YAML file with further options.
+        overwrite: redo a photo that is already in `output` with the same options.
+        run: options of the run (`privacy_faces.config.plan.RunOptions`): seed, device, far, recognizers, ...
+        options: options of the method.
+
+    Raises:
+        ValueError: always a named subclass: PhotoError (cannot be read), NoFaceError, OptionError, UnknownNameError,
+            MissingWeightError, ...
+
+    Example:
+        >>> result = anonymize("me.jpg", method="inpaint-gradcam", fraction=0.3)
+        >>> result.receipt["faces"][0]["protected"]
+    """
+    plan = make_plan(method, profile=profile, config=Path(config) if config else None, options=options, run=run)
+    if output is not None:
+        if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
+            got = photo if isinstance(photo, (str, Path)) else type(photo).__name__
+            raise InputError(f"With output=..., photo must be the path of one file. Got: {got}.")
+        collection = collect([Path(photo)], Path(output))
+        if not overwrite:
+            refuse_foreign(collection, Path(output))
+        (job,) = collection.jobs
+        receipt = None if overwrite else finished(job, plan.fingerprint())
+        receipt = receipt or process(_ready(plan), job).receipt
+        return Result(_decoded(job.target.read_bytes()), receipt, receipt["warnings"], job.target)
+    original: Photo = read_photo(Path(photo)) if isinstance(photo, (str, Path)) else photo_from_array(photo)
+    anonymizer = _ready(plan)
+    journey, written, verdicts = anonymizer.anonymize(original, lambda data: data)
+    receipt = anonymizer.receipt(
+        journey, verdicts, str(photo) if isinstance(photo, (str, Path)) else "image in memory", None
+    )
+    receipt |= {"warnings": told(plan, verdicts)}
+    return Result(_decoded(written), receipt, receipt["warnings"], None)
+
+
+_loaded: dict[str, Anonymizer] = {}
+
+
+def _ready(plan: Plan) -> Anonymizer:
+    """The last anonymizer is kept: a loop over photos loads its networks once."""
+    key = json.dumps(plan.described(), sort_keys=True)
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = Anonymizer(plan)
+    return _loaded[key]
+
+
+def _decoded(data: bytes) -> PIL.Image.Image:
+    image = PIL.Image.open(io.BytesIO(data))
+    image.load()
+    return image

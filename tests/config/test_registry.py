@@ -1,0 +1,360 @@
+"""The registry: a method of other authors in a distribution of its own, names that clash or are unknown, and listings
+that stay light."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+import privacy_faces
+from privacy_faces.config import registry
+from privacy_faces.config.plan import make_plan
+from privacy_faces.config.registry import (
+    METHODS,
+    DuplicateNameError,
+    Entry,
+    NotInstalledError,
+    PluginError,
+    Registry,
+    Spec,
+    UnknownNameError,
+)
+from privacy_faces.methods.options import MethodOptions
+
+COMMAND = shutil.which("privacy-faces", path=str(Path(sys.executable).parent)) or "privacy-faces"
+THIRD_PARTY = Path(__file__).parents[1] / "third_party"
+GROUP = "privacy_faces.methods"
+
+
+def call(*args: str, path: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; `path` comes first on its module path."""
+    environment = os.environ | ({"PYTHONPATH": str(path)} if path else {}) | options.pop("env", {})
+    return subprocess.run([COMMAND, *args], capture_output=True, text=True, env=environment, check=False, **options)
+
+
+def put_distribution(folder: Path, name: str, points: dict[str, str], modules: dict[str, str] | None = None) -> Path:
+    """What pip leaves behind when it installs `name`: its metadata, and its modules."""
+    metadata = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "\n".join([f"[{GROUP}]", *(f"{point} = {place}" for point, place in points.items())]) + "\n"
+    )
+    for module, text in (modules or {}).items():
+        (folder / f"{module}.py").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a distribution for this process."""
+
+    def put(name: str, points: dict[str, str], modules: dict[str, str] | None = None) -> None:
+        monkeypatch.syspath_prepend(put_distribution(tmp_path / name, name, points, modules))
+        registry._points.cache_clear()
+
+    yield put
+    monkeypatch.undo()
+    registry._points.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/third_party, built to a wheel and unpacked as an installer does."""
+    source = tmp_path_factory.mktemp("source") / "third_party"
+    shutil.copytree(THIRD_PARTY, source)
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
+        cwd=source,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+    (wheel,) = source.glob("dist/*.whl")
+    folder = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+class TestSeparateDistribution:
+    def test_is_listed_beside_the_built_in_methods(self, site: Path) -> None:
+        result = call("methods", "--json", path=site)
+        assert (result.returncode, result.stderr) == (0, "")
+        listing = json.loads(result.stdout)
+        assert (listing["schema"], set(listing)) == (1, {"schema", "methods"})
+        rows = {row["name"]: row for row in listing["methods"]}
+        assert rows["invert"] == {
+            "name": "invert",
+            "installed": True,
+            "summary": "colours of the face inverted",
+            "distribution": "privacy-faces-invert",
+            "missing_weights": [],
+        }
+        assert {"blur", "fill", "inpaint-gradcam", "inpaint-random", "inpaint-saliency", "pixelate"} <= set(rows)
+        assert rows["blur"]["distribution"] == "privacy-faces"
+
+    def test_shows_its_own_options(self, site: Path) -> None:
+        result = call("anonymize", "--method", "invert", "--help", path=site)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "Options of invert:\n" in result.stdout
+        assert re.search(r"--region \[face\|eyes\]\s+what is inverted\s+\[default: face\]", result.stdout)
+        assert re.search(r"--strength FLOAT\s+share of the inverted colour\s+\[default: 1.0\]", result.stdout)
+        assert "--sigma" not in result.stdout
+
+    def test_anonymizes_the_sample_photo(self, site: Path, tmp_path: Path) -> None:
+        result = call(
+            "anonymize",
+            "--method",
+            "invert",
+            "--strength",
+            "0.9",
+            "--json",
+            path=site,
+            cwd=tmp_path,
+            env={"OMP_NUM_THREADS": "1"},
+        )
+        assert result.returncode == 0, result.stderr
+        printed = json.loads(result.stdout)
+        receipt = json.loads((tmp_path / "outputs/invert/astronaut.receipt.json").read_text())
+        assert printed["photos"][0]["receipt"] == receipt
+        assert (receipt["method"], receipt["options"]) == (
+            "invert",
+            {"frame_size": 256, "region": "face", "strength": 0.9},
+        )
+        before, after = astronaut(), np.asarray(Image.open(tmp_path / "outputs/invert/astronaut.png"))
+        (face,) = receipt["faces"]
+        left, top, right, bottom = map(int, face["box"])
+        x, y = (left + right) // 2, (top + bottom) // 2
+        nose = (slice(y - 10, y + 10), slice(x - 10, x + 10))
+        assert after[nose].mean() == pytest.approx(0.1 * before[nose].mean() + 0.9 * (255 - before[nose].mean()), abs=2)
+        assert np.array_equal(after[300:], before[300:])
+
+    def test_is_unknown_where_it_is_not_installed(self, tmp_path: Path) -> None:
+        result = call("anonymize", "--method", "invert", cwd=tmp_path)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "Error: Unknown method 'invert'. Installed: blur, fill, " in result.stderr
+        assert list(tmp_path.iterdir()) == []
+
+    def test_its_options_are_refused_by_other_methods(self, site: Path, tmp_path: Path) -> None:
+        result = call("anonymize", "--method", "blur", "--strength", "1", path=site, cwd=tmp_path)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "Error: --strength is an option of invert, not of blur.\n" in result.stderr
+
+    def test_a_second_distribution_with_its_name_is_an_error_that_names_both(self, site: Path, tmp_path: Path) -> None:
+        other = put_distribution(tmp_path / "other", "other-invert", {"invert": "json:dumps"})
+        path = Path(f"{site}{os.pathsep}{other}")
+        message = (
+            "Error: The method name 'invert' is claimed by two installed distributions, privacy-faces-invert and "
+            "other-invert. "
+            "Uninstall one of them: pip uninstall other-invert\n"
+        )
+        for args in (["methods"], ["anonymize", "--method", "blur"]):
+            result = call(*args, path=path, cwd=tmp_path)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert message in result.stderr
+
+
+class TestNames:
+    def test_a_built_in_name_cannot_be_taken_over(self, install: Callable[..., None]) -> None:
+        install("better-blur", {"blur": "better_blur:BLUR"})
+        with pytest.raises(
+            DuplicateNameError,
+            match=r"^The method name 'blur' is claimed by two installed distributions, better-blur and privacy-faces",
+        ):
+            METHODS.spec("blur")
+
+    @pytest.mark.parametrize("kind", list(registry.REGISTRIES.values()), ids=lambda found: found.kind)
+    def test_an_unknown_name_lists_the_installed_ones(self, kind: Registry) -> None:
+        declared = sorted(
+            point.name for point in distribution("privacy-faces").entry_points if point.group == kind.group
+        )
+        with pytest.raises(UnknownNameError) as error:
+            kind.spec("nonsense")
+        installed = (
+            str(error.value).removeprefix(f"Unknown {kind.kind} 'nonsense'. Installed: ").removesuffix(".").split(", ")
+        )
+        assert installed == sorted(installed)
+        assert set(declared) <= set(installed)
+
+    def test_nothing_installed_at_all(self) -> None:
+        with pytest.raises(UnknownNameError) as error:
+            Registry("tool", "privacy_faces.no_such_group", {}).spec("hammer")
+        assert str(error.value) == "Unknown tool 'hammer'. Installed: none."
+
+    def test_a_known_plugin_answers_with_the_install_command(self) -> None:
+        with pytest.raises(NotInstalledError) as error:
+            Registry("method", "privacy_faces.no_such_group", METHODS.plugins).spec("makeup")
+        assert str(error.value) == (
+            "The method 'makeup' is in a plugin that is not installed. "
+            "Install it: pip install privacy-faces-makeup  (from a source checkout: pip install ./plugins/makeup)"
+        )
+
+    def test_without_its_plugins_the_command_says_how_to_get_them(self, tmp_path: Path) -> None:
+        # The installed packages less our plugins, which may be installed here.
+        packages = tmp_path / "site-packages"
+        packages.mkdir()
+        for item in Path(np.__file__).parents[1].iterdir():
+            if not re.search(r"privacy_faces_(makeup|noise)", item.name):
+                (packages / item.name).symlink_to(item)
+        path = os.pathsep.join([str(packages), str(Path(privacy_faces.__file__).parents[1])])
+
+        def bare(*args: str) -> subprocess.CompletedProcess[str]:
+            line = [sys.executable, "-S", "-m", "privacy_faces", *args]
+            return subprocess.run(
+                line, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, cwd=tmp_path, check=False
+            )
+
+        refused = bare("anonymize", "--method", "makeup")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert (
+            "Error: The method 'makeup' is in a plugin that is not installed. Install it: pip install "
+            "privacy-faces-makeup  (from" in refused.stderr
+        )
+        listed = bare("methods", "--json")
+        rows = {row["name"]: row for row in json.loads(listed.stdout)["methods"]}
+        assert [name for name, row in rows.items() if not row["installed"]] == [
+            "makeup",
+            *(f"noise-{name}" for name in ("fgsm", "pgd", "mifgsm", "tidim", "tipim")),
+        ]
+        assert (
+            rows["noise-pgd"]["summary"]
+            == "pip install privacy-faces-noise  (from a source checkout: pip install ./plugins/noise)"
+        )
+        table = bare("methods").stdout.splitlines()
+        assert table[0].split() == ["method", "from", "what"]
+        assert (
+            f"makeup{' ' * 12}privacy-faces-makeup  not installed: pip install privacy-faces-makeup  (from a source "
+            "checkout: pip install ./plugins/makeup)" in table
+        )
+
+
+class TestBrokenPlugins:
+    @pytest.mark.parametrize(
+        ("place", "message"),
+        [
+            (
+                "json:dumps",
+                "Entry point 'odd' of odd-one must point to a privacy_faces.config.registry.Spec. Got: function at "
+                "'json:dumps'.",
+            ),
+            (
+                "json:nothing",
+                "Cannot load entry point 'odd' of odd-one from 'json:nothing': module 'json' has no attribute "
+                "'nothing'.",
+            ),
+            (
+                "no_such_module:SPEC",
+                "Cannot load entry point 'odd' of odd-one from 'no_such_module:SPEC': No module named "
+                "'no_such_module'.",
+            ),
+        ],
+    )
+    def test_an_entry_point_that_leads_to_no_spec_is_refused(self, place: str, message: str) -> None:
+        with pytest.raises(PluginError) as error:
+            Entry("odd", "odd-one", "1.0", EntryPoint("odd", place, GROUP)).spec()
+        assert str(error.value) == message
+
+    def test_the_command_refuses_it_and_other_methods_go_on(self, tmp_path: Path) -> None:
+        odd = put_distribution(tmp_path / "odd", "odd-one", {"odd": "json:dumps"})
+        for args in (["methods"], ["anonymize", "--method", "odd"]):
+            result = call(*args, path=odd, cwd=tmp_path)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert (
+                "Error: Entry point 'odd' of odd-one must point to a privacy_faces.config.registry.Spec. Got: "
+                "function at 'json:dumps'.\n" in result.stderr
+            )
+        assert call("anonymize", "--method", "blur", "--help", path=odd).returncode == 0
+        refused = call("anonymize", "--method", "blur", "--cells", "3", path=odd)
+        assert "Error: --cells is an option of pixelate, not of blur.\n" in refused.stderr
+
+    def test_a_missing_option_model_or_factory_is_named(self, install: Callable[..., None]) -> None:
+        text = (
+            "from privacy_faces.config.registry import Spec\nHOLLOW = Spec('', "
+            "'privacy_faces.methods.options:MethodOptions', 'json:nothing')"
+        )
+        install("hollow-one", {"hollow": "hollow_one:HOLLOW"}, {"hollow_one": text})
+        assert METHODS.spec("hollow").option_model() is MethodOptions
+        with pytest.raises(
+            PluginError, match=r"^Cannot import 'json:nothing': module 'json' has no attribute 'nothing'\.$"
+        ):
+            METHODS.build("hollow", None, None)
+        with pytest.raises(
+            PluginError, match=r"^Cannot import 'no_such_module:Options': No module named 'no_such_module'\.$"
+        ):
+            Spec("", "no_such_module:Options", "").option_model()
+
+    @pytest.mark.parametrize("name", ["seed", "output"])
+    def test_an_option_that_would_hide_one_of_the_run_is_refused(self, install: Callable[..., None], name: str) -> None:
+        text = (
+            "from privacy_faces.config.options import Options\nfrom privacy_faces.config.registry import Spec\n"
+            f"class GreedyOptions(Options):\n    {name}: int = 3\n"
+            f"GREEDY = Spec('', 'greedy_{name}:GreedyOptions', 'json:dumps')"
+        )
+        install("greedy-one", {"greedy": f"greedy_{name}:GREEDY"}, {f"greedy_{name}": text})
+        with pytest.raises(PluginError) as error:
+            make_plan("greedy")
+        assert (
+            str(error.value)
+            == f"The option {name!r} of method greedy has the name of an option of the run. Its authors must rename it."
+        )
+
+
+class TestLight:
+    """Listings and help must not make the user wait for torch."""
+
+    @pytest.mark.parametrize(
+        ("line", "seconds"),
+        [
+            ("--help", 0.5),
+            ("methods", 0.5),
+            ("methods --json", 0.5),
+            ("recognizers", 0.5),
+            ("weights list", 0.5),
+            ("anonymize --method inpaint-gradcam --help", 1.0),
+        ],
+    )
+    def test_no_torch_and_no_waiting(self, line: str, seconds: float) -> None:
+        timed = call(*line.split(), env={"PYTHONPROFILEIMPORTTIME": "1"})
+        imported = {row.rpartition("|")[2].strip().partition(".")[0] for row in timed.stderr.splitlines()}
+        assert timed.returncode == 0
+        assert {"click", "privacy_faces"} <= imported
+        assert not {"torch", "cv2", "diffusers"} & imported
+        # Processor time: as long as the wait on an idle machine, and hardly more on a busy one.
+        best = float("inf")
+        for _ in range(5):
+            started = os.times()
+            assert call(*line.split()).returncode == 0
+            ended = os.times()
+            best = min(
+                best, ended.children_user + ended.children_system - started.children_user - started.children_system
+            )
+            if best < seconds:
+                break
+        assert 0.01 < best < seconds
+
+    def test_the_package_itself_is_light_too(self) -> None:
+        script = "import sys, privacy_faces; names = privacy_faces.methods(); print(len(names), 'torch' in sys.modules)"
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert result.stdout.split() == [str(len(METHODS.entries())), "False"]
+
+    def test_what_the_package_does_not_have_is_named(self) -> None:
+        with pytest.raises(
+            AttributeError, match=r"^module 'privacy_faces' has no attribute 'anonymise'; it has .*anonymize"
+        ):
+            privacy_faces.anonymise  # noqa: B018

@@ -1,0 +1,134 @@
+"""The benchmark from the command: methods in processes of their own, resumed, held out, reported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from privacy_faces.cli import main
+from privacy_faces.config.plan import make_plan
+from privacy_faces.config.registry import METHODS
+from privacy_faces.evaluation.entries import held_out_entries
+from privacy_faces.evaluation.results import Results, read_results
+
+
+def bench(output: Path, *flags: str) -> Result:
+    return CliRunner().invoke(main, ["benchmark", "--output", str(output), "--limit", "4", *flags])
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result, Results]:
+    output = tmp_path_factory.mktemp("benchmark")
+    done = bench(output, "--methods", "fill,inpaint-gradcam", "--workers", "2")
+    assert done.exit_code == 0, done.output
+    return output, done, read_results(output / "results.json")
+
+
+def test_judges_every_method_on_the_same_faces(first: tuple[Path, Result, Results]) -> None:
+    output, done, results = first
+    assert [(method.name, method.photos, method.evidence) for method in results.methods] == [
+        ("fill", 4, "held-out"),
+        ("inpaint-gradcam", 4, "surrogate-only"),
+    ]
+    assert results.data.people == 2
+    assert results.data.people_with_other_photos == 2
+    for method in results.methods:
+        found = {row.measure: row for row in method.success if row.far == 0.001}
+        assert (found["dodging"].protected.value, found["dodging"].clean.value) == (1.0, 0.0)
+        assert method.cost is not None
+        assert method.cost.seconds.value is not None
+        assert method.cost.peak_memory.value is not None
+        assert method.cost.peak_memory.value > 100
+        assert len(method.examples) == 4
+    assert "fill" in done.stdout
+    assert "dlib-resnet (held-out)" in done.stdout
+    assert "2 methods ran at a time" in done.stdout
+    # The folder of a method is one that anonymize could have written.
+    assert json.loads((output / "photos/fill/run.json").read_text())["method"] == "fill"
+    assert (output / "photos/fill/faces/001.png.receipt.json").is_file()
+
+
+def test_a_second_run_does_only_what_is_missing(first: tuple[Path, Result, Results]) -> None:
+    output, _, results = first
+    made = output / "photos/inpaint-gradcam/faces/001.png"
+    before = made.stat().st_mtime_ns
+    again = bench(output, "--methods", "fill,inpaint-gradcam", "--json")
+    assert again.exit_code == 0, again.output
+    assert made.stat().st_mtime_ns == before
+    second = Results.model_validate_json(again.stdout)
+    for old, new in zip(results.methods, second.methods, strict=True):
+        assert new.success == old.success
+        assert new.robustness == old.robustness
+        assert new.attacks == old.attacks
+        assert new.examples == old.examples
+        assert new.cost is not None
+        assert new.cost.peak_memory.missing == "the photos were done by an earlier run; --overwrite does them again"
+        assert new.cost.seconds == old.cost.seconds  # type: ignore[union-attr]
+
+
+def test_overwrite_protects_the_photos_again(tmp_path: Path) -> None:
+    flags = ["--methods", "fill", "--no-robustness", "--no-attackers"]
+    written = []
+    for more in ([], ["--overwrite"]):
+        done = bench(tmp_path, *flags, *more)
+        assert done.exit_code == 0, done.output
+        written.append((tmp_path / "photos/fill/faces/001.png").stat().st_mtime_ns)
+    assert written[1] > written[0]
+    (method,) = read_results(tmp_path / "results.json").methods
+    assert method.cost is not None
+    assert method.cost.peak_memory.value is not None
+
+
+def test_the_report_is_the_same_for_the_same_results(first: tuple[Path, Result, Results], tmp_path: Path) -> None:
+    output, _, _ = first
+    done = CliRunner().invoke(main, ["report", str(output / "results.json"), "--output", str(tmp_path / "again.html")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "again.html").read_bytes() == (output / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--methods", "nonsense"], "Unknown method 'nonsense'"),
+        (["--recognizers", "nobody"], "Unknown recognizer 'nobody'"),
+        (
+            ["--held-out", "dlib-resnet", "--methods", "noise-pgd"],
+            "leaves no surrogate: dlib-resnet is the only recognizer",
+        ),
+        (
+            ["--held-out", "facenet", "--methods", "noise-pgd"],
+            "Expected --held-out to name a recognizer that judges (dlib-resnet) or rotate, got 'facenet'",
+        ),
+        (["--data", "nowhere"], "Expected a folder of photos, found none at nowhere"),
+        (["--far", "0.2", "--methods", "fill"], "No threshold for 'dlib-resnet' at FAR 0.2"),
+        (["--recognizers", "facenet", "--methods", "fill"], "facenet-vggface2"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_done(flags: list[str], message: str, tmp_path: Path) -> None:
+    done = bench(tmp_path / "out", *flags)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not (tmp_path / "out/results.json").exists()
+
+
+def test_held_out_recognisers_take_turns() -> None:
+    recognizers = ["dlib-resnet", "facenet"]
+    plans = {
+        name: lambda options, name=name: make_plan(name, options=options, run={"recognizers": recognizers})
+        for name in ("noise-pgd", "fill")
+    }
+    entries = held_out_entries(plans, recognizers, "rotate")  # type: ignore[arg-type]
+    assert [(entry.label, entry.held_out) for entry in entries] == [
+        ("noise-pgd-without-dlib-resnet", "dlib-resnet"),
+        ("noise-pgd-without-facenet", "facenet"),
+        ("fill", None),
+    ]
+    assert entries[0].plan.options.surrogates == ["facenet"]  # type: ignore[attr-defined]
+    assert [entry.label for entry in held_out_entries(plans, recognizers, None)] == ["noise-pgd", "fill"]  # type: ignore[arg-type]
+
+
+def test_every_installed_method_can_be_entered() -> None:
+    assert {"makeup", "noise-tipim", "inpaint-random", "blur"} <= set(METHODS.entries())

@@ -1,0 +1,441 @@
+"""The evaluator end to end, on the synthetic faces that ship: operations, attackers, folders of any tool, and the two
+extremes, no change and a black face."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from privacy_faces.cli import main
+from privacy_faces.config.files import resource
+from privacy_faces.datasets.folder import DatasetError, metadata_of
+from privacy_faces.datasets.pairs import PairsError, find_pairs
+from privacy_faces.datasets.samples import sample_photos
+from privacy_faces.evaluation.attackers import (
+    SUMMARIES,
+    averaged,
+    blur_and_sharpen,
+    crops,
+    mirrored_landmarks,
+    named,
+    purifier,
+)
+from privacy_faces.evaluation.results import Results, ResultsError, read_results
+from privacy_faces.evaluation.robustness import OPERATIONS
+from privacy_faces.judge.observations import Observer, View, moved, view_of
+from privacy_faces.judge.quality import color_shift, landmark_shift
+from privacy_faces.judge.store import Store
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.targets import TargetError, read_target, scored_image
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.faces import Face
+from privacy_faces.photos.frames import transform
+from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet, load_classifier, save_classifier
+from privacy_faces.recognizers.ensemble import Ensemble
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PEOPLE = ("001", "002", "003", "004")
+
+
+@pytest.fixture
+def observer(finder: FaceFinder, context: Context) -> Observer:
+    return Observer(finder, Ensemble([context.recognizer("dlib-resnet")]), context.device)
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four people, two photos each, one folder per person; and groups."""
+    root = tmp_path_factory.mktemp("originals")
+    rows = []
+    for person in PEOPLE:
+        (root / person).mkdir()
+        for name, folder in (("a", "assets/faces"), ("b", "assets/faces/second")):
+            (root / person / f"{name}.png").write_bytes((resource(folder) / f"{person}.png").read_bytes())
+            rows.append(
+                {
+                    "file_name": f"{person}/{name}.png",
+                    "identity": person,
+                    "half": "first" if person < "003" else "second",
+                }
+            )
+    with (root / "metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+def protected_by(originals: Path, root: Path, change: object) -> Path:
+    for path in originals.rglob("*.png"):
+        target = root / path.relative_to(originals)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(change(np.asarray(Image.open(path)).copy())).save(target)  # type: ignore[operator]
+    return root
+
+
+def evaluated(originals: Path, protected: Path, output: Path, *flags: str) -> tuple[Results, Result]:
+    done = CliRunner().invoke(main, ["evaluate", str(originals), str(protected), "--output", str(output), *flags])
+    assert done.exit_code in (0, 1), done.output
+    return read_results(output / "results.json"), done
+
+
+class TestExtremes:
+    def test_unchanged_photos_dodge_nothing_and_are_flagged(self, originals: Path, tmp_path: Path) -> None:
+        protected = protected_by(originals, tmp_path / "same", lambda rgb: rgb)
+        results, done = evaluated(originals, protected, tmp_path / "out")
+        (method,) = results.methods
+        assert method.flags == [
+            "UNCHANGED: 8 of 8 photos came back with the very same pixels: nothing was protected in them."
+        ]
+        assert "UNCHANGED: 8 of 8" in done.stdout
+        assert {row.protected.value for row in method.success} == {0.0}, "nobody dodges, everybody is found"
+        assert {row.lift.value for row in method.success} == {0.0}
+        assert {row.dodging.value for row in method.robustness} == {0.0}
+        assert {row.operation for row in method.robustness} == set(OPERATIONS)
+        assert {row.attacker for row in method.attacks} == set(SUMMARIES)
+        assert {row.protected.value for row in method.attacks} == {0.0}
+        assert (method.quality.psnr.value, method.quality.ssim.value) == (None, 1.0)
+        assert method.examples[0].psnr is None
+        assert method.evidence == "held-out"
+        assert any("Nothing says which recognizers helped" in note for note in results.notes)
+        assert results.data.people_with_other_photos == 4
+        assert {row.group.value for row in method.success if row.group} == {"first", "second"}
+        assert (tmp_path / "out/report.html").is_file()
+
+    def test_black_faces_dodge_everything_and_the_price_shows(self, originals: Path, tmp_path: Path) -> None:
+        def black(rgb: np.ndarray) -> np.ndarray:
+            rgb[40:230, 50:206] = 0
+            return rgb
+
+        protected = protected_by(originals, tmp_path / "black", black)
+        results, _ = evaluated(
+            originals, protected, tmp_path / "out", "--surrogates", "dlib-resnet", "--no-attackers", "--json"
+        )
+        (method,) = results.methods
+        found = {row.measure: row for row in method.success if row.far == 0.001 and row.group is None}
+        assert (found["dodging"].protected.value, found["dodging"].clean.value, found["dodging"].lift.value) == (
+            1.0,
+            0.0,
+            1.0,
+        )
+        assert {row.dodging.value for row in method.robustness if row.operation == "jpeg-75"} == {1.0}
+        assert method.flags == []
+        assert method.evidence == "surrogate-only"
+        assert method.quality.detected.value == 0.0
+        assert method.quality.psnr.value is not None
+        assert method.quality.psnr.value < 15
+        assert method.quality.ssim.value is not None
+        assert method.quality.ssim.value < 0.7
+        assert method.quality.landmark_shift.value is None
+        assert not method.attacks
+
+
+class TestFolders:
+    def test_pairs_by_path_whatever_the_ending(self, originals: Path, tmp_path: Path) -> None:
+        (tmp_path / "p/001").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "p/001/a.jpg")
+        (tmp_path / "p/masks/001").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "p/masks/001/b.png")
+        pairs = find_pairs(originals, tmp_path / "p")
+        assert [(pair.name, pair.person, pair.protected is not None) for pair in pairs[:3]] == [
+            ("001/a.png", "001", True),
+            ("001/b.png", "001", False),
+            ("002/a.png", "002", False),
+        ]
+        assert pairs[0].groups == {"half": "first"}
+
+    def test_a_table_of_pairs(self, originals: Path, tmp_path: Path) -> None:
+        table = tmp_path / "pairs.csv"
+        table.write_text(
+            "original,protected,person,target,light\n001/a.png,002/a.png,ann,bob,warm\n003/a.png,003/b.png,,,\n"
+        )
+        first, second = find_pairs(originals, originals, table)
+        assert (first.person, first.target, first.groups, first.protected) == (
+            "ann",
+            "bob",
+            {"light": "warm"},
+            originals / "002/a.png",
+        )
+        assert (second.person, second.target, second.groups) == ("003", None, {})
+        table.write_text("original,protected\n../secret.png,001/a.png\n")
+        with pytest.raises(PairsError, match=r"Expected a file below .* in line 2 of .*, found '../secret.png'"):
+            find_pairs(originals, originals, table)
+        table.write_text("before,after\na,b\n")
+        with pytest.raises(
+            PairsError, match=r"Expected rows with the columns original, protected in .*, found before, after"
+        ):
+            find_pairs(originals, originals, table)
+        with pytest.raises(PairsError, match="found none"):
+            find_pairs(originals, originals, tmp_path / "none.csv")
+
+    def test_folders_that_do_not_match_are_refused(self, originals: Path, tmp_path: Path) -> None:
+        Image.new("RGB", (8, 8)).save(tmp_path / "other.png")
+        with pytest.raises(PairsError, match=r"found no pair among 8 originals. Name them in a table: --pairs FILE"):
+            find_pairs(originals, tmp_path)
+        done = CliRunner().invoke(main, ["evaluate", str(originals), str(tmp_path), "--output", str(tmp_path / "out")])
+        assert done.exit_code == 2
+        assert "found no pair among 8 originals" in done.stderr
+        assert not (tmp_path / "out/results.json").exists()
+
+    def test_metadata_must_stay_inside(self, tmp_path: Path) -> None:
+        (tmp_path / "metadata.csv").write_text("file_name,age\n../x.png,old\n")
+        with pytest.raises(DatasetError, match="Expected photos inside"):
+            metadata_of(tmp_path)
+        (tmp_path / "metadata.csv").write_text("file,age\nx.png,old\n")
+        with pytest.raises(DatasetError, match="Expected a column file_name"):
+            metadata_of(tmp_path)
+
+    def test_photos_without_a_version_are_failures(self, originals: Path, tmp_path: Path) -> None:
+        protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb[::2, ::2])
+        (protected / "004/b.png").unlink()
+        (protected / "004/a.png").unlink()
+        results, done = evaluated(originals, protected, tmp_path / "out", "--no-robustness", "--no-attackers")
+        (method,) = results.methods
+        assert done.exit_code == 1
+        assert [(item.photo, item.reason) for item in method.failures] == [
+            ("004/a.png", "no protected version"),
+            ("004/b.png", "no protected version"),
+        ]
+        assert method.flags == ["FAILED: 2 of 8 photos have no result, and count nowhere below."]
+        found = {row.measure: row for row in method.success if row.far == 0.001 and row.group is None}
+        # Half the size is the same face: another tool may scale its photos.
+        assert (found["dodging"].protected.value, found["dodging"].protected.n) == (0.0, 6)
+
+    def test_receipts_tell_surrogates_and_target(self, originals: Path, tmp_path: Path) -> None:
+        protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb)
+        for path in protected.rglob("*.png"):
+            face = {"recognizers": {"dlib-resnet": {"role": "surrogate"}}, "target": {"name": "synthetic face 000"}}
+            path.with_name(f"{path.name}.receipt.json").write_text(json.dumps({"faces": [face]}))
+        results, _ = evaluated(originals, protected, tmp_path / "out", "--no-robustness", "--no-attackers")
+        (method,) = results.methods
+        assert (method.surrogates, method.evidence, method.target, method.label) == (
+            ["dlib-resnet"],
+            "surrogate-only",
+            "synthetic face 000",
+            "p as synthetic face 000",
+        )
+        assert {"impersonation", "dodging-and-impersonation", "targeted-rank-1", "targeted-rank-5"} <= {
+            row.measure for row in method.success
+        }
+
+    def test_the_layout_of_privacy_preserving_diffusion_and_its_fooling_rate(
+        self, originals: Path, tmp_path: Path, observer: Observer
+    ) -> None:
+        """The fooling rate and the accuracy of a fine-tuned closed-set classifier, against ten lines that compute them
+        directly."""
+        labels = {person: str(index) for index, person in enumerate(PEOPLE)}
+        (tmp_path / "ppd/original").mkdir(parents=True)
+        (tmp_path / "ppd/results").mkdir()
+        for path in sorted(originals.rglob("*.png")):
+            image, label = Image.open(path), labels[path.parent.name]
+            stem = f"{path.parent.name}{path.stem}"
+            image.save(tmp_path / f"ppd/original/{stem}-img-label-{label}.png")
+            # Some of the results show somebody else.
+            if label in "12" and path.stem == "a":
+                image = Image.open(originals / "004/a.png")
+            image.save(tmp_path / f"ppd/results/{stem}-generated-label-{label}.png")
+
+        def embeddings(folder: str) -> np.ndarray:
+            pictures = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "ppd" / folder).iterdir())]
+            return observer.embed(view_of(rgb, observer.faces(rgb)[0]) for rgb in pictures)[0]["dlib-resnet"]
+
+        before, after = embeddings("original"), embeddings("results")
+        truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+        # A head that names most faces by their first photo, and calls one of them by a wrong name.
+        weight = before[::2].copy()
+        weight[0] = before[4]
+        classifier = ClosedSet("dlib-resnet", tuple("0123"), weight, np.zeros(4, dtype=np.float32))
+        save_classifier(classifier, tmp_path / "head.safetensors")
+
+        logits = [np.maximum(side, 0) @ weight.T for side in (before, after)]
+        said_before, said_after = (row.argmax(1) for row in logits)
+        right = said_before == truth
+        accuracy, fooling = right.mean(), (said_after[right] != truth[right]).mean()
+        assert 0 < accuracy < 1
+        assert 0 < fooling < 1
+
+        flags = ["--classifier", str(tmp_path / "head.safetensors"), "--no-robustness", "--no-attackers"]
+        results, _ = evaluated(tmp_path / "ppd", tmp_path / "ppd", tmp_path / "out", *flags)
+        rows = {row.measure: row for row in results.methods[0].success if row.recognizer == "classifier on dlib-resnet"}
+        assert rows["fooling"].protected.value == pytest.approx(fooling, abs=1e-6)
+        assert rows["fooling"].protected.n == right.sum()
+        assert rows["misclassification"].clean.value == pytest.approx(1 - accuracy, abs=1e-6)
+        assert rows["misclassification"].protected.value == pytest.approx((said_after != truth).mean(), abs=1e-6)
+
+    def test_classifiers_that_do_not_fit_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "none.safetensors").write_bytes(b"nothing")
+        with pytest.raises(ClassifierError, match="Expected a closed-set classifier"):
+            load_classifier(tmp_path / "none.safetensors")
+        save_classifier(
+            ClosedSet("dlib-resnet", ("a", "b"), np.zeros((3, 128), np.float32), np.zeros(3, np.float32)),
+            tmp_path / "wrong.safetensors",
+        )
+        with pytest.raises(
+            ClassifierError, match=r"Expected weight \(2, D\) and bias \(2,\) in .*, found \(3, 128\), \(3,\)"
+        ):
+            load_classifier(tmp_path / "wrong.safetensors")
+
+
+class TestObserver:
+    def test_every_network_sees_a_picture_once(
+        self, sample: np.ndarray, finder: FaceFinder, context: Context, tmp_path: Path
+    ) -> None:
+        recognizer = context.recognizer("dlib-resnet")
+        calls: list[int] = []
+        original = type(recognizer).features
+        try:
+            type(recognizer).features = lambda self, chips: (calls.append(len(chips)), original(self, chips))[1]  # type: ignore[method-assign]
+            first = Observer(finder, Ensemble([recognizer]), context.device, Store(tmp_path / "seen.sqlite"))
+            (face,) = first.faces(sample)
+            view = first.again(face, sample)
+            once, detected = first.embed([view, view])
+            assert calls == [1]
+            assert detected.tolist() == [True, True]
+            # Another process, later: it asks the file.
+            second = Observer(finder, Ensemble([recognizer]), context.device, Store(tmp_path / "seen.sqlite"))
+            twice, _ = second.embed([second.again(second.faces(sample)[0], sample)])
+            assert calls == [1]
+        finally:
+            type(recognizer).features = original  # type: ignore[method-assign]
+        np.testing.assert_array_equal(once["dlib-resnet"][0], twice["dlib-resnet"][0])
+
+    def test_the_batch_changes_nothing(self, sample: np.ndarray, observer: Observer) -> None:
+        (face,) = observer.faces(sample)
+        views = [view_of((sample * scale).astype(np.uint8), face) for scale in (1.0, 0.8, 0.6)]
+        together = observer.embed(views)[0]["dlib-resnet"]
+        alone = [
+            Observer(observer.finder, observer.ensemble, observer.device).embed([view])[0]["dlib-resnet"][0]
+            for view in views
+        ]
+        np.testing.assert_allclose(np.stack(alone), together, atol=1e-5)
+
+    def test_nothing_to_see(self, observer: Observer) -> None:
+        embeddings, detected = observer.embed([])
+        assert embeddings["dlib-resnet"].shape == (0, 128)
+        assert detected.shape == (0,)
+
+
+class TestOperations:
+    @pytest.mark.parametrize("name", OPERATIONS)
+    def test_changes_the_picture_and_says_where_the_face_went(
+        self, name: str, sample: np.ndarray, sample_face: Face, finder: FaceFinder
+    ) -> None:
+        rgb, affine = OPERATIONS[name](sample)
+        assert rgb.dtype == np.uint8
+        if rgb.shape == sample.shape:
+            assert not np.array_equal(rgb, sample)
+        expected = moved(sample_face, affine)
+        again = min(finder.find(rgb), key=lambda face: float(np.abs(face.landmarks - expected.landmarks).mean()))
+        assert np.abs(again.landmarks - expected.landmarks).mean() < 0.05 * expected.eye_distance
+        np.testing.assert_allclose(expected.box.reshape(2, 2), transform(affine, sample_face.box.reshape(2, 2)))
+
+    def test_geometry_by_hand(self) -> None:
+        """Half the size of 100 pixels: the outer edge stays the edge, -0.5 to -0.5 and 99.5 to 49.5.
+
+        A crop of 6 % begins at pixel 6.
+        """
+        _, affine = OPERATIONS["messenger"](np.zeros((100, 100, 3), dtype=np.uint8))
+        np.testing.assert_allclose(transform(affine, np.array([[-0.5, 99.5]])), [[-0.5, 49.5]])
+        cut, affine = OPERATIONS["crop"](np.zeros((100, 100, 3), dtype=np.uint8))
+        assert cut.shape == (88, 88, 3)
+        np.testing.assert_allclose(transform(affine, np.array([[6.0, 50.0]])), [[0.0, 44.0]])
+
+    def test_takes_sixteen_bits(self) -> None:
+        rgb, _ = OPERATIONS["brightness"](np.full((8, 8, 3), 100 << 8, dtype=np.uint16))
+        assert rgb[0, 0].tolist() == [130, 130, 130]
+
+
+@pytest.fixture(scope="module")
+def view(sample: np.ndarray, sample_face: Face) -> View:
+    return view_of(sample, sample_face)
+
+
+class TestAttackers:
+    def test_purification_keeps_the_face_and_washes_out_noise(self, view: View, observer: Observer) -> None:
+        noise = 0.03 * np.sign(np.random.default_rng(0).normal(size=view.frame.shape)).astype(np.float32)
+        noisy = View(np.clip(view.frame + noise, 0, 1), view.landmarks)
+        purify = purifier()
+        for clean in (blur_and_sharpen(noisy), purify([noisy])[0]):
+            assert clean.frame.shape == view.frame.shape
+            assert np.abs(clean.frame - view.frame).mean() < np.abs(noisy.frame - view.frame).mean()
+        (alone,), together = purify([view]), purify([noisy, view])
+        np.testing.assert_allclose(together[1].frame, alone.frame, atol=2e-3)
+        embedded = observer.embed([view, alone])[0]["dlib-resnet"]
+        assert embedded[0] @ embedded[1] > 0.927
+
+    def test_crops_are_of_one_face(self, view: View, observer: Observer) -> None:
+        views = crops(view)
+        rows = observer.embed([view, *views])[0]["dlib-resnet"]
+        assert len(views) == 10
+        assert (rows[1:] @ rows[0] > 0.927).all(), "each still is the person"
+        mean = averaged(rows[1:], 1)
+        assert np.linalg.norm(mean) == pytest.approx(1, abs=1e-6)
+
+    def test_mirrored_landmarks(self) -> None:
+        landmarks = np.arange(136, dtype=float).reshape(68, 2)
+        flipped = mirrored_landmarks(landmarks, 256)
+        # The outer corner of one eye becomes that of the other; the tip of the nose stays what it is.
+        assert flipped[36].tolist() == [255 - landmarks[45, 0], landmarks[45, 1]]
+        assert flipped[30].tolist() == [255 - landmarks[30, 0], landmarks[30, 1]]
+        np.testing.assert_array_equal(mirrored_landmarks(flipped, 256), landmarks)
+
+    def test_the_linear_probe_names_whom_it_was_trained_on(self) -> None:
+        random = np.random.default_rng(0)
+        people = random.normal(size=(5, 16)).astype(np.float32)
+        training, labels = (
+            np.repeat(people, 3, axis=0) + 0.1 * random.normal(size=(15, 16)).astype(np.float32),
+            np.repeat(np.arange(5), 3),
+        )
+        assert named(training, labels, people).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_shifts_by_hand(sample_face: Face) -> None:
+    white, black = np.ones((4, 4, 3), dtype=np.float32), np.zeros((4, 4, 3), dtype=np.float32)
+    face = np.zeros((4, 4), dtype=bool)
+    face[:2] = True
+    changed = white.copy()
+    changed[:3] = 0
+    # CIELAB of white and black differ by 100 in lightness; one of the two rows outside the face changed.
+    assert color_shift(white, changed, face) == pytest.approx(50, abs=1e-3)
+    assert color_shift(white, black, ~face) == pytest.approx(100, abs=1e-3)
+    right = Face(sample_face.box, sample_face.landmarks + np.array([sample_face.eye_distance / 10, 0]), 1.0)
+    assert landmark_shift(sample_face, right) == pytest.approx(0.1, abs=1e-9)
+
+
+class TestTargets:
+    def test_synthetic_faces_have_a_second_image(self, finder: FaceFinder) -> None:
+        target = read_target("007", finder, torch.device("cpu"))
+        assert (target.name, target.frame.shape, target.landmarks.shape) == (
+            "synthetic face 007",
+            (3, 256, 256),
+            (68, 2),
+        )
+        assert scored_image(target.name) == resource("assets/faces/second/007.png")
+        assert scored_image("me.jpg") is None
+        assert scored_image("synthetic face ../../README") is None
+        with pytest.raises(
+            TargetError, match=r"Expected a synthetic face \(000 to 023\) or an image file as the target, got '999'"
+        ):
+            read_target("999", finder, torch.device("cpu"))
+
+    def test_the_sample_set_leaves_the_default_target_out(self) -> None:
+        photos = sample_photos()
+        assert len(photos) == 46
+        assert "synthetic face 000" not in {photo.identity for photo in photos}
+        assert photos[0].identity == photos[1].identity
+
+
+def test_results_of_another_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"found none. Make one: privacy-faces benchmark"):
+        read_results(tmp_path / "results.json")
+    (tmp_path / "results.json").write_text('{"schema": 2}')
+    with pytest.raises(ResultsError, match=r"is no results.json of version 1"):
+        read_results(tmp_path / "results.json")
