@@ -82,17 +82,17 @@ class TestSamplePhoto:
         return anonymize(sample, method="makeup", ref="XMY-060")
 
     def test_dlib_no_longer_matches_and_the_receipt_says_how(self, result: Any) -> None:
-        (face,) = result.receipt["faces"]
-        assert face["protected"]
-        assert face["detected_after"]
-        assert face["recognizers"]["dlib-resnet"]["role"] == "surrogate"
-        assert face["details"]["reference"] == "XMY-060"
-        assert face["details"]["source"] == "shipped"
-        assert face["details"]["perceptual"] == "ms-ssim"
-        assert face["target"]["name"] == "synthetic face 000"
-        target = face["target"]["recognizers"]["dlib-resnet"]
-        assert target["similarity"] > target["similarity_before"] + 0.02
-        assert {"face-diffusion-128", "face-prior"} <= {weight["id"] for weight in result.receipt["weights"]}
+        (face,) = result.receipt.faces
+        assert face.protected
+        assert face.detected_after
+        assert face.recognizers["dlib-resnet"].role == "surrogate"
+        assert face.details["reference"] == "XMY-060"
+        assert face.details["source"] == "shipped"
+        assert face.details["perceptual"] == "ms-ssim"
+        assert face.target.name == "synthetic face 000"
+        target = face.target.recognizers["dlib-resnet"]
+        assert target.similarity > target.similarity_before + 0.02
+        assert {"face-diffusion-128", "face-prior"} <= {weight.id for weight in result.receipt.weights}
 
     def test_lips_are_purple_and_eyes_and_teeth_are_not_painted(
         self, result: Any, sample: np.ndarray, finder: FaceFinder
@@ -116,7 +116,7 @@ class TestSamplePhoto:
     def test_pixels_outside_the_face_are_untouched(self, result: Any, sample: np.ndarray) -> None:
         changed = np.any(np.asarray(result.image) != sample, axis=2)
         assert 0.005 < changed.mean() < 0.2
-        x0, y0, x1, y1 = (int(value) for value in result.receipt["faces"][0]["box"])
+        x0, y0, x1, y1 = (int(value) for value in result.receipt.faces[0].box)
         height, width = y1 - y0, x1 - x0
         inside = np.zeros_like(changed)
         inside[max(0, y0 - height // 2) : y1 + height // 2, max(0, x0 - width // 2) : x1 + width // 2] = True

@@ -325,7 +325,10 @@ def _stages() -> Iterator[_Stages]:
 
 def _as_json(plan: Plan, output: Path, outcomes: list[Outcome]) -> dict[str, Any]:
     counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "skipped", "failed")}
-    photos = [outcome.described() | {"receipt": outcome.receipt or None} for outcome in outcomes]
+    photos = [
+        outcome.described() | {"receipt": outcome.receipt and outcome.receipt.model_dump(mode="json", by_alias=True)}
+        for outcome in outcomes
+    ]
     return {"schema": 1, **plan.described(), "output": str(output), **counts, "photos": photos}
 
 
@@ -335,12 +338,13 @@ def _as_table(outcomes: list[Outcome], output: Path) -> str:
         name = outcome.job.name
         if outcome.status == "failed":
             rows.append([name, "", "", "", "", "", f"FAILED: {outcome.reason}"])
-        for face in outcome.receipt.get("faces", ()):
-            for recognizer, result in face["recognizers"].items():
-                verdict = "NOT PROTECTED" if result["matched"] else "no longer matched"
-                scores = [f"{result[key]:.3f}" for key in ("similarity_before", "similarity", "threshold")]
-                rows.append([name, str(face["index"] + 1), f"{recognizer} ({result['role']})", *scores, verdict])
-        if outcome.status != "failed" and not outcome.receipt.get("faces"):
+        for face in outcome.receipt.faces if outcome.receipt else ():
+            for recognizer, result in face.recognizers.items():
+                verdict = "NOT PROTECTED" if result.matched else "no longer matched"
+                before = "" if result.similarity_before is None else f"{result.similarity_before:.3f}"
+                scores = [before, f"{result.similarity:.3f}", f"{result.threshold:.3f}"]
+                rows.append([name, str(face.index + 1), f"{recognizer} ({result.role})", *scores, verdict])
+        if outcome.receipt and not outcome.receipt.faces:
             rows.append([name, "", "", "", "", "", "copied: no face found"])
     skipped = sum(outcome.status == "skipped" for outcome in outcomes)
     text = table(["photo", "face", "recognizer", "before", "after", "threshold", "result"], rows)

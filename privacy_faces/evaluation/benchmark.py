@@ -261,13 +261,13 @@ def _do(task: Task) -> Done:
     made = [outcomes[job.name] for job in jobs]
     versions = [None if outcome.status == "failed" else partial(read_photo, outcome.job.target) for outcome in made]
     observer = Observer(anonymizer.finder, anonymizer.ensemble, anonymizer.context.device, Store(store))
-    receipts = [outcome.receipt for outcome in made if outcome.status != "failed"]
-    targets = [face["target"]["name"] for receipt in receipts for face in receipt["faces"] if face["target"]]
+    receipts = [outcome.receipt for outcome in made if outcome.receipt]
+    targets = [face.target.name for receipt in receipts for face in receipt.faces if face.target]
     return Done(
         _see(task, versions, observer),
         anonymizer.method.surrogates,
         {outcome.job.name: outcome.reason or "" for outcome in made if outcome.status == "failed"},
-        [receipt["seconds"]["protect"] / len(receipt["faces"]) for receipt in receipts],
+        [receipt.seconds.protect / len(receipt.faces) for receipt in receipts],
         peak,
         targets[0] if targets else None,
     )

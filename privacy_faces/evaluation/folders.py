@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +29,7 @@ from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables import Result
 from privacy_faces.judge.observations import Embeddings, Observer
+from privacy_faces.judge.receipt import Receipt
 from privacy_faces.judge.thresholds import ThresholdFile
 from privacy_faces.judge.verdicts import fooled
 from privacy_faces.methods.targets import scored_image
@@ -96,7 +95,7 @@ def evaluate_pairs(
     )
     if not usable:
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
-    told = {probe.name: _receipt(by_name[probe.name]) for probe in usable}
+    receipts = {probe.name: _receipt(by_name[probe.name]) for probe in usable}
     scope = Scope(request.robustness, request.attackers, purifier() if request.attackers else None)
     clean = measure(
         usable,
@@ -112,10 +111,10 @@ def evaluate_pairs(
     }
     seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"))
     setting = Setting(usable, originals(usable, faces, observer), clean, thresholds, request.far)
-    roles = _roles(observer, request, told.values())
+    roles = _roles(observer, request, [receipt for receipt in receipts.values() if receipt])
     methods: list[MethodResults] = []
     for target, part in _by_target(
-        seen, [by_name[probe.name].target or told[probe.name].get("target") for probe in usable]
+        seen, [by_name[probe.name].target or _target(receipts[probe.name]) for probe in usable]
     ).items():
         image = request.targets.get(target) or scored_image(target)
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
@@ -165,27 +164,33 @@ def _by_target(seen: Seen, targets: Sequence[str | None]) -> dict[str, Seen]:
     return {str(name): seen.take(np.flatnonzero(names == name)) for name in np.unique(names)}
 
 
-def _roles(observer: Observer, request: Request, told: Iterable[dict[str, Any]]) -> dict[str, Role]:
-    helped = (
-        set(request.surrogates)
-        if request.surrogates is not None
-        else {name for receipt in told for name in receipt.get("surrogates", ())}
-    )
+def _target(receipt: Receipt | None) -> str | None:
+    targets = [face.target.name for face in receipt.faces if face.target] if receipt else []
+    return targets[0] if targets else None
+
+
+def _roles(observer: Observer, request: Request, receipts: Sequence[Receipt]) -> dict[str, Role]:
+    if request.surrogates is not None:
+        helped = set(request.surrogates)
+    else:
+        verdicts = [item for receipt in receipts for face in receipt.faces for item in face.recognizers.items()]
+        helped = {name for name, verdict in verdicts if verdict.role == "surrogate"}
     return {name: "surrogate" if name in helped else "held-out" for name in observer.ensemble.names}
 
 
-def _receipt(pair: Pair) -> dict[str, Any]:
-    """Surrogates and target as the receipt beside a protected photo tells; empty where there is none."""
+def _receipt(pair: Pair) -> Receipt | None:
+    """The receipt beside a protected photo; None where there is none.
+
+    Raises:
+        ReceiptError: for a file of that name that is no receipt.
+    """
     if pair.protected is None:
-        return {}
+        return None
     for name in (pair.protected.name, pair.protected.stem):
         path = pair.protected.with_name(f"{name}.receipt.json")
         if path.is_file():
-            faces = json.loads(path.read_text(encoding="utf-8"))["faces"]
-            helped = {name for face in faces for name, row in face["recognizers"].items() if row["role"] == "surrogate"}
-            targets = [face["target"]["name"] for face in faces if face["target"]]
-            return {"surrogates": sorted(helped), "target": targets[0] if targets else None}
-    return {}
+            return Receipt.parse(path.read_bytes(), str(path))
+    return None
 
 
 def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet) -> MethodResults:

@@ -229,8 +229,8 @@ def _qualities(
     found: dict[str, list[float]] = {"psnr": [], "ssim": [], "landmark_shift": [], "color_shift": []}
     for pair, old, new in zip(pairs, before, after, strict=True):
         item = quality(_tensor(old), _tensor(new))
-        found["psnr"].append(float("inf") if item["psnr"] is None else item["psnr"])
-        found["ssim"].append(item["ssim"])
+        found["psnr"].append(float("inf") if item.psnr is None else item.psnr)
+        found["ssim"].append(item.ssim)
         again = observer.find_again(pair.face, pair.photo.rgb)
         found["landmark_shift"].append(landmark_shift(pair.face, again) if again else float("nan"))
         found["color_shift"].append(

@@ -4,50 +4,25 @@ again."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from privacy_faces.judge.quality import quality
+from privacy_faces.judge.receipt import (
+    FaceReceipt,
+    RecognizerVerdict,
+    TargetSimilarity,
+    TargetVerdict,
+    evidence_of,
+)
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
-from privacy_faces.methods.contract import Target
+from privacy_faces.methods.targets import Target
 from privacy_faces.photos.batch import COMPARED_FRAME, frame_tensors
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.recognizers.ensemble import Ensemble
-
-
-@dataclass(frozen=True)
-class FaceVerdict:
-    """What the judge measured on one face; `receipt` is its part of the receipt."""
-
-    receipt: dict[str, Any]
-
-    @property
-    def protected(self) -> bool:
-        """True only when no recogniser still matches."""
-        return bool(self.receipt["protected"])
-
-    def warnings(self) -> list[str]:
-        """What a user must be told about this face."""
-        lines = []
-        for name, result in self.receipt["recognizers"].items():
-            if result["matched"]:
-                margin = result["similarity"] - result["threshold"]
-                lines.append(
-                    f"NOT PROTECTED: {name} still matches: similarity {result['similarity']:.3f}, threshold "
-                    f"{result['threshold']:.3f} "
-                    f"at FAR {result['far']:g} (margin {margin:.3f})"
-                )
-        if self.protected and self.receipt["evidence"] == "surrogate-only":
-            lines.append(
-                "every recognizer that judged also helped to make the change: protection against other recognizers "
-                "was not measured"
-            )
-        return lines
 
 
 class Judge:
@@ -80,7 +55,7 @@ class Judge:
         copied: Callable[[], Photo],
         surrogates: Iterable[str],
         target: Target | None = None,
-    ) -> list[FaceVerdict]:
+    ) -> list[FaceReceipt]:
         """One verdict per face.
 
         Args:
@@ -105,67 +80,61 @@ class Judge:
         resembled = self._resembled(target, before, again)
         changed, _ = frame_tensors(result, faces, COMPARED_FRAME, self.device)
         helped = set(surrogates)
-        return [
-            FaceVerdict(
-                {
-                    "index": index,
-                    "box": [round(float(value), 1) for value in face.box],
-                    "detection_score": round(face.score, 4),
-                    "detected_after": found[index] is not None,
-                    **self._matches({name: (baseline[name][index], after[name][index]) for name in after}, helped),
-                    "target": {
-                        "name": target.name,
-                        "recognizers": {name: rows[index] for name, rows in resembled.items()},
-                    }
-                    if target
-                    else None,
-                    "quality": quality(frames[index], changed[index]),
-                }
-            )
-            for index, face in enumerate(faces)
-        ]
-
-    def _matches(self, scores: dict[str, tuple[float, float]], helped: set[str]) -> dict[str, Any]:
-        """What each recogniser says of (similarity before, similarity after), and what follows from all of them."""
-        rows = {}
-        for name, (clean, similarity) in scores.items():
-            threshold = self.thresholds[name]
-            rows[name] = {
-                "similarity_before": round(clean, 4),
-                "similarity": round(similarity, 4),
-                "threshold": threshold.value,
-                "far": threshold.far,
-                "threshold_source": threshold.source,
-                "matched": threshold.matched(similarity),
-                "role": "surrogate" if name in helped else "held-out",
+        receipts = []
+        for index, face in enumerate(faces):
+            rows = {
+                name: self._verdict(name, baseline[name][index], after[name][index], name in helped) for name in after
             }
-        return {
-            "recognizers": rows,
-            "protected": not any(row["matched"] for row in rows.values()),
-            "evidence": "held-out" if any(row["role"] == "held-out" for row in rows.values()) else "surrogate-only",
-        }
+            receipts.append(
+                FaceReceipt(
+                    index=index,
+                    box=_box(face),
+                    detection_score=round(face.score, 4),
+                    detected_after=found[index] is not None,
+                    found="at its place" if found[index] is not None else "nowhere",
+                    recognizers=rows,
+                    protected=not any(row.matched for row in rows.values()),
+                    evidence=evidence_of([row.role for row in rows.values()]),
+                    target=resembled[index] if resembled else None,
+                    quality=quality(frames[index], changed[index]),
+                )
+            )
+        return receipts
+
+    def _verdict(self, name: str, before: float, after: float, helped: bool) -> RecognizerVerdict:
+        threshold = self.thresholds[name]
+        return RecognizerVerdict(
+            similarity_before=round(before, 4),
+            similarity=round(after, 4),
+            threshold=threshold.value,
+            far=threshold.far,
+            threshold_source=threshold.source,
+            matched=threshold.matched(after),
+            role="surrogate" if helped else "held-out",
+        )
 
     def _resembled(
         self, target: Target | None, before: dict[str, Tensor], after: dict[str, Tensor]
-    ) -> dict[str, list[dict[str, Any]]]:
-        """Name -> how like the target each face was and is, and whether it matches it now."""
+    ) -> list[TargetVerdict]:
+        """How like the target each face was and is, and whether it matches it now; none without a target."""
         if target is None:
-            return {}
+            return []
         embeddings = self.ensemble.embed(target.frame[None].to(self.device), target.landmarks[None].to(self.device))
         aim = {name: embedding.expand_as(before[name]) for name, embedding in embeddings.items()}
         clean, similarity = self._scores(aim, before), self._scores(aim, after)
-        return {
-            name: [
-                {
-                    "similarity_before": round(was, 4),
-                    "similarity": round(now, 4),
-                    "threshold": threshold.value,
-                    "matched": threshold.matched(now),
-                }
-                for was, now in zip(clean[name], similarity[name], strict=True)
-            ]
-            for name, threshold in self.thresholds.items()
-        }
+        verdicts = []
+        for index in range(len(next(iter(clean.values())))):
+            rows = {}
+            for name, threshold in self.thresholds.items():
+                was, now = clean[name][index], similarity[name][index]
+                rows[name] = TargetSimilarity(
+                    similarity_before=round(was, 4),
+                    similarity=round(now, 4),
+                    threshold=threshold.value,
+                    matched=threshold.matched(now),
+                )
+            verdicts.append(TargetVerdict(name=target.name, recognizers=rows))
+        return verdicts
 
     def _embedded(self, photo: Photo, faces: Sequence[Face]) -> tuple[dict[str, Tensor], list[Face | None]]:
         """Name -> embeddings (N, D) of the faces in another version of the photo, and the face that the detector found
@@ -182,3 +151,8 @@ class Judge:
 
     def _scores(self, before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, list[float]]:
         return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}
+
+
+def _box(face: Face) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (round(float(value), 1) for value in face.box)
+    return x0, y0, x1, y1

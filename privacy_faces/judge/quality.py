@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from kornia.metrics import psnr, ssim
 from numpy.typing import NDArray
 from skimage.color import deltaE_cie76, rgb2lab
 from torch import Tensor
 
+from privacy_faces.judge.receipt import FrameQuality
 from privacy_faces.photos.faces import Face
 
 # Window of 11 pixels with a Gaussian weight, as in Wang et al. (2004).
 _SSIM_WINDOW = 11
 
 
-def quality(original: Tensor, protected: Tensor) -> dict[str, Any]:
+def quality(original: Tensor, protected: Tensor) -> FrameQuality:
     """PSNR in dB and SSIM (Wang et al., IEEE TIP 2004) of two frames (3, S, S) in [0, 1]; PSNR of equal frames is None.
 
     `lpips` is None: its AlexNet trunk does not come with this package.
     """
     equal = bool((original == protected).all())
-    return {
-        "psnr": None if equal else round(float(psnr(protected, original, 1.0)), 2),
-        "ssim": round(float(ssim(protected[None], original[None], _SSIM_WINDOW).mean()), 4),
-        "lpips": None,
-    }
+    return FrameQuality(
+        psnr=None if equal else round(float(psnr(protected, original, 1.0)), 2),
+        ssim=round(float(ssim(protected[None], original[None], _SSIM_WINDOW).mean()), 4),
+        lpips=None,
+    )
 
 
 def color_shift(original: NDArray[np.float32], protected: NDArray[np.float32], face: NDArray[np.bool_]) -> float:

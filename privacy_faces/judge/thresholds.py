@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -58,7 +58,7 @@ class Threshold:
 
     value: float
     far: float
-    source: str
+    source: Literal["calibrated", "legacy"]
 
     def matched(self, similarity: float) -> bool:
         """Whether this similarity is a match."""
@@ -92,7 +92,9 @@ def threshold_for(file: ThresholdFile, recognizer: str, far: float) -> Threshold
     Raises:
         ThresholdError: when there is neither, listing what there is.
     """
-    for source, table in (("calibrated", file.calibrated), ("legacy", file.legacy)):
+    tables: dict[Literal["calibrated", "legacy"], dict[str, Calibration]]
+    tables = {"calibrated": file.calibrated, "legacy": file.legacy}
+    for source, table in tables.items():
         for point in table[recognizer].points if recognizer in table else ():
             if abs(point.far - far) < 1e-9:
                 return Threshold(point.threshold, far, source)

@@ -1,15 +1,17 @@
-"""What methods, recognisers and inpainters are built with: the device, and recognisers shared between method and
-judge."""
+"""What methods and inpainters are built with: device, face finder, recognisers shared with the judge, thresholds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from privacy_faces.config.registry import RECOGNIZERS
+from privacy_faces.methods.targets import Target, read_target
+from privacy_faces.photos.detection.finder import DetectorName, FaceFinder, make_finder
 
 if TYPE_CHECKING:
     from privacy_faces.recognizers.contract import Recognizer
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 def _no_judge(name: str, similarity: Tensor) -> Tensor:
     raise ValueError(
         f"Whether {name} matches is asked of a judge, and this context has none. Build it with "
-        "evaluation.thresholds.above_threshold."
+        "judge.thresholds.above_threshold."
     )
 
 
 class Context:
-    """Loads each recogniser once.
+    """Loads each recogniser once, and the face finder when it is asked for.
 
     Args:
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
@@ -31,6 +33,7 @@ class Context:
         above_threshold: the judge's answer to how far similarities (N,) to a person lie above the threshold of the
             recogniser of that name; a method that goes on until the person is no longer matched asks it, and knows no
             threshold of its own.
+        detector, min_face: of the face finder, see `make_finder`.
 
     Raises:
         ValueError: "cuda" on a machine without it.
@@ -41,6 +44,9 @@ class Context:
         device: str = "cpu",
         recognizer_options: Mapping[str, Mapping[str, Any]] | None = None,
         above_threshold: Callable[[str, Tensor], Tensor] = _no_judge,
+        *,
+        detector: DetectorName = "auto",
+        min_face: int = 0,
     ) -> None:
         available = torch.cuda.is_available()
         if device == "cuda" and not available:
@@ -48,7 +54,13 @@ class Context:
         self.device = torch.device("cuda" if device == "cuda" or (device == "auto" and available) else "cpu")
         self._options = dict(recognizer_options or {})
         self.above_threshold = above_threshold
+        self._detector, self._min_face = detector, min_face
         self._recognizers: dict[str, Recognizer] = {}
+
+    @cached_property
+    def finder(self) -> FaceFinder:
+        """The one face finder of the run: of photos, of targets and of references."""
+        return make_finder(self._detector, self._min_face, self.device)
 
     def recognizer(self, name: str) -> Recognizer:
         """The recogniser registered under `name`, ready to embed."""
@@ -59,3 +71,11 @@ class Context:
     def loaded(self) -> list[Recognizer]:
         """The recognisers that were asked for so far."""
         return list(self._recognizers.values())
+
+    def target(self, name: str) -> Target:
+        """Whom a face is to resemble: the number of a synthetic face, or the path of an image.
+
+        Raises:
+            TargetError, PhotoError, NoFaceError: as `methods.targets.read_target`.
+        """
+        return read_target(name, self.finder, self.device)

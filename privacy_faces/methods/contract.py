@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from privacy_faces.config.options import Options
+from privacy_faces.methods.targets import Target
 from privacy_faces.photos.batch import FrameBatch
 
 if TYPE_CHECKING:
@@ -23,21 +24,6 @@ __all__ = ["FrameBatch", "Method", "MethodError", "Protection", "Target"]
 
 class MethodError(ValueError):
     """A method that returned something other than protected frames."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """Somebody whom protected faces are to resemble.
-
-    Attributes:
-        name: for the receipt.
-        frame: (3, S, S) in [0, 1], of any size.
-        landmarks: (68, 2) in frame pixels.
-    """
-
-    name: str
-    frame: Tensor
-    landmarks: Tensor
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,34 @@ photos of each target: the one that a method sees, and the *test* image on which
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from privacy_faces.config.files import resource
-from privacy_faces.methods.contract import Target
 from privacy_faces.photos.batch import COMPARED_FRAME, frame_tensors
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.formats.read import read_photo
 
 _SYNTHETIC = "synthetic face "
+
+
+@dataclass(frozen=True)
+class Target:
+    """Somebody whom protected faces are to resemble.
+
+    Attributes:
+        name: for the receipt.
+        frame: (3, S, S) in [0, 1], of any size.
+        landmarks: (68, 2) in frame pixels.
+    """
+
+    name: str
+    frame: Tensor
+    landmarks: Tensor
 
 
 class TargetError(ValueError):

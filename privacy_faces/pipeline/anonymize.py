@@ -14,9 +14,10 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from privacy_faces.config.plan import Plan, make_plan
+from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo
-from privacy_faces.pipeline.batch import finished, process, told
+from privacy_faces.pipeline.batch import finished, process
 from privacy_faces.pipeline.inputs import InputError, collect, refuse_foreign
 from privacy_faces.pipeline.protect import Anonymizer
 
@@ -33,7 +34,7 @@ class Result:
     """
 
     image: PIL.Image.Image = field(repr=False)
-    receipt: dict[str, Any] = field(repr=False)
+    receipt: Receipt = field(repr=False)
     warnings: list[str]
     output: Path | None
 
@@ -68,7 +69,7 @@ def anonymize(
 
     Example:
         >>> result = anonymize("me.jpg", method="inpaint-gradcam", fraction=0.3)
-        >>> result.receipt["faces"][0]["protected"]
+        >>> result.receipt.faces[0].protected
     """
     plan = make_plan(method, profile=profile, config=Path(config) if config else None, options=options, run=run)
     if output is not None:
@@ -80,16 +81,15 @@ def anonymize(
             refuse_foreign(collection, Path(output))
         (job,) = collection.jobs
         receipt = None if overwrite else finished(job, plan.fingerprint())
-        receipt = receipt or process(_ready(plan), job).receipt
-        return Result(_decoded(job.target.read_bytes()), receipt, receipt["warnings"], job.target)
+        receipt = receipt or process(_ready(plan), job)
+        return Result(_decoded(job.target.read_bytes()), receipt, receipt.warnings, job.target)
     original: Photo = read_photo(Path(photo)) if isinstance(photo, (str, Path)) else photo_from_array(photo)
     anonymizer = _ready(plan)
     journey, written, verdicts = anonymizer.anonymize(original, lambda data: data)
     receipt = anonymizer.receipt(
         journey, verdicts, str(photo) if isinstance(photo, (str, Path)) else "image in memory", None
     )
-    receipt |= {"warnings": told(plan, verdicts)}
-    return Result(_decoded(written), receipt, receipt["warnings"], None)
+    return Result(_decoded(written), receipt, receipt.warnings, None)
 
 
 _loaded: dict[str, Anonymizer] = {}

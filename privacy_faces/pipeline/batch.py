@@ -7,7 +7,7 @@ import json
 import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from privacy_faces.config.files import write_atomic
+from privacy_faces.judge.receipt import Receipt, ReceiptError
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.overlay import jpeg, overlay, png
 from privacy_faces.pipeline.inputs import Collection, Job
 
 if TYPE_CHECKING:
-    from privacy_faces.config.plan import Plan
-    from privacy_faces.judge.judge import FaceVerdict
     from privacy_faces.pipeline.protect import Anonymizer, Journey
 
 log = logging.getLogger(__name__)
@@ -34,12 +33,12 @@ class Outcome:
     job: Job
     status: str
     reason: str | None = None
-    receipt: dict[str, Any] = field(default_factory=dict)
+    receipt: Receipt | None = None
 
     @property
     def warnings(self) -> list[str]:
         """What a user must be told, also about a photo that was done by an earlier run."""
-        return list(self.receipt.get("warnings", ()))
+        return list(self.receipt.warnings) if self.receipt else []
 
     def described(self) -> dict[str, Any]:
         """For run.json."""
@@ -86,7 +85,7 @@ def run(
 def attempt(anonymizer: Anonymizer, job: Job) -> Outcome:
     """Do one photo, or say why it failed."""
     try:
-        return process(anonymizer, job)
+        return Outcome(job, "done", receipt=process(anonymizer, job))
     except (ValueError, OSError) as error:
         return Outcome(job, "failed", str(error))
     except Exception as error:  # a defect in one photo's journey must not lose the others
@@ -94,7 +93,7 @@ def attempt(anonymizer: Anonymizer, job: Job) -> Outcome:
         return Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
 
 
-def process(anonymizer: Anonymizer, job: Job) -> Outcome:
+def process(anonymizer: Anonymizer, job: Job) -> Receipt:
     """Do one photo: write it, judge what was written, and put the receipt beside it, which marks it as done.
 
     Raises:
@@ -116,42 +115,34 @@ def process(anonymizer: Anonymizer, job: Job) -> Outcome:
             # Either nothing was written yet, or what was written could not be judged: no photo stays without a receipt.
             job.target.unlink(missing_ok=True)
         raise
-    receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target)) | {
-        "warnings": told(anonymizer.plan, verdicts),
-        "plan_sha256": anonymizer.plan.fingerprint(),
-        "input_sha256": digest,
-        "output_sha256": hashlib.sha256(written).hexdigest(),
-    }
+    receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target)).model_copy(
+        update={
+            "plan_sha256": anonymizer.plan.fingerprint(),
+            "input_sha256": digest,
+            "output_sha256": hashlib.sha256(written).hexdigest(),
+        }
+    )
     if job.original is not None:
         save_beside(journey, job.masks, job.original)
     if anonymizer.plan.run.save_masks:
         save_masks(journey, job)
-    write_json(job.receipt, receipt)
-    return Outcome(job, "done", receipt=receipt)
+    write_atomic(job.receipt, receipt.dump())
+    return receipt
 
 
-def told(plan: Plan, verdicts: list[FaceVerdict]) -> list[str]:
-    """What a user must be told about a photo."""
-    from privacy_faces.pipeline.protect import warnings_of
-
-    if verdicts:
-        return warnings_of(verdicts)
-    return [f"no face found; copied {'with' if plan.run.keep_metadata else 'without'} metadata"]
-
-
-def finished(job: Job, fingerprint: str) -> dict[str, Any] | None:
+def finished(job: Job, fingerprint: str) -> Receipt | None:
     """The receipt of a photo that is already done: same plan, same input, and the file is the one that was judged."""
     try:
-        receipt = json.loads(job.receipt.read_text(encoding="utf-8"))
+        receipt = Receipt.parse(job.receipt.read_bytes(), str(job.receipt))
         same = (
-            receipt["plan_sha256"] == fingerprint
-            and receipt["input_sha256"] == job.digest()
+            receipt.plan_sha256 == fingerprint
+            and receipt.input_sha256 == job.digest()
             and (job.original is None or job.original.is_file())
-            and receipt["output_sha256"] == hashlib.sha256(job.target.read_bytes()).hexdigest()
+            and receipt.output_sha256 == hashlib.sha256(job.target.read_bytes()).hexdigest()
         )
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (OSError, ReceiptError):
         return None
-    return dict(receipt) if same else None
+    return receipt if same else None
 
 
 def write_run(path: Path, plan: dict[str, Any], outcomes: Sequence[Outcome], ignored: Sequence[str]) -> None:
@@ -159,7 +150,8 @@ def write_run(path: Path, plan: dict[str, Any], outcomes: Sequence[Outcome], ign
     packages = ("torch", "numpy", "pillow", "opencv-python-headless", "dlib-bin")
     versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     photos = [outcome.described() for outcome in outcomes]
-    used = {record["id"]: record for outcome in outcomes for record in outcome.receipt.get("weights", ())}
+    receipts = [outcome.receipt for outcome in outcomes if outcome.receipt]
+    used = {record.id: record.model_dump() for receipt in receipts for record in receipt.weights}
     write_json(
         path,
         {

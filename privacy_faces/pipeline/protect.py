@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from privacy_faces.config.plan import Plan
 from privacy_faces.config.registry import METHODS
-from privacy_faces.judge.judge import FaceVerdict, Judge
+from privacy_faces.judge.judge import Judge
+from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, WeightRecord
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method, Protection, Target
 from privacy_faces.photos.batch import frame_tensors
-from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.photos.faces import Face, NoFaceError
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
@@ -76,8 +76,14 @@ class Anonymizer:
         require(plan.weights())
         thresholds = load_thresholds(plan.run.thresholds)
         options = {choice.name: choice.options for choice in plan.run.recognizers}
-        self.context = Context(plan.run.device, options, above_threshold(thresholds, plan.run.far))
-        self.finder = make_finder(plan.run.detector, plan.run.min_face, self.context.device)
+        self.context = Context(
+            plan.run.device,
+            options,
+            above_threshold(thresholds, plan.run.far),
+            detector=plan.run.detector,
+            min_face=plan.run.min_face,
+        )
+        self.finder = self.context.finder
         self.ensemble = Ensemble([self.context.recognizer(choice.name) for choice in plan.run.recognizers])
         self.judge = Judge(self.ensemble, self.finder, thresholds, plan.run.far, self.context.device)
         self.method: Method = METHODS.build(plan.method, plan.options, self.context)
@@ -90,7 +96,7 @@ class Anonymizer:
         used += self.method.weight_records()
         return list({record["id"]: record for record in used}.values())
 
-    def anonymize(self, photo: Photo, write: Callable[[bytes], bytes]) -> tuple[Journey, bytes, list[FaceVerdict]]:
+    def anonymize(self, photo: Photo, write: Callable[[bytes], bytes]) -> tuple[Journey, bytes, list[FaceReceipt]]:
         """Protect, write and judge a photo.
 
         Args:
@@ -159,23 +165,29 @@ class Anonymizer:
         ]
         return FrameBatch(frames, landmarks, regions, seeds)
 
-    def receipt(self, journey: Journey, verdicts: list[FaceVerdict], source: str, output: str | None) -> dict[str, Any]:
-        """The receipt of a photo (schema version 1)."""
+    def receipt(self, journey: Journey, verdicts: list[FaceReceipt], source: str, output: str | None) -> Receipt:
+        """The receipt of a photo."""
         details = journey.details or [{}] * len(verdicts)
-        return {
-            "schema": 1,
-            "input": source,
-            "output": output,
-            "method": self.plan.method,
-            "options": self.plan.options.model_dump(mode="json"),
-            "seed": self.plan.run.seed,
-            "profile": self.plan.profile,
-            "detector": self.finder.detector.name,
-            "metadata_kept": self.plan.run.keep_metadata,
-            "faces": [verdict.receipt | {"details": detail} for verdict, detail in zip(verdicts, details, strict=True)],
-            "weights": self.weights,
-            "seconds": {"detect": 0.0, "protect": 0.0, "paste": 0.0, "judge": 0.0} | journey.seconds,
-        }
+        keep = self.plan.run.keep_metadata
+        copied = f"no face found; copied {'with' if keep else 'without'} metadata"
+        return Receipt(
+            input=source,
+            output=output,
+            method=self.plan.method,
+            options=self.plan.options.model_dump(mode="json"),
+            seed=self.plan.run.seed,
+            profile=self.plan.profile,
+            detector=self.finder.detector.name,
+            metadata_kept=keep,
+            surrogates=list(self.method.surrogates),
+            faces=[
+                verdict.model_copy(update={"details": detail})
+                for verdict, detail in zip(verdicts, details, strict=True)
+            ],
+            weights=[WeightRecord.model_validate(record) for record in self.weights],
+            seconds=Seconds.model_validate(journey.seconds),
+            warnings=[line for verdict in verdicts for line in verdict.warnings()] if verdicts else [copied],
+        )
 
 
 def paste(
@@ -202,8 +214,3 @@ def paste(
             protection.feather,
         )
     return photo.with_rgb(rgb), changed
-
-
-def warnings_of(verdicts: list[FaceVerdict]) -> list[str]:
-    """The judge's warnings, each with the number of its face."""
-    return [f"face {index + 1}: {line}" for index, verdict in enumerate(verdicts) for line in verdict.warnings()]

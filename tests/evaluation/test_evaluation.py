@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,22 @@ def evaluated(originals: Path, protected: Path, output: Path, *flags: str) -> tu
     done = CliRunner().invoke(main, ["evaluate", str(originals), str(protected), "--output", str(output), *flags])
     assert done.exit_code in (0, 1), done.output
     return read_results(output / "results.json"), done
+
+
+def receipt_of(path: Path) -> dict[str, Any]:
+    """What the contract names of a receipt, and no more: one face, made with dlib-resnet to resemble face 000."""
+    verdict = {"similarity": 0.5, "threshold": 0.9, "far": 0.001, "matched": False, "role": "surrogate"}
+    face = {
+        "box": [0, 0, 10, 10],
+        "detection_score": 1.0,
+        "recognizers": {"dlib-resnet": verdict},
+        "target": {"name": "synthetic face 000"},
+        "quality": {"psnr": 30.0, "ssim": 0.9, "lpips": None},
+        "protected": True,
+        "evidence": "surrogate-only",
+    }
+    photo = {"input": path.name, "output": path.name, "method": "makeup", "options": {}, "seed": 0}
+    return {"schema": 1, **photo, "faces": [face], "weights": [], "seconds": {"protect": 1.0}}
 
 
 class TestExtremes:
@@ -212,8 +229,7 @@ class TestFolders:
     def test_receipts_tell_surrogates_and_target(self, originals: Path, tmp_path: Path) -> None:
         protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb)
         for path in protected.rglob("*.png"):
-            face = {"recognizers": {"dlib-resnet": {"role": "surrogate"}}, "target": {"name": "synthetic face 000"}}
-            path.with_name(f"{path.name}.receipt.json").write_text(json.dumps({"faces": [face]}))
+            path.with_name(f"{path.name}.receipt.json").write_text(json.dumps(receipt_of(path)))
         results, _ = evaluated(originals, protected, tmp_path / "out", "--no-robustness", "--no-attackers")
         (method,) = results.methods
         assert (method.surrogates, method.evidence, method.target, method.label) == (

@@ -15,11 +15,12 @@ from scipy.stats import norm
 from privacy_faces.config.plan import make_plan
 from privacy_faces.evaluation.calibration import equal_error_rate, operating_points, threshold_at
 from privacy_faces.judge.quality import quality
+from privacy_faces.judge.receipt import FaceReceipt, FrameQuality
 from privacy_faces.judge.thresholds import Threshold, ThresholdError, load_thresholds, threshold_for
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo
-from privacy_faces.pipeline.protect import Anonymizer, warnings_of
+from privacy_faces.pipeline.protect import Anonymizer
 
 
 def test_shipped_thresholds_have_provenance() -> None:
@@ -107,8 +108,8 @@ def test_too_few_people_are_refused() -> None:
 def test_quality_against_values_by_hand() -> None:
     gray = torch.full((3, 64, 64), 0.5)
     # Mean squared error 0.01: 20 dB.
-    assert quality(gray, gray + 0.1)["psnr"] == pytest.approx(20.0, abs=0.01)
-    assert quality(gray, gray) == {"psnr": None, "ssim": 1.0, "lpips": None}
+    assert quality(gray, gray + 0.1).psnr == pytest.approx(20.0, abs=0.01)
+    assert quality(gray, gray) == FrameQuality(psnr=None, ssim=1.0, lpips=None)
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +117,20 @@ def anonymizer() -> Anonymizer:
     return Anonymizer(make_plan("pixelate"))
 
 
-def judged(anonymizer: Anonymizer, photo: Photo, result: Photo, surrogates: tuple[str, ...] = ()) -> dict:
+def judged(anonymizer: Anonymizer, photo: Photo, result: Photo, surrogates: tuple[str, ...] = ()) -> FaceReceipt:
     (verdict,) = anonymizer.judge.judge(
         photo, anonymizer.finder.find(photo.rgb), lambda: result, lambda: photo, surrogates
     )
-    return verdict.receipt
+    return verdict
 
 
 def test_an_unchanged_face_is_never_called_protected(anonymizer: Anonymizer, sample: np.ndarray) -> None:
     photo = photo_from_array(sample)
     (verdict,) = anonymizer.judge.judge(photo, anonymizer.finder.find(photo.rgb), lambda: photo, lambda: photo, ())
-    result = verdict.receipt["recognizers"]["dlib-resnet"]
+    result = verdict.recognizers["dlib-resnet"]
     assert not verdict.protected
-    assert (result["matched"], result["role"], result["similarity"], result["far"]) == (True, "held-out", 1.0, 0.001)
-    (line,) = warnings_of([verdict])
+    assert (result.matched, result.role, result.similarity, result.far) == (True, "held-out", 1.0, 0.001)
+    (line,) = verdict.warnings()
     assert line.startswith(
         "face 1: NOT PROTECTED: dlib-resnet still matches: similarity 1.000, threshold 0.927 at FAR 0.001 (margin "
         "0.073)"
@@ -140,8 +141,8 @@ def test_evidence_is_surrogate_only_when_every_judge_helped(anonymizer: Anonymiz
     photo = photo_from_array(sample)
     flat = photo_from_array(np.full_like(sample, 127))
     helped = judged(anonymizer, photo, flat, ("dlib-resnet",))
-    assert (helped["protected"], helped["evidence"], helped["detected_after"]) == (True, "surrogate-only", False)
-    assert judged(anonymizer, photo, flat)["evidence"] == "held-out"
+    assert (helped.protected, helped.evidence, helped.detected_after) == (True, "surrogate-only", False)
+    assert judged(anonymizer, photo, flat).evidence == "held-out"
 
 
 def test_a_face_that_is_no_longer_detected_is_still_compared(anonymizer: Anonymizer, sample: np.ndarray) -> None:
@@ -152,8 +153,8 @@ def test_a_face_that_is_no_longer_detected_is_still_compared(anonymizer: Anonymi
     barred[60:170, 236:250] = 0
     again = anonymizer.finder.find(barred)
     receipt = judged(anonymizer, photo, photo_from_array(barred))
-    assert receipt["detected_after"] is bool(again)
-    assert receipt["recognizers"]["dlib-resnet"]["similarity"] > 0.8
+    assert receipt.detected_after is bool(again)
+    assert receipt.recognizers["dlib-resnet"].similarity > 0.8
     assert face.score > 0.9
 
 
@@ -162,9 +163,10 @@ def test_similarity_is_measured_on_the_encoded_file(anonymizer: Anonymizer, samp
     Image.fromarray(sample).save(buffer, "JPEG", quality=40)
     photo = read_photo(buffer.getvalue())
     journey, written, (verdict,) = anonymizer.anonymize(photo, lambda data: data)
-    result = verdict.receipt["recognizers"]["dlib-resnet"]
-    assert 0.98 < result["similarity_before"] < 1.0, "a second JPEG generation changes a face a little"
-    assert result["similarity"] < 0.95
+    result = verdict.recognizers["dlib-resnet"]
+    assert result.similarity_before is not None
+    assert 0.98 < result.similarity_before < 1.0, "a second JPEG generation changes a face a little"
+    assert result.similarity < 0.95
     assert read_photo(written).format == "JPEG"
     assert set(journey.seconds) == {"detect", "protect", "paste", "write", "judge"}
 
@@ -176,6 +178,6 @@ def test_judge_survives_swapping_the_roles_of_the_photos(
     found."""
     photo = photo_from_array(sample)
     darker = photo_from_array((sample * 0.7).astype(np.uint8))
-    forth = judged(anonymizer, photo, darker)["recognizers"]["dlib-resnet"]["similarity"]
-    back = judged(anonymizer, darker, photo)["recognizers"]["dlib-resnet"]["similarity"]
+    forth = judged(anonymizer, photo, darker).recognizers["dlib-resnet"].similarity
+    back = judged(anonymizer, darker, photo).recognizers["dlib-resnet"].similarity
     assert forth == pytest.approx(back, abs=1e-4)

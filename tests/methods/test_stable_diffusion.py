@@ -312,16 +312,16 @@ def test_api_changes_the_hole_and_nothing_else(
     assert 1000 < int(hole.sum()) < 512 * 512 / 4
     assert np.array_equal(image[~hole], sample[~hole])
     assert float((image != sample).any(2)[hole].mean()) > 0.95
-    (face,) = done.receipt["faces"]
-    assert face["details"]["mask_fraction"] > 0.1
-    used = {record["id"]: record["sha256"] for record in done.receipt["weights"]}
+    (face,) = done.receipt.faces
+    assert face.details["mask_fraction"] > 0.1
+    used = {record.id: record.sha256 for record in done.receipt.weights}
     for name in (
         "text_encoder/model.safetensors",
         "unet/diffusion_pytorch_model.safetensors",
         "vae/diffusion_pytorch_model.safetensors",
     ):
         assert used[f"{model}/{name}"] == digest(model / name)
-    assert done.receipt["options"]["inpainter"]["options"]["steps"] == 2
+    assert done.receipt.options["inpainter"]["options"]["steps"] == 2
 
 
 def test_api_repeats_itself_on_an_array(
@@ -381,6 +381,6 @@ def test_command_gives_what_the_api_gives(
             "strength": 1.0,
         },
     }
-    assert report["photos"][0]["receipt"]["weights"] == result[0].receipt["weights"]
+    assert report["photos"][0]["receipt"]["weights"] == [record.model_dump() for record in result[0].receipt.weights]
     painted = np.asarray(Image.open(tmp_path / "out" / "astronaut.png")).astype(int)
     assert np.abs(painted - np.asarray(result[0].image).astype(int)).max() <= 2

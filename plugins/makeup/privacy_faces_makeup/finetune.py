@@ -23,8 +23,6 @@ from privacy_faces.config.plan import weights_of
 from privacy_faces.datasets.folder import photos_below
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
-from privacy_faces.methods.targets import read_target
-from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.pipeline.sharing import launched
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.training.portraits import Portraits, load_portraits
@@ -83,9 +81,8 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     context = _context(options)
     device = context.device
     denoiser, weights = load_denoiser(options.model, device)
-    finder = make_finder(device=device)
-    style = read_style(options, finder, denoiser.size, device)
-    target = read_target(options.target, finder, device)
+    style = read_style(options, context.finder, denoiser.size, device)
+    target = context.target(options.target)
     ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
     with torch.no_grad():
         aim = ensemble.embed(target.frame[None], target.landmarks[None])

@@ -10,8 +10,6 @@ from torch.nn.functional import interpolate
 from privacy_faces.config.files import sha256_of
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method, Protection
-from privacy_faces.methods.targets import read_target
-from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.manifest import manifest
 from privacy_faces.weights.store import verified
@@ -38,7 +36,7 @@ class Makeup(Method):
     def __init__(self, options: MakeupOptions, context: Context) -> None:
         super().__init__(options, context)
         device = context.device
-        finder = make_finder(device=device)
+        finder = context.finder
         # Those that pull: in the steps on the photo, if there are any, and in the training of the adapter.
         helped = options.surrogates if options.steps and options.adversarial else []
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
@@ -52,7 +50,7 @@ class Makeup(Method):
             self.adapter_id = adapted.name
             self._records.append({"id": adapted.name, "sha256": sha256_of(adapted)})
         self.surrogates = tuple(dict.fromkeys(helped))
-        target = read_target(options.target, finder, device)
+        target = context.target(options.target)
         self.target = target if options.goal != "dodge" else None
         self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
         clip, read = load_clip(options.clip, device)

@@ -12,8 +12,6 @@ from torch import Tensor
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method, Protection, Target
 from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
-from privacy_faces.methods.targets import read_target
-from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces_noise.ball import Loss
 from privacy_faces_noise.options import FgsmOptions, NoiseOptions
@@ -67,7 +65,7 @@ class GoalNoise(Noise):
     def __init__(self, options: FgsmOptions, context: Context) -> None:
         super().__init__(options, context)
         if options.goal != "dodge":
-            self.target = read_target(options.target, make_finder(device=context.device), context.device)
+            self.target = context.target(options.target)
             with torch.no_grad():
                 self.aim = self.ensemble.embed(self.target.frame[None], self.target.landmarks[None])
 

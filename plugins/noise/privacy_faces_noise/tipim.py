@@ -17,8 +17,6 @@ from torch import Tensor
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch
 from privacy_faces.methods.identity_losses import dodging_loss
-from privacy_faces.methods.targets import read_target
-from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces_noise.ball import gradient, project, random_start
 from privacy_faces_noise.method import Noise
 from privacy_faces_noise.mifgsm import unit_l1
@@ -95,8 +93,7 @@ class Tipim(Noise):
 
     def __init__(self, options: TipimOptions, context: Context) -> None:
         super().__init__(options, context)
-        finder = make_finder(device=context.device)
-        self.targets = [read_target(target, finder, context.device) for target in options.targets]
+        self.targets = [context.target(target) for target in options.targets]
         with torch.no_grad():
             frames, places = (
                 torch.stack(parts)
