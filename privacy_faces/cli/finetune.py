@@ -1,10 +1,7 @@
-"""`privacy-faces finetune`: commands that plugins bring, found through the entry points of the group
-`privacy_faces.finetune`."""
+"""`privacy-faces finetune`: commands that the core and plugins bring, by entry points of `privacy_faces.finetune`."""
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,9 +9,9 @@ from typing import Any
 
 import click
 
-from privacy_faces.cli.options import flags_of, values_of
+from privacy_faces.cli.command import ModelCommand
 from privacy_faces.config.options import OptionError, Options
-from privacy_faces.config.plan import ConfigFile, load_config
+from privacy_faces.config.plan import load_config
 from privacy_faces.pipeline.sharing import launched
 
 _GROUP = "privacy_faces.finetune"
@@ -25,8 +22,8 @@ _PLUGINS = dict.fromkeys(
 )
 
 
-class Finetune(click.Command):
-    """A fine-tuning command made of an option model; a config file's `finetune: {NAME: {...}}` lies below the flags.
+def finetune_command(name: str, summary: str, model: type[Options], run: Callable[[Any], Path]) -> ModelCommand:
+    """A fine-tuning command; a config file's `finetune: {NAME: {...}}` lies below the flags.
 
     Args:
         name: as typed.
@@ -35,33 +32,26 @@ class Finetune(click.Command):
         run: does it, and returns the path of what was trained.
     """
 
-    def __init__(self, name: str, summary: str, model: type[Options], run: Callable[[Any], Path]) -> None:
-        config = click.Option(
-            ["--config"],
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help=f"YAML file with options below finetune: {name}:",
-        )
-        super().__init__(name, params=[config, *flags_of(model)], help=summary, callback=self._do)
-        self.model, self.run = model, run
-
-    def _do(self, config: Path | None, **flags: Any) -> None:
-        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-        try:
-            file = load_config(config) if config else ConfigFile()
-            if strangers := sorted(file.finetune.keys() - _known()):
-                raise OptionError(
-                    f"Unknown name {strangers[0]!r} under finetune: in {config}. Expected "
-                    f"{', '.join(sorted(_known()))}."
-                )
-            options = self.model.validated(
-                file.finetune.get(str(self.name), {}) | values_of(self.model, flags), f"finetune {self.name}"
-            )
-            path = self.run(options)
-        except ValueError as error:  # options that do not fit, a folder without faces, a missing weight
-            raise click.UsageError(str(error)) from None
+    def do(options: Options, config: Path | None) -> None:
+        path = run(options)
         if launched.leads():
             click.echo(f"written to {path}")
+
+    def below(config: Path | None) -> dict[str, Any]:
+        found = load_config(config).finetune if config else {}
+        if strangers := sorted(found.keys() - _known()):
+            raise OptionError(
+                f"Unknown name {strangers[0]!r} under finetune: in {config}. Expected {', '.join(sorted(_known()))}."
+            )
+        return found.get(name, {})
+
+    file = click.Option(
+        ["--config"],
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"YAML file with options below finetune: {name}:",
+    )
+    return ModelCommand(name, summary, model, do, extra=[file], below=below)
 
 
 def _installed() -> set[str]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from privacy_faces.cli.finetune import Finetune
+from privacy_faces.cli.finetune import finetune_command
 from privacy_faces.cli.progress import bar
 from privacy_faces.training.options import RecognizerFinetuneOptions
 
@@ -21,7 +21,7 @@ def _run(options: Any) -> Path:
     )
 
 
-command = Finetune(
+command = finetune_command(
     "recognizer",
     "Train a closed-set classifier on a frozen recognizer (PrivacyPreservingDiffusion).",
     RecognizerFinetuneOptions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from privacy_faces.cli.finetune import Finetune
+from privacy_faces.cli.finetune import finetune_command
 from privacy_faces.cli.progress import bar
 from privacy_faces_makeup.options import RemovalFinetuneOptions, TransferFinetuneOptions
 
@@ -24,13 +24,13 @@ def _removal(options: Any) -> Path:
     return finetune_removal(options, lambda items: bar(items, "photo or step"))
 
 
-transfer = Finetune(
+transfer = finetune_command(
     "makeup-transfer",
     "Train a diffusion model to paint one reference's makeup (DiffAM, stage two).",
     TransferFinetuneOptions,
     _transfer,
 )
-removal = Finetune(
+removal = finetune_command(
     "makeup-removal",
     "Train a diffusion model to take makeup off faces (DiffAM, stage one).",
     RemovalFinetuneOptions,
