@@ -25,7 +25,8 @@ from privacy_faces.weights.places import require
 
 if TYPE_CHECKING:
     from privacy_faces.pipeline.batch import Outcome
-    from privacy_faces.pipeline.inputs import Collection, Job
+    from privacy_faces.pipeline.inputs import Collection
+    from privacy_faces.pipeline.job import Job
     from privacy_faces.pipeline.sharing import Engine
 
 

@@ -125,11 +125,11 @@ def command(ctx: click.Context, /, *, output: Path, as_json: bool, **given: Any)
 
 def _results(output: Path, given: dict[str, Any]) -> Any:
     from privacy_faces.config.plan import RunOptions
-    from privacy_faces.datasets.pairs import find_pairs
     from privacy_faces.evaluation.folders import Request, evaluate_pairs
     from privacy_faces.judge.observations import make_observer
     from privacy_faces.judge.store import Store
     from privacy_faces.judge.thresholds import load_thresholds
+    from privacy_faces.pipeline.layouts.pairs import find_pairs
     from privacy_faces.recognizers.closed_set import load_classifier
 
     services = chosen_services(given["services"], given["allow_upload"])

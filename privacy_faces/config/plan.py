@@ -96,6 +96,11 @@ class Plan:
     run: RunOptions
     profile: str
 
+    @property
+    def frame_size(self) -> int:
+        """Side of the frames that the method works on, in pixels."""
+        return int(getattr(self.options, "frame_size", 256))
+
     def described(self) -> dict[str, Any]:
         """Everything that decides the result, as plain JSON values."""
         return {

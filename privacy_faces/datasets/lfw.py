@@ -95,7 +95,7 @@ def read_pairs(root: Path, name: str = "pairs.txt", folder: str | None = None) -
 
 
 def pairs_table(pairs: Sequence[Pair], photos: Path) -> str:
-    """The table of pairs that `datasets.pairs.find_pairs` reads, with paths below the folder of photos."""
+    """The table of pairs that `datasets.pairs.read_table` reads, with paths below the folder of photos."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["original", "protected", "person", *pairs[0].groups])

@@ -32,9 +32,11 @@ from privacy_faces.methods.targets import scored_image
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
+from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.batch import Outcome, attempt, run, write_run
-from privacy_faces.pipeline.inputs import RUN_FILE, Collection, Job, job_of
-from privacy_faces.pipeline.protect import Anonymizer
+from privacy_faces.pipeline.inputs import RUN_FILE, Collection
+from privacy_faces.pipeline.job import Job
+from privacy_faces.pipeline.layouts import tree
 from privacy_faces.verifiers.base import Verifier
 
 if TYPE_CHECKING:
@@ -291,7 +293,7 @@ def _see(task: Task, versions: Sequence[Callable[[], Photo] | None], observer: O
 
 def _job(entry: Entry, output: Path, probe: Probe) -> Job:
     # The name of a probe is its path below the data's folder, so that two photos never share a result.
-    return job_of(probe.photo, probe.name, Path(probe.name), output / "photos" / entry.label, whole_name=True)
+    return tree.job(probe.photo, probe.name, Path(probe.name), output / "photos" / entry.label, whole_name=True)
 
 
 def _peak_memory() -> float | None:

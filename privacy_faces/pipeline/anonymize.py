@@ -17,9 +17,10 @@ from privacy_faces.config.plan import Plan, make_plan
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo
+from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.batch import finished, process
+from privacy_faces.pipeline.destination import Memory
 from privacy_faces.pipeline.inputs import InputError, collect, refuse_foreign
-from privacy_faces.pipeline.protect import Anonymizer
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,9 @@ def anonymize(
         receipt = receipt or process(_ready(plan), job)
         return Result(_decoded(job.target.read_bytes()), receipt, receipt.warnings, job.target)
     original: Photo = read_photo(Path(photo)) if isinstance(photo, (str, Path)) else photo_from_array(photo)
-    anonymizer = _ready(plan)
-    journey, written, verdicts = anonymizer.anonymize(original, lambda data: data)
-    receipt = anonymizer.receipt(
-        journey, verdicts, str(photo) if isinstance(photo, (str, Path)) else "image in memory", None
-    )
-    return Result(_decoded(written), receipt, receipt.warnings, None)
+    memory = Memory(str(photo) if isinstance(photo, (str, Path)) else "image in memory")
+    receipt = _ready(plan).anonymize(original, memory)
+    return Result(_decoded(memory.data), receipt, receipt.warnings, None)
 
 
 _loaded: dict[str, Anonymizer] = {}

@@ -10,20 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from privacy_faces.config.files import write_atomic
 from privacy_faces.judge.receipt import Receipt, ReceiptError
-from privacy_faces.photos.formats.write import encode_photo
-from privacy_faces.photos.overlay import jpeg, overlay, png
-from privacy_faces.pipeline.inputs import Collection, Job
+from privacy_faces.pipeline.destination import Folder
+from privacy_faces.pipeline.inputs import Collection
+from privacy_faces.pipeline.job import Job
 
 if TYPE_CHECKING:
-    from privacy_faces.pipeline.protect import Anonymizer, Journey
+    from privacy_faces.pipeline.anonymizer import Anonymizer
 
 log = logging.getLogger(__name__)
+
+
+#: pending: the run was started, and has not come to the photo yet.
+Status = Literal["done", "skipped", "failed", "pending"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Outcome:
     """What became of one photo: "done", "skipped" (already done with these options) or "failed" (with the reason)."""
 
     job: Job
-    status: str
+    status: Status
     reason: str | None = None
     receipt: Receipt | None = None
 
@@ -100,34 +102,9 @@ def process(anonymizer: Anonymizer, job: Job) -> Receipt:
         ValueError or OSError: with the reason.
     """
     photo, digest = job.read()
-
-    def write(data: bytes) -> bytes:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        # An older receipt must not vouch for the new photo, should the judge not be reached.
-        job.receipt.unlink(missing_ok=True)
-        write_atomic(job.target, data)
-        return job.target.read_bytes()
-
-    try:
-        journey, written, verdicts = anonymizer.anonymize(photo, write)
-    except Exception:
-        if not job.receipt.exists():
-            # Either nothing was written yet, or what was written could not be judged: no photo stays without a receipt.
-            job.target.unlink(missing_ok=True)
-        raise
-    receipt = anonymizer.receipt(journey, verdicts, job.name, str(job.target)).model_copy(
-        update={
-            "plan_sha256": anonymizer.plan.fingerprint(),
-            "input_sha256": digest,
-            "output_sha256": hashlib.sha256(written).hexdigest(),
-        }
-    )
-    if job.original is not None:
-        save_beside(journey, job.masks, job.original)
-    if anonymizer.plan.run.save_masks:
-        save_masks(journey, job)
-    write_atomic(job.receipt, receipt.dump())
-    return receipt
+    plan = anonymizer.plan
+    with Folder(job, plan.fingerprint(), digest, plan.run.save_masks) as folder:
+        return anonymizer.anonymize(photo, folder)
 
 
 def finished(job: Job, fingerprint: str) -> Receipt | None:
@@ -170,24 +147,3 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Atomically written JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def save_masks(journey: Journey, job: Job) -> None:
-    """The mask, and the photo with the mask tinted on it, as PNG under OUTPUT/masks/; the overlay alone in a layout
-    that keeps masks anyway."""
-    if journey.mask is None:
-        return
-    folder = job.masks if job.original is None else job.masks.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = job.receipt.name.removesuffix(".receipt.json")
-    if job.original is None:
-        write_atomic(folder / f"{stem}.mask.png", png(journey.mask.astype(np.uint8) * 255))
-    write_atomic(folder / f"{stem}.overlay.png", png(overlay(journey.photo, journey.mask)))
-
-
-def save_beside(journey: Journey, mask: Path, original: Path) -> None:
-    """The mask and the photo as it was, without metadata, as JPEG files; black where no face was found."""
-    hidden = np.zeros(journey.photo.rgb.shape[:2], dtype=bool) if journey.mask is None else journey.mask
-    for path, data in ((mask, jpeg(hidden.astype(np.uint8) * 255)), (original, encode_photo(journey.photo))):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data)

@@ -27,9 +27,9 @@ from privacy_faces.config.plan import make_plan
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.photos.faces import NoFaceError
+from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.batch import attempt, finished, run
 from privacy_faces.pipeline.inputs import PHOTO_SUFFIXES, InputError, collect
-from privacy_faces.pipeline.protect import Anonymizer
 from tests.photos.test_photo_refuse import BAD_FILES
 
 NO_FACE = (

@@ -33,8 +33,8 @@ from privacy_faces.datasets.labelings import (
 from privacy_faces.datasets.ladn import read_ladn
 from privacy_faces.datasets.lfw import DIFFERENT, SAME, read_lfw, read_pairs
 from privacy_faces.datasets.makeup_transfer import read_makeup_transfer
-from privacy_faces.datasets.pairs import find_pairs
 from privacy_faces.datasets.prepare import HARD, RECORD, SYMBOLIC, THERE, link
+from privacy_faces.pipeline.layouts.pairs import find_pairs
 
 Tree = Callable[[Path], Path]
 

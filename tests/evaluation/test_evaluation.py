@@ -17,7 +17,7 @@ from PIL import Image
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
 from privacy_faces.datasets.folder import DatasetError, metadata_of
-from privacy_faces.datasets.pairs import PairsError, find_pairs
+from privacy_faces.datasets.pairs import PairsError
 from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.evaluation.attackers import (
     SUMMARIES,
@@ -38,6 +38,7 @@ from privacy_faces.methods.targets import TargetError, read_target, scored_image
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.frames import transform
+from privacy_faces.pipeline.layouts.pairs import find_pairs
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet, load_classifier, save_classifier
 from privacy_faces.recognizers.ensemble import Ensemble
 

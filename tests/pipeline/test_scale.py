@@ -27,7 +27,8 @@ from click.testing import CliRunner, Result
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
 from privacy_faces.pipeline.batch import Outcome
-from privacy_faces.pipeline.inputs import Job, job_of
+from privacy_faces.pipeline.job import Job
+from privacy_faces.pipeline.layouts import tree
 from privacy_faces.pipeline.sharing.ray import Work, connect, spread
 
 PHOTOS = 16
@@ -387,4 +388,4 @@ class TestRay:
 
 
 def jobs_of(*names: str) -> list[Job]:
-    return [job_of(None, name, Path(name), Path("out")) for name in names]
+    return [tree.job(None, name, Path(name), Path("out")) for name in names]

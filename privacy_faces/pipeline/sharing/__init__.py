@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from privacy_faces.config.plan import Plan
     from privacy_faces.pipeline.batch import Outcome
-    from privacy_faces.pipeline.inputs import Job
+    from privacy_faces.pipeline.job import Job
 
 
 class Engine(Protocol):

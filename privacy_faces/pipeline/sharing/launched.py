@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from privacy_faces.config.plan import Plan
     from privacy_faces.pipeline.batch import Outcome
-    from privacy_faces.pipeline.inputs import Job
+    from privacy_faces.pipeline.job import Job
 
 # One process may be done hours before another: none may take the wait for a failure.
 _PATIENCE = timedelta(days=30)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from privacy_faces.config.plan import Plan
 from privacy_faces.pipeline.batch import Outcome, attempt
-from privacy_faces.pipeline.inputs import Job
+from privacy_faces.pipeline.job import Job
 
 
 def run(jobs: Sequence[Job], plan: Plan, report: Callable[[str], None]) -> Iterator[Outcome]:
@@ -16,7 +16,7 @@ def run(jobs: Sequence[Job], plan: Plan, report: Callable[[str], None]) -> Itera
         ValueError: when a weight, plugin or threshold is missing.
     """
     # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait.
-    from privacy_faces.pipeline.protect import Anonymizer
+    from privacy_faces.pipeline.anonymizer import Anonymizer
 
     anonymizer = Anonymizer(plan, report)
     return (attempt(anonymizer, job) for job in jobs)

@@ -21,7 +21,7 @@ from typing import Any
 
 from privacy_faces.config.plan import Plan
 from privacy_faces.pipeline.batch import Outcome, attempt, finished
-from privacy_faces.pipeline.inputs import Job
+from privacy_faces.pipeline.job import Job
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class _Worker:
 
 
 def _work(plan: Plan, overwrite: bool) -> Work:
-    from privacy_faces.pipeline.protect import Anonymizer
+    from privacy_faces.pipeline.anonymizer import Anonymizer
 
     anonymizer, fingerprint = Anonymizer(plan), plan.fingerprint()
 

@@ -1,0 +1,147 @@
+"""The way of one photo: protect -> encode -> write -> judge -> receipt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+
+import numpy as np
+
+from privacy_faces.config.plan import Plan
+from privacy_faces.config.registry import METHODS
+from privacy_faces.judge.judge import Judge
+from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, WeightRecord
+from privacy_faces.judge.thresholds import above_threshold, load_thresholds
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import Method
+from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.photos.formats.read import read_photo
+from privacy_faces.photos.formats.write import encode_photo
+from privacy_faces.photos.photo import Photo
+from privacy_faces.pipeline.destination import Destination
+from privacy_faces.pipeline.protect import frame_batch, paste
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.weights.places import require
+from privacy_faces.weights.store import records
+
+
+def _silent(_: str) -> None:
+    """Report no stage."""
+
+
+class Anonymizer:
+    """Everything loaded once for a plan; then photo after photo.
+
+    Args:
+        plan: what to do.
+        report: told the name of each stage as it starts.
+
+    Raises:
+        ValueError: (or a named subclass) when a weight, plugin or threshold is missing.
+    """
+
+    def __init__(self, plan: Plan, report: Callable[[str], None] = _silent) -> None:
+        self.plan = plan
+        self.report = report
+        report("loading")
+        require(plan.weights())
+        thresholds = load_thresholds(plan.run.thresholds)
+        self.context = Context(
+            plan.run.device,
+            {choice.name: choice.options for choice in plan.run.recognizers},
+            above_threshold(thresholds, plan.run.far),
+            detector=plan.run.detector,
+            min_face=plan.run.min_face,
+        )
+        self.finder = self.context.finder
+        self.ensemble = Ensemble([self.context.recognizer(choice.name) for choice in plan.run.recognizers])
+        self.judge = Judge(self.ensemble, self.finder, thresholds, plan.run.far, self.context.device)
+        self.method: Method = METHODS.build(plan.method, plan.options, self.context)
+
+    def anonymize(self, photo: Photo, destination: Destination) -> Receipt:
+        """Change the faces of a photo, write it, judge what was written, and leave the receipt.
+
+        Args:
+            photo: the original.
+            destination: where the result goes.
+
+        Raises:
+            NoFaceError: when no face is found and the plan does not allow that.
+        """
+        run, seconds = self.plan.run, dict[str, float]()
+        with self._stage("detect", seconds):
+            faces = self._faces(photo)
+        protected, mask, protection = photo, np.zeros(photo.rgb.shape[:2], dtype=bool), None
+        if faces:
+            with self._stage("protect", seconds):
+                batch = frame_batch(photo, faces, self.plan.frame_size, run.seed, self.context.device)
+                protection = self.method(batch)
+            with self._stage("paste", seconds):
+                protected, mask = paste(photo, faces, batch, protection)
+        with self._stage("write", seconds):
+            encode = partial(encode_photo, keep_metadata=run.keep_metadata)
+            written = destination.write(encode(protected))
+        verdicts: list[FaceReceipt] = []
+        if protection:
+            with self._stage("judge", seconds):
+                verdicts = self.judge.judge(
+                    photo,
+                    faces,
+                    lambda: read_photo(written),
+                    # A lossless copy has the very same pixels.
+                    lambda: read_photo(encode(photo)) if photo.lossy else photo,
+                    self.method.surrogates,
+                    protection.target,
+                )
+            details = protection.details or [{} for _ in faces]
+            verdicts = [
+                verdict.model_copy(update={"details": dict(detail)})
+                for verdict, detail in zip(verdicts, details, strict=True)
+            ]
+        return destination.finish(self._receipt(verdicts, seconds, destination), photo, mask)
+
+    def _faces(self, photo: Photo) -> Sequence[Face]:
+        faces = self.finder.find(photo.rgb)
+        if not faces and not self.plan.run.allow_no_face:
+            raise NoFaceError(
+                f"no face found (detector {self.finder.detector.name}). If there is one, try --min-face 20 or another "
+                "--detector; --allow-no-face copies such photos."
+            )
+        return faces
+
+    def _receipt(self, verdicts: list[FaceReceipt], seconds: dict[str, float], destination: Destination) -> Receipt:
+        keep = self.plan.run.keep_metadata
+        copied = f"no face found; copied {'with' if keep else 'without'} metadata"
+        return Receipt(
+            input=destination.source,
+            output=destination.place,
+            method=self.plan.method,
+            options=self.plan.options.model_dump(mode="json"),
+            seed=self.plan.run.seed,
+            profile=self.plan.profile,
+            detector=self.finder.detector.name,
+            metadata_kept=keep,
+            surrogates=list(self.method.surrogates),
+            faces=verdicts,
+            weights=self._weights,
+            seconds=Seconds.model_validate(seconds),
+            warnings=[line for verdict in verdicts for line in verdict.warnings()] if verdicts else [copied],
+        )
+
+    @cached_property
+    def _weights(self) -> list[WeightRecord]:
+        """Every weight in use, each once."""
+        used = [record for weight_id in self.finder.weights for record in records(weight_id)]
+        used += [record for recognizer in self.context.loaded() for record in recognizer.weight_records]
+        used += self.method.weight_records()
+        return [WeightRecord.model_validate(record) for record in {record["id"]: record for record in used}.values()]
+
+    @contextmanager
+    def _stage(self, name: str, seconds: dict[str, float]) -> Iterator[None]:
+        """Tell the user which stage runs, and time it."""
+        self.report(name)
+        started = time.perf_counter()
+        yield
+        seconds[name] = round(time.perf_counter() - started, 3)
