@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from privacy_faces.cli.command import wrong_usage
 from privacy_faces.cli.options import assignments_of, flags_of, values_of
-from privacy_faces.cli.progress import bar
-from privacy_faces.cli.table import table
 from privacy_faces.config.components import slots_of
 from privacy_faces.config.options import Options, merge
-from privacy_faces.config.plan import PROFILES, Layers, NoMethodError, Plan, RunOptions, read_layers
+from privacy_faces.config.plan import PROFILES, Layers, NoMethodError, RunOptions, read_layers
 from privacy_faces.config.registry import METHODS
-from privacy_faces.weights.places import require
-
-if TYPE_CHECKING:
-    from privacy_faces.pipeline.batch import Outcome
-    from privacy_faces.pipeline.inputs import Collection
-    from privacy_faces.pipeline.job import Job
-    from privacy_faces.pipeline.sharing import Engine
 
 
 @dataclass(frozen=True)
@@ -196,159 +185,25 @@ def command(
     The options of a method are shown by: privacy-faces anonymize --method NAME --help
     """
     layers: Layers = ctx.meta[__name__].layers
-    try:
+    from privacy_faces.cli.outcomes import as_json_text, as_table, shown
+    from privacy_faces.pipeline.batch import run
+    from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
+    from privacy_faces.pipeline.sharing import chosen_engine
+
+    # Before the first photo: options or inputs that do not fit, or something that is missing.
+    with wrong_usage():
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
         output = output or Path("outputs") / plan.method
-        collection, outcomes = _do(plan, inputs, output, overwrite, _engine(engine, workers, overwrite))
-    except (
-        ValueError
-    ) as error:  # raised before the first photo: options or inputs that do not fit, or something that is missing
-        raise click.UsageError(str(error), ctx) from None
-    written = _write_run(plan, collection, outcomes, output)
-    if ignored := collection.ignored:
-        more = f" and {len(ignored) - 5} more, see {output / 'run.json'}" if len(ignored) > 5 else ""
-        click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
-    click.echo(json.dumps(_as_json(plan, output, outcomes), indent=2) if as_json else _as_table(outcomes, output))
-    sys.exit(0 if written and all(outcome.status != "failed" for outcome in outcomes) else 1)
-
-
-def _engine(name: str, workers: int | None, overwrite: bool) -> Engine:
-    """The engine that was asked for.
-
-    Raises:
-        InputError: for options that do not go together.
-    """
-    from privacy_faces.pipeline.inputs import InputError
-    from privacy_faces.pipeline.sharing import launched, local
-
-    here = launched.run if launched.processes() > 1 else local.run
-    if name == "local":
-        if workers:
-            raise InputError(
-                "--workers goes with --engine ray. Without Ray: accelerate launch --multi_gpu --num_processes N -m "
-                "privacy_faces anonymize ..."
+        collection = collect(inputs, output, plan.run.layout)
+        if not overwrite:
+            refuse_foreign(collection, output)
+        # Whatever a library has to say, Ray of a worker that died for instance: stdout carries the result.
+        with redirect_stdout(sys.stderr), shown() as watcher:
+            outcomes = run(
+                plan, collection, output, chosen_engine(engine, workers, overwrite), watcher, overwrite=overwrite
             )
-        return here
-    if here is launched.run:
-        raise InputError("--engine ray starts its own workers: run it without accelerate launch.")
-    from privacy_faces.pipeline.sharing import ray
-
-    return partial(ray.run, workers=workers, overwrite=overwrite)
-
-
-def _do(
-    plan: Plan, inputs: tuple[Path, ...], output: Path, overwrite: bool, engine: Engine
-) -> tuple[Collection, list[Outcome]]:
-    """Do every photo, telling failures and warnings as they come."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    from privacy_faces.pipeline.batch import Outcome, run
-    from privacy_faces.pipeline.inputs import collect, refuse_foreign
-
-    collection = collect(inputs, output, plan.run.layout)
-    if not overwrite:
-        refuse_foreign(collection, output)
-    outcomes = []
-    # Whatever a library has to say, Ray of a worker that died for instance: stdout carries the result.
-    with redirect_stdout(sys.stderr), _stages() as stages:
-
-        def start(jobs: list[Job]) -> Iterator[Outcome]:
-            stages.say("loading")
-            # Wrong inputs and missing weights are refused, and finished photos skipped, before torch is imported.
-            require(plan.weights())
-            return engine(jobs, plan, stages.say)
-
-        def loaded(found: Iterator[Outcome], count: int) -> Iterable[Outcome]:
-            # Before the first photo: should the run be killed, the folder still says what was meant to happen in it.
-            _write_run(plan, collection, [Outcome(job, "pending") for job in collection.jobs], output)
-            return stages.photos(found, count)
-
-        for outcome in run(start, collection, plan.fingerprint(), loaded, overwrite=overwrite):
-            outcomes.append(outcome)
-            stages.outcome(outcome)
-    # Engines give them as they come; the table and run.json have the order of the photos.
-    by_job = {outcome.job: outcome for outcome in outcomes}
-    return collection, [by_job[job] for job in collection.jobs]
-
-
-def _write_run(plan: Plan, collection: Collection, outcomes: list[Outcome], output: Path) -> bool:
-    """Write run.json; false when it cannot be written."""
-    from privacy_faces.pipeline.batch import write_run
-    from privacy_faces.pipeline.inputs import RUN_FILE
-
-    try:
-        write_run(output / RUN_FILE, plan.described(), outcomes, collection.ignored)
-    except (ValueError, OSError) as error:
-        click.echo(f"run.json: FAILED: {error}", err=True)
-        return False
-    return True
-
-
-class _Stages:
-    """Progress on stderr: a bar over the photos, and the stage that runs."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def say(self, stage: str) -> None:
-        """The stage that starts now."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(stage)
-        elif sys.stderr.isatty():
-            click.echo(f"{stage} ...", err=True)
-
-    def photos(self, outcomes: Iterator[Outcome], count: int) -> Iterable[Outcome]:
-        """The outcomes, behind a bar."""
-        self._bar = bar(outcomes, total=count)
-        return self._bar  # type: ignore[no-any-return]
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Name a failure or a warning as soon as it is known."""
-        from tqdm import tqdm
-
-        lines = [f"FAILED: {outcome.reason}"] if outcome.status == "failed" else outcome.warnings
-        for line in lines:
-            tqdm.write(f"{outcome.job.name}: {line}", file=sys.stderr)
-
-    def close(self) -> None:
-        """End the bar."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-@contextmanager
-def _stages() -> Iterator[_Stages]:
-    stages = _Stages()
-    try:
-        yield stages
-    finally:
-        stages.close()
-
-
-def _as_json(plan: Plan, output: Path, outcomes: list[Outcome]) -> dict[str, Any]:
-    counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "skipped", "failed")}
-    photos = [
-        outcome.described() | {"receipt": outcome.receipt and outcome.receipt.model_dump(mode="json", by_alias=True)}
-        for outcome in outcomes
-    ]
-    return {"schema": 1, **plan.described(), "output": str(output), **counts, "photos": photos}
-
-
-def _as_table(outcomes: list[Outcome], output: Path) -> str:
-    rows = []
-    for outcome in outcomes:
-        name = outcome.job.name
-        if outcome.status == "failed":
-            rows.append([name, "", "", "", "", "", f"FAILED: {outcome.reason}"])
-        for face in outcome.receipt.faces if outcome.receipt else ():
-            for recognizer, result in face.recognizers.items():
-                verdict = "NOT PROTECTED" if result.matched else "no longer matched"
-                before = "" if result.similarity_before is None else f"{result.similarity_before:.3f}"
-                scores = [before, f"{result.similarity:.3f}", f"{result.threshold:.3f}"]
-                rows.append([name, str(face.index + 1), f"{recognizer} ({result.role})", *scores, verdict])
-        if outcome.receipt and not outcome.receipt.faces:
-            rows.append([name, "", "", "", "", "", "copied: no face found"])
-    skipped = sum(outcome.status == "skipped" for outcome in outcomes)
-    text = table(["photo", "face", "recognizer", "before", "after", "threshold", "result"], rows)
-    return f"{text}\n\nwritten to {output}" + (
-        f" ({skipped} {'was' if skipped == 1 else 'were'} done already)" if skipped else ""
-    )
+    if ignored := collection.ignored:
+        more = f" and {len(ignored) - 5} more, see {output / RUN_FILE}" if len(ignored) > 5 else ""
+        click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
+    click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))
+    sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

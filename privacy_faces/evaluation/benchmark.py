@@ -6,7 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,8 +33,9 @@ from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.pipeline.anonymizer import Anonymizer
-from privacy_faces.pipeline.batch import Outcome, attempt, run, write_run
-from privacy_faces.pipeline.inputs import RUN_FILE, Collection
+from privacy_faces.pipeline.attempt import Outcome, attempt
+from privacy_faces.pipeline.batch import Watcher, run
+from privacy_faces.pipeline.inputs import Collection
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import tree
 from privacy_faces.verifiers.base import Verifier
@@ -141,7 +142,7 @@ def benchmark(
     if engine:
         for place, (entry, task) in enumerate(zip(entries, tasks[1:], strict=True)):
             report(place, len(entries), f"{entry.label}, in all processes")
-            _protect(task, entry, partial(engine, plan=entry.plan, report=lambda stage: None))
+            _protect(task, entry, engine)
         tasks = [replace(task, overwrite=False) for task in tasks]
     clean, *done = _in_processes(tasks, workers, report)
     setting = Setting(usable, originals(usable, faces, observer), clean.seen, thresholds, far)
@@ -241,12 +242,24 @@ def _share(counter: Any) -> None:
     _counter = counter
 
 
+class _Counter(Watcher):
+    """Adds the photos of this process to the count of all."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One more."""
+        _count()
+
+
+def _count() -> None:
+    if _counter is not None:
+        with _counter.get_lock():
+            _counter.value += 1
+
+
 def _counted(items: Iterable[Any]) -> Iterable[Any]:
     for item in items:
         yield item
-        if _counter is not None:
-            with _counter.get_lock():
-                _counter.value += 1
+        _count()
 
 
 def _do(task: Task) -> Done:
@@ -257,10 +270,8 @@ def _do(task: Task) -> Done:
             _see(task, [partial(copy_of, probe.photo) for probe in task.probes], make_observer(task.run, Store(store)))
         )
     anonymizer = Anonymizer(task.entry.plan)
-    jobs = [_job(task.entry, task.output, probe) for probe in task.probes]
-    outcomes = _protect(task, task.entry, lambda todo: (attempt(anonymizer, job) for job in todo))
-    peak = _peak_memory() if any(outcome.status == "done" for outcome in outcomes.values()) else None
-    made = [outcomes[job.name] for job in jobs]
+    made = _protect(task, task.entry, lambda jobs, plan, report: (attempt(anonymizer, job) for job in jobs))
+    peak = _peak_memory() if any(outcome.status == "done" for outcome in made) else None
     versions = [None if outcome.status == "failed" else partial(read_photo, outcome.job.target) for outcome in made]
     observer = Observer(anonymizer.finder, anonymizer.ensemble, anonymizer.context.device, Store(store))
     receipts = [outcome.receipt for outcome in made if outcome.receipt]
@@ -275,15 +286,11 @@ def _do(task: Task) -> Done:
     )
 
 
-def _protect(task: Task, entry: Entry, engine: Callable[[list[Job]], Iterator[Outcome]]) -> dict[str, Outcome]:
+def _protect(task: Task, entry: Entry, engine: Engine) -> list[Outcome]:
     """What became of each probe; its folder is one that anonymize could have written."""
-    run_file = task.output / "photos" / entry.label / RUN_FILE
     collection = Collection([_job(entry, task.output, probe) for probe in task.probes], [])
-    write_run(run_file, entry.plan.described(), [Outcome(job, "pending") for job in collection.jobs], [])
-    found = _counted(run(engine, collection, entry.plan.fingerprint(), overwrite=task.overwrite))
-    outcomes = {outcome.job.name: outcome for outcome in found}
-    write_run(run_file, entry.plan.described(), [outcomes[job.name] for job in collection.jobs], [])
-    return outcomes
+    folder = task.output / "photos" / entry.label
+    return run(entry.plan, collection, folder, engine, _Counter(), overwrite=task.overwrite)
 
 
 def _see(task: Task, versions: Sequence[Callable[[], Photo] | None], observer: Observer) -> Seen:

@@ -18,7 +18,7 @@ from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.pipeline.anonymizer import Anonymizer
-from privacy_faces.pipeline.batch import finished, process
+from privacy_faces.pipeline.attempt import finished, process
 from privacy_faces.pipeline.destination import Memory
 from privacy_faces.pipeline.inputs import InputError, collect, refuse_foreign
 

@@ -28,7 +28,8 @@ from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.pipeline.anonymizer import Anonymizer
-from privacy_faces.pipeline.batch import attempt, finished, run
+from privacy_faces.pipeline.attempt import attempt, finished
+from privacy_faces.pipeline.batch import Watcher, run
 from privacy_faces.pipeline.inputs import PHOTO_SUFFIXES, InputError, collect
 from tests.photos.test_photo_refuse import BAD_FILES
 
@@ -679,7 +680,11 @@ class TestBreakdown:
         anonymizer.judge = NoPower(error)  # type: ignore[assignment]
         collection = collect([tmp_path / "in"], tmp_path / "out")
         (outcome,) = run(
-            lambda jobs: (attempt(anonymizer, job) for job in jobs), collection, anonymizer.plan.fingerprint()
+            anonymizer.plan,
+            collection,
+            tmp_path / "out",
+            lambda jobs, plan, report: (attempt(anonymizer, job) for job in jobs),
+            Watcher(),
         )
         assert (outcome.status, outcome.reason, outcome.receipt) == ("failed", reason, None)
         assert not (tmp_path / "out/a.receipt.json").exists()

@@ -26,7 +26,7 @@ from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
-from privacy_faces.pipeline.batch import Outcome
+from privacy_faces.pipeline.attempt import Outcome
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import tree
 from privacy_faces.pipeline.sharing.ray import Work, connect, spread

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from accelerate import PartialState
 
     from privacy_faces.config.plan import Plan
-    from privacy_faces.pipeline.batch import Outcome
+    from privacy_faces.pipeline.attempt import Outcome
     from privacy_faces.pipeline.job import Job
 
 # One process may be done hours before another: none may take the wait for a failure.

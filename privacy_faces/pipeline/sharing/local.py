@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from privacy_faces.config.plan import Plan
-from privacy_faces.pipeline.batch import Outcome, attempt
+from privacy_faces.pipeline.attempt import Outcome, attempt
 from privacy_faces.pipeline.job import Job
 
 

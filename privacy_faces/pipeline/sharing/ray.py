@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from privacy_faces.config.plan import Plan
-from privacy_faces.pipeline.batch import Outcome, attempt, finished
+from privacy_faces.pipeline.attempt import Outcome, attempt, finished
 from privacy_faces.pipeline.job import Job
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,84 @@
+"""One job of many: whether it is done already, what became of it, and no failure that touches the others."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from privacy_faces.judge.receipt import Receipt, ReceiptError
+from privacy_faces.pipeline.destination import Folder
+from privacy_faces.pipeline.job import Job
+
+if TYPE_CHECKING:
+    from privacy_faces.pipeline.anonymizer import Anonymizer
+
+log = logging.getLogger(__name__)
+
+#: pending: the run was started, and has not come to the photo yet.
+Status = Literal["done", "skipped", "failed", "pending"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo: "done", "skipped" (already done with these options) or "failed" (with the reason)."""
+
+    job: Job
+    status: Status
+    reason: str | None = None
+    receipt: Receipt | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user must be told, also about a photo that was done by an earlier run."""
+        return list(self.receipt.warnings) if self.receipt else []
+
+    def described(self) -> dict[str, Any]:
+        """For run.json."""
+        output = None if self.status == "failed" else str(self.job.target)
+        return {
+            "input": self.job.name,
+            "output": output,
+            "status": self.status,
+            "reason": self.reason,
+            "warnings": self.warnings,
+        }
+
+
+def attempt(anonymizer: Anonymizer, job: Job) -> Outcome:
+    """Do one photo, or say why it failed."""
+    try:
+        return Outcome(job, "done", receipt=process(anonymizer, job))
+    except (ValueError, OSError) as error:
+        return Outcome(job, "failed", str(error))
+    except Exception as error:  # a defect in one photo's journey must not lose the others
+        log.exception("unexpected error on %s", job.name)
+        return Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
+
+
+def process(anonymizer: Anonymizer, job: Job) -> Receipt:
+    """Do one photo: write it, judge what was written, and put the receipt beside it, which marks it as done.
+
+    Raises:
+        ValueError or OSError: with the reason.
+    """
+    photo, digest = job.read()
+    plan = anonymizer.plan
+    with Folder(job, plan.fingerprint(), digest, plan.run.save_masks) as folder:
+        return anonymizer.anonymize(photo, folder)
+
+
+def finished(job: Job, fingerprint: str) -> Receipt | None:
+    """The receipt of a photo that is already done: same plan, same input, and the file is the one that was judged."""
+    try:
+        receipt = Receipt.parse(job.receipt.read_bytes(), str(job.receipt))
+        same = (
+            receipt.plan_sha256 == fingerprint
+            and receipt.input_sha256 == job.digest()
+            and (job.original is None or job.original.is_file())
+            and receipt.output_sha256 == hashlib.sha256(job.target.read_bytes()).hexdigest()
+        )
+    except (OSError, ReceiptError):
+        return None
+    return receipt if same else None
