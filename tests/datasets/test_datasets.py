@@ -16,23 +16,23 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-
-from privacy_faces.cli import main
-from privacy_faces.config.files import resource
-from privacy_faces.datasets import prepare as preparing
-from privacy_faces.datasets.celeba import read_celeba, split_by_identity
-from privacy_faces.datasets.celebamask_hq import TEST, TRAIN, diffam_split, read_celebamask_hq
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders, photos_below
-from privacy_faces.datasets.labelings import (
+from privacy_faces_makeup.datasets.celebamask_hq import TEST, TRAIN, diffam_split, read_celebamask_hq
+from privacy_faces_makeup.datasets.labelings import (
     CELEBAMASK_HQ,
     MAKEUP_REGIONS,
     MAKEUP_TRANSFER,
     LabelError,
     regions_from_labels,
 )
-from privacy_faces.datasets.ladn import read_ladn
+from privacy_faces_makeup.datasets.ladn import read_ladn
+from privacy_faces_makeup.datasets.makeup_transfer import read_makeup_transfer
+
+from privacy_faces.cli import main
+from privacy_faces.config.files import resource
+from privacy_faces.datasets import prepare as preparing
+from privacy_faces.datasets.celeba import read_celeba, split_by_identity
+from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders, photos_below
 from privacy_faces.datasets.lfw import DIFFERENT, SAME, read_lfw, read_pairs
-from privacy_faces.datasets.makeup_transfer import read_makeup_transfer
 from privacy_faces.datasets.pairs import find_pairs
 from privacy_faces.datasets.prepare import HARD, RECORD, SYMBOLIC, THERE, link
 
@@ -720,7 +720,7 @@ class TestRegions:
         assert (regions["left eye"].sum(), regions["right eye"].sum()) == (25 - 2, 10)
 
     def test_they_fit_the_losses_of_the_makeup_plugin(self) -> None:
-        from privacy_faces_makeup.cosmetics import REGIONS
+        from privacy_faces_makeup.face.regions import REGIONS
 
         assert REGIONS == MAKEUP_REGIONS
 

@@ -15,7 +15,7 @@ import torch
 from click.testing import CliRunner, Result
 from huggingface_hub import constants
 from PIL import Image
-from privacy_faces_makeup.adapter import read_about
+from privacy_faces_makeup.diffusion.adapter import read_about
 from torch import Tensor
 
 from privacy_faces.cli import main

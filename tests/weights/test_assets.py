@@ -12,6 +12,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from privacy_faces_makeup.face.painting import LOOKS, region_labels
+from privacy_faces_makeup.face.references import UnknownReferenceError, find_reference, shipped_references
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
@@ -19,8 +21,6 @@ from privacy_faces.judge.thresholds import load_thresholds, threshold_for
 from privacy_faces.methods.context import Context
 from privacy_faces.models.face_prior import load
 from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.references import UnknownReferenceError, find_reference, shipped_references
-from privacy_faces.synthesis.references import LOOKS, region_labels
 from privacy_faces.training.faces import PAIR, STRANGER, draw_again, draw_face
 from privacy_faces.training.portraits import load_portraits
 from privacy_faces.weights.manifest import manifest

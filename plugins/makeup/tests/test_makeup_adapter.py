@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import UNet2DModel
-from privacy_faces_makeup.adapter import (
+from privacy_faces_makeup.diffusion.adapter import (
     LARGEST,
     About,
     AdapterError,
@@ -21,12 +21,11 @@ from privacy_faces_makeup.adapter import (
     save,
     save_whole,
 )
-from privacy_faces_makeup.memory import round_frozen
+from privacy_faces_makeup.finetune.memory import round_frozen
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
-
 from tests.test_makeup_denoiser import noise, tiny_unet
+from torch import Tensor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

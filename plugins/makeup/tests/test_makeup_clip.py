@@ -12,15 +12,15 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from PIL import Image
+from privacy_faces_makeup.clip import training
+from privacy_faces_makeup.clip.image_text import ImageText, build, load, save
+from privacy_faces_makeup.clip.training import WEIGHTS, Pairs, balanced_sigmoid, draw, layers_of, losses, measure
+from privacy_faces_makeup.face.look import Look, Paint
 from safetensors.torch import load_file
 
 from privacy_faces.cli import main
 from privacy_faces.datasets.folder import LabelledPhoto, identity_folders
-from privacy_faces.models.makeup_clip import ImageText, build, load, save
 from privacy_faces.photos.faces import Face
-from privacy_faces.synthesis.look import Look, Paint
-from privacy_faces.training import makeup_clip as training
-from privacy_faces.training.makeup_clip import WEIGHTS, Pairs, balanced_sigmoid, draw, layers_of, losses, measure
 from privacy_faces.training.portraits import Portraits, load_portraits
 from privacy_faces.training.trainer import train
 from privacy_faces.weights.store import verified

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from privacy_faces_makeup.cosmetics import REGIONS, Canvas, canvas_of, closed_mask
+from privacy_faces_makeup.face.regions import REGIONS, Canvas, canvas_of, closed_mask
 from skimage.draw import polygon2mask
 from skimage.io import imread
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch.nn.functional import max_pool2d
 from privacy_faces.config.files import resource
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

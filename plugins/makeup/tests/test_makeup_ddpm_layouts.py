@@ -22,10 +22,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 from diffusers import UNet2DModel
+from privacy_faces_makeup.diffusion.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, load_ddpm, recognise
 from torch import Tensor
 
 from privacy_faces.cli import main
-from privacy_faces.models.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, load_ddpm, recognise
 from privacy_faces.weights.compare import WrongTensorsError
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import MissingWeightError, add, pull, read_state_dict, verified

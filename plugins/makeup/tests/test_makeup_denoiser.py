@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DModel
-from privacy_faces_makeup import denoiser as denoiser_module
-from privacy_faces_makeup.denoiser import Denoiser, PlainDenoiser
-from privacy_faces_makeup.latents import latents_of
+from privacy_faces_makeup.diffusion import denoiser as denoiser_module
+from privacy_faces_makeup.diffusion.denoiser import Denoiser, PlainDenoiser
+from privacy_faces_makeup.diffusion.latents import latents_of
 from privacy_faces_makeup.loading import load_denoiser
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from privacy_faces.photos.faces import Face
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

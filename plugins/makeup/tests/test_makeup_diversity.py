@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from privacy_faces_makeup.diversity import diverse, thinned
+from privacy_faces_makeup.losses.diversity import diverse, thinned
 from torch import Tensor, nn
 
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.faces import Face
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

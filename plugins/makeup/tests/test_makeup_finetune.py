@@ -17,9 +17,9 @@ import torch
 from accelerate.state import AcceleratorState
 from click.testing import CliRunner, Result
 from PIL import Image
-from privacy_faces_makeup.adapter import About, load, read_about
+from privacy_faces_makeup.diffusion.adapter import About, load, read_about
+from privacy_faces_makeup.diffusion.latents import latents_of
 from privacy_faces_makeup.finetune import finetune_removal, finetune_transfer
-from privacy_faces_makeup.latents import latents_of
 from privacy_faces_makeup.loading import load_denoiser
 from privacy_faces_makeup.options import RemovalFinetuneOptions, TransferFinetuneOptions
 from safetensors.torch import load_file
@@ -29,8 +29,8 @@ from privacy_faces.cli import main
 from privacy_faces.config.files import resource
 from privacy_faces.datasets.folder import DatasetError
 from privacy_faces.photos.faces import Face
+from privacy_faces.testing import batch_of
 from privacy_faces.training.trainer import TrainingError
-from tests.conftest import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from privacy_faces_makeup.denoiser import PlainDenoiser
-from privacy_faces_makeup.latents import Latents, cached_latents, latents_of
+from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser
+from privacy_faces_makeup.diffusion.latents import Latents, cached_latents, latents_of
 from privacy_faces_makeup.options import DiffusionOptions
-from torch import Tensor
-
 from tests.test_makeup_denoiser import noise, tiny_unet
+from torch import Tensor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,8 +11,11 @@ import pytest
 import torch
 from kornia.color import rgb_to_lab
 from PIL import Image
-from privacy_faces_makeup.adapter import About, AdapterError, attach, save
-from privacy_faces_makeup.cosmetics import REGIONS, canvas_of, closed_mask
+from privacy_faces_makeup.diffusion.adapter import About, AdapterError, attach, save
+from privacy_faces_makeup.face.look import LIPSTICK_COLORS, Look, Paint
+from privacy_faces_makeup.face.references import UnknownReferenceError
+from privacy_faces_makeup.face.regions import REGIONS, canvas_of, closed_mask
+from privacy_faces_makeup.face.rendering import render
 from privacy_faces_makeup.loading import load_denoiser
 from privacy_faces_makeup.method import Makeup
 from privacy_faces_makeup.options import MakeupOptions
@@ -24,10 +27,7 @@ from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.formats.read import read_photo
-from privacy_faces.references import UnknownReferenceError
-from privacy_faces.synthesis.look import LIPSTICK_COLORS, Look, Paint
-from privacy_faces.synthesis.makeup import render
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.slow(reason="optimises the photo's latents step by step")
 

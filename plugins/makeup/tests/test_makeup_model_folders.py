@@ -14,8 +14,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 from huggingface_hub import constants
-from privacy_faces_makeup.ddpm_folder import DdpmError
-from privacy_faces_makeup.denoiser import PlainDenoiser
+from privacy_faces_makeup.clip.folder import ClipError
+from privacy_faces_makeup.diffusion.ddpm_folder import DdpmError
+from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser
 from privacy_faces_makeup.loading import load_clip, load_denoiser
 from privacy_faces_makeup.options import MakeupOptions
 from safetensors.torch import load_file, save_file
@@ -23,7 +24,6 @@ from torch.nn.functional import interpolate, normalize
 
 from privacy_faces.config.files import sha256_of
 from privacy_faces.config.options import OptionError
-from privacy_faces.models.clip_folder import ClipError
 from privacy_faces.models.schedule import Schedule
 from privacy_faces.weights.store import CorruptWeightError, MissingWeightError
 from tests import tiny_models

@@ -9,13 +9,7 @@ import pytest
 import torch
 from kornia.color import rgb_to_lab
 from PIL import Image
-from skimage.draw import polygon2mask
-
-from privacy_faces.methods.contract import FrameBatch
-from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.photos.faces import Face
-from privacy_faces.photos.regions import region_masks
-from privacy_faces.synthesis.look import (
+from privacy_faces_makeup.face.look import (
     COLORS,
     LIPSTICK_COLORS,
     Look,
@@ -26,8 +20,14 @@ from privacy_faces.synthesis.look import (
     random_look,
     satisfies,
 )
-from privacy_faces.synthesis.makeup import makeup_mask, render
-from tests.conftest import batch_of
+from privacy_faces_makeup.face.rendering import makeup_mask, render
+from skimage.draw import polygon2mask
+
+from privacy_faces.methods.contract import FrameBatch
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.faces import Face
+from privacy_faces.photos.regions import region_masks
+from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

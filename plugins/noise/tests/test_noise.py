@@ -25,7 +25,7 @@ from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method
 from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.photos.faces import Face
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from privacy_faces.verifiers.base import Comparison, MalformedAnswerError, ServiceError, Verifier, check_permission
-from privacy_faces.verifiers.http import Line, key_from_environment
-from privacy_faces.verifiers.options import AliyunOptions
+from privacy_faces.plugin import Comparison, MalformedAnswerError, ServiceError, Verifier, check_permission
+from privacy_faces_services.http import Line, key_from_environment
+from privacy_faces_services.options import AliyunOptions
 
 KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from privacy_faces.verifiers.base import Comparison, MalformedAnswerError, ServiceError, Verifier, check_permission
-from privacy_faces.verifiers.http import Line, key_from_environment
-from privacy_faces.verifiers.options import FacePlusPlusOptions
+from privacy_faces.plugin import Comparison, MalformedAnswerError, ServiceError, Verifier, check_permission
+from privacy_faces_services.http import Line, key_from_environment
+from privacy_faces_services.options import FacePlusPlusOptions
 
 KEYS = ("FACEPP_API_KEY", "FACEPP_API_SECRET")
 

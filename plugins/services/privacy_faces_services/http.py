@@ -18,14 +18,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from privacy_faces.verifiers.base import (
-    BusyError,
-    MalformedAnswerError,
-    MissingKeyError,
-    UnreachableError,
-    VerifierError,
-)
-from privacy_faces.verifiers.options import ServiceOptions
+from privacy_faces.plugin import BusyError, MalformedAnswerError, MissingKeyError, UnreachableError, VerifierError
+from privacy_faces_services.options import ServiceOptions
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BUSY = (429, 500, 502, 503, 504)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from privacy_faces.config.options import Options
+from privacy_faces.plugin import Options
 
 
 class ServiceOptions(Options):

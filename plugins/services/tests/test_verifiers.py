@@ -22,16 +22,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from privacy_faces_services import aliyun, faceplusplus
+from privacy_faces_services.aliyun import signature
 
 from privacy_faces.cli import main
 from privacy_faces.config.registry import VERIFIERS
 from privacy_faces.evaluation.services import ask, compared, uploaded
-from privacy_faces.judge.store import Store
-from privacy_faces.photos.formats.read import photo_from_array
-from privacy_faces.photos.photo import Photo
-from privacy_faces.verifiers import aliyun, faceplusplus
-from privacy_faces.verifiers.aliyun import signature
-from privacy_faces.verifiers.base import (
+from privacy_faces.evaluation.verifiers import (
     BusyError,
     Comparison,
     MalformedAnswerError,
@@ -42,6 +39,9 @@ from privacy_faces.verifiers.base import (
     Verifier,
     VerifierError,
 )
+from privacy_faces.judge.store import Store
+from privacy_faces.photos.formats.read import photo_from_array
+from privacy_faces.photos.photo import Photo
 
 KEY, SECRET = "key-1234567890", "secret/+=0987654321"
 FACES = [{"face_token": "t", "face_rectangle": {"width": 9, "top": 1, "left": 2, "height": 9}}]

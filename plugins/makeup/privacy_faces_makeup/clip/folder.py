@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from privacy_faces.models.makeup_clip import MEAN, STD, ImageText
-from privacy_faces.weights.compare import compare
-from privacy_faces.weights.store import read_state_dict
+from privacy_faces.plugin import compare_tensors, read_state_dict
+from privacy_faces_makeup.clip.image_text import MEAN, STD, ImageText
 
 _CONFIG = "open_clip_config.json"
 _TENSORS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
@@ -45,7 +44,7 @@ def read_clip(folder: Path) -> tuple[ImageText, Path]:
     except (KeyError, TypeError, AttributeError) as error:
         raise ClipError(f"Expected an open_clip model in {folder / _CONFIG}, under model_cfg: {error!r}.") from None
     tensors = {name: tensor.float() for name, tensor in read_state_dict(path).items()}
-    compare(tensors, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, path.name)
+    compare_tensors(tensors, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, path.name)
     network.load_state_dict(tensors)
     text = config["model_cfg"]["text_cfg"]
     tokenizer = SimpleTokenizer(context_length=text.get("context_length", 77), **text.get("tokenizer_kwargs", {}))

@@ -19,9 +19,9 @@ from kornia.enhance import adjust_gamma, adjust_saturation_with_gray_subtraction
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cosine_similarity, grid_sample, interpolate, logsigmoid, normalize
 
-from privacy_faces.config.files import resource
-from privacy_faces.models.makeup_clip import ImageText, build
-from privacy_faces.synthesis.look import (
+from privacy_faces.plugin import Portraits, Recipe, Turn, train
+from privacy_faces_makeup.clip.image_text import ImageText, build
+from privacy_faces_makeup.face.look import (
     COLORS,
     Claims,
     Look,
@@ -32,9 +32,7 @@ from privacy_faces.synthesis.look import (
     random_look,
     satisfies,
 )
-from privacy_faces.synthesis.makeup import layer_masks, paint
-from privacy_faces.training.portraits import Portraits
-from privacy_faces.training.trainer import Recipe, Turn, train
+from privacy_faces_makeup.face.rendering import layer_masks, paint
 
 # Weight of each loss term: that a change goes the right way is learned long before what one face alone wears.
 WEIGHTS = {"match": 2.0, "direction": 1.0}
@@ -238,7 +236,9 @@ def train_makeup_clip(
 
 def default_config() -> dict[str, Any]:
     """The shipped model's configuration."""
-    config: dict[str, Any] = json.loads(resource("assets/makeup-clip.json").read_text(encoding="utf-8"))
+    config: dict[str, Any] = json.loads(
+        (Path(__file__).parents[1] / "assets" / "makeup-clip.json").read_text(encoding="utf-8")
+    )
     return config
 
 

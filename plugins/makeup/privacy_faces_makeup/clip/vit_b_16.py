@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_faces.weights.published import Published
+from privacy_faces.plugin import Published
 
 # The weights were trained with the quick approximation of GELU.
 _NAME = "ViT-B-16-quickgelu"

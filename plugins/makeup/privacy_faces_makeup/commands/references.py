@@ -6,8 +6,8 @@ import json
 
 import click
 
-from privacy_faces.cli.table import table
-from privacy_faces.references import shipped_references
+from privacy_faces.plugin import table
+from privacy_faces_makeup.face.references import shipped_references
 
 
 @click.command(name="references")

@@ -22,10 +22,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from privacy_faces.datasets.base import DataSet, find, lines_of, photos_of, some
-from privacy_faces.datasets.celeba import read_identities
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto
-from privacy_faces.datasets.labelings import CELEBAMASK_HQ, Labels
+from privacy_faces.plugin import (
+    DatasetError,
+    LabelledPhoto,
+    find_in_data_set,
+    first_few,
+    lines_of,
+    photos_of,
+    read_celeba_identities,
+)
+from privacy_faces_makeup.datasets.labelings import CELEBAMASK_HQ, Labels
+from privacy_faces_makeup.datasets.labelled import LabelledDataSet
 
 #: DiffAM's places in the shuffled photos, and its seed.
 TRAIN, TEST, SEED = range(4000, 5000), range(15000, 16000), 1234
@@ -41,14 +48,14 @@ _PER_FOLDER = 2000
 Parts = dict[int, set[str]]
 
 
-def read_celebamask_hq(root: Path) -> DataSet:
+def read_celebamask_hq(root: Path) -> LabelledDataSet:
     """CelebAMask-HQ in `root`. Its part "all" is in order of the photos' numbers.
 
     Raises:
         DatasetError: when something is missing, lies in another folder than its number says, or a list is malformed.
     """
-    folder = find(root, [_PHOTOS], "the photos", _ORIGIN)
-    masks = find(root, [_MASKS], "the part masks", _ORIGIN)
+    folder = find_in_data_set(root, [_PHOTOS], "the photos", _ORIGIN)
+    masks = find_in_data_set(root, [_MASKS], "the part masks", _ORIGIN)
     photos = {_number(path): path for path in photos_of(folder, "photos N.jpg", _ORIGIN).values()}
     parts, notes = _parts(masks)
     people, told = _people(root, photos)
@@ -56,7 +63,7 @@ def read_celebamask_hq(root: Path) -> DataSet:
     missing = {
         path: [part for part in NEEDED if part not in parts.get(number, ())] for number, path in sorted(photos.items())
     }
-    return DataSet(
+    return LabelledDataSet(
         "CelebAMask-HQ",
         {"all": everyone},
         labeling=CELEBAMASK_HQ,
@@ -117,7 +124,7 @@ def _parts(masks: Path) -> tuple[Parts, list[str]]:
     if not folders:
         there = sorted(path.name for path in masks.iterdir())
         raise DatasetError(
-            f"Expected the folders 0 to 14 with {_PER_FOLDER} photos' masks each in {masks}, found {some(there)}. "
+            f"Expected the folders 0 to 14 with {_PER_FOLDER} photos' masks each in {masks}, found {first_few(there)}. "
             f"{_ORIGIN}"
         )
     parts: Parts = {}
@@ -136,7 +143,7 @@ def _parts(masks: Path) -> tuple[Parts, list[str]]:
                 )
             else:
                 parts.setdefault(int(number), set()).add(part)
-    return parts, [f"{len(others)} files among the masks are no part masks: {some(others)}"] if others else []
+    return parts, [f"{len(others)} files among the masks are no part masks: {first_few(others)}"] if others else []
 
 
 def _label_map(masks: Path, parts: Parts, photo: Path) -> Labels:
@@ -173,7 +180,7 @@ def _people(root: Path, photos: dict[int, Path]) -> tuple[dict[int, str], list[s
             f"who is in the photos is not known: that takes {_MAPPING} and CelebA's identity_CelebA.txt beside "
             f"{_PHOTOS}"
         ]
-    identities = read_identities(listed)
+    identities = read_celeba_identities(listed)
     people: dict[int, str] = {}
     for number, line in lines_of(mapping)[1:]:
         columns = line.split()
@@ -190,6 +197,6 @@ def _people(root: Path, photos: dict[int, Path]) -> tuple[dict[int, str], list[s
     if unknown := sorted(photos.keys() - people.keys()):
         raise DatasetError(
             f"Expected every photo in {mapping}, found {len(unknown)} that are not: "
-            f"{some([photos[number].name for number in unknown])}."
+            f"{first_few([photos[number].name for number in unknown])}."
         )
     return people, []

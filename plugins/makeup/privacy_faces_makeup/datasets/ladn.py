@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from privacy_faces.datasets.base import DataSet, find, photos_of, some
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto
-from privacy_faces.datasets.makeup_transfer import KINDS, with_label_maps
+from privacy_faces.plugin import DatasetError, LabelledPhoto, find_in_data_set, first_few, photos_of
+from privacy_faces_makeup.datasets.labelled import LabelledDataSet
+from privacy_faces_makeup.datasets.makeup_transfer import KINDS, with_label_maps
 
 _ORIGIN = (
     "The LADN data set is linked from https://github.com/wangguanzhi/LADN (before/ and after/ in one folder, makeup/)."
@@ -24,7 +24,7 @@ _ORIGIN = (
 _LAYOUTS = (("after", "before"), ("makeup", "non-makeup"), ("images/makeup", "images/non-makeup"))
 
 
-def read_ladn(root: Path) -> DataSet:
+def read_ladn(root: Path) -> LabelledDataSet:
     """The LADN data set in `root`. Parts: "makeup" and "non-makeup".
 
     Raises:
@@ -33,11 +33,15 @@ def read_ladn(root: Path) -> DataSet:
     present = [layout for layout in _LAYOUTS if any((root / folder).is_dir() for folder in layout)]
     if len(present) > 1:
         raise DatasetError(
-            f"Expected one pair of folders in {root}, found {some([' and '.join(layout) for layout in present])}. "
+            f"Expected one pair of folders in {root}, found {first_few([' and '.join(layout) for layout in present])}. "
             "Keep one of them."
         )
     photos = {}
     for kind, folder in zip(KINDS, present[0] if present else _LAYOUTS[0], strict=True):
-        photos[kind] = photos_of(find(root, [folder], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN)
-    data = DataSet("LADN", {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS})
+        photos[kind] = photos_of(
+            find_in_data_set(root, [folder], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN
+        )
+    data = LabelledDataSet(
+        "LADN", {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
+    )
     return with_label_maps(data, root, photos)

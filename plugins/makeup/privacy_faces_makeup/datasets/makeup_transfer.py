@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from privacy_faces.datasets.base import DataSet, find, lines_of, photos_of
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto
-from privacy_faces.datasets.labelings import MAKEUP_TRANSFER, LabelError, Labels
+from privacy_faces.plugin import DatasetError, LabelledPhoto, find_in_data_set, lines_of, photos_of
+from privacy_faces_makeup.datasets.labelings import MAKEUP_TRANSFER, LabelError, Labels
+from privacy_faces_makeup.datasets.labelled import LabelledDataSet
 
 #: The parts of a data set of makeup.
 KINDS = ("makeup", "non-makeup")
@@ -37,7 +37,7 @@ _ORIGIN = (
 _LISTS = (("makeup", "makeup_test.txt"), ("non-makeup", "nomakeup_test.txt"), ("non-makeup", "non-makeup_test.txt"))
 
 
-def read_makeup_transfer(root: Path) -> DataSet:
+def read_makeup_transfer(root: Path) -> LabelledDataSet:
     """The Makeup Transfer data set in `root`. Parts: "makeup", "non-makeup", and of each list that is there "makeup
     test" or "non-makeup test".
 
@@ -46,7 +46,9 @@ def read_makeup_transfer(root: Path) -> DataSet:
             there.
     """
     photos = {
-        kind: photos_of(find(root, [f"images/{kind}"], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN)
+        kind: photos_of(
+            find_in_data_set(root, [f"images/{kind}"], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN
+        )
         for kind in KINDS
     }
     parts = {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
@@ -66,10 +68,10 @@ def read_makeup_transfer(root: Path) -> DataSet:
             "mean other parts. "
             f"Add the original segs/, or rename parsing/ to go without masks. {_ORIGIN}"
         )
-    return with_label_maps(DataSet("Makeup Transfer", parts), root, photos)
+    return with_label_maps(LabelledDataSet("Makeup Transfer", parts), root, photos)
 
 
-def with_label_maps(data: DataSet, root: Path, photos: Mapping[str, Mapping[str, Path]]) -> DataSet:
+def with_label_maps(data: LabelledDataSet, root: Path, photos: Mapping[str, Mapping[str, Path]]) -> LabelledDataSet:
     """The data set with the label maps of `root`/segs/KIND/NAME.png, where that folder is there.
 
     Args:

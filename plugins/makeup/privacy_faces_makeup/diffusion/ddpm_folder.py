@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
-from privacy_faces.models.pretrained import whole_network
-from privacy_faces.models.schedule import Schedule
-from privacy_faces_makeup.denoiser import PlainDenoiser, Prediction
+from privacy_faces.plugin import Schedule, whole_network
+from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser, Prediction
 
 _STEPS = 1000
 _PREDICTIONS: tuple[Prediction, ...] = ("epsilon", "v_prediction")

@@ -20,7 +20,7 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor
 
-from privacy_faces.weights.compare import WrongTensorsError, compare, first_of
+from privacy_faces.plugin import WrongTensorsError, compare_tensors, first_of
 
 #: A pattern in diffusers' name, and what the published name has in its place; a function is given the numbers in the
 #: pattern's groups.
@@ -56,7 +56,7 @@ class Layout:
             WrongTensorsError: when a tensor is missing, unknown or of another shape; the first three of each are named.
         """
         wanted = {self._published(name): self._published_shape(name, shape) for name, shape in self._shapes().items()}
-        compare(tensors, wanted, self.file)
+        compare_tensors(tensors, wanted, self.file)
 
     def convert(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The state dict of the `UNet2DModel`, float32; where nothing need be computed it shares the given tensors'

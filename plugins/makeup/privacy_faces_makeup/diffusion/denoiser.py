@@ -16,9 +16,7 @@ from diffusers import UNet2DModel
 from torch import Tensor, nn
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
-from privacy_faces.models.face_diffusion import FaceDiffusion
-from privacy_faces.models.face_prior import FaceModel
-from privacy_faces.models.schedule import Schedule, generate, invert
+from privacy_faces.plugin import FaceDiffusion, FaceModel, Schedule, generate, invert
 
 # A convolution's result is kept when each number of it took this many multiplications: the widest ones are most of a
 # step's work and little of its memory.

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from privacy_faces_makeup.denoiser import Denoiser
+from privacy_faces_makeup.diffusion.denoiser import Denoiser
 from privacy_faces_makeup.options import DiffusionOptions
 
 _BATCH = 8

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from privacy_faces_makeup import adapter
-from privacy_faces_makeup.latents import Latents, latents_of
+from privacy_faces_makeup.diffusion import adapter
+from privacy_faces_makeup.diffusion.latents import Latents, latents_of
 from privacy_faces_makeup.loading import load_denoiser
 from privacy_faces_makeup.options import DiffusionOptions
 

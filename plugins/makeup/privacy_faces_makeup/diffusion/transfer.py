@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from privacy_faces_makeup.denoiser import Denoiser
-from privacy_faces_makeup.latents import Latents
+from privacy_faces_makeup.diffusion.denoiser import Denoiser
+from privacy_faces_makeup.diffusion.latents import Latents
 from privacy_faces_makeup.objective import Objective, Subject
 from privacy_faces_makeup.options import DiffusionOptions, MakeupOptions
 

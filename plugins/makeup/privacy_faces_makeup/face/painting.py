@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 from torch import Tensor
 
-from privacy_faces.photos.regions import region_masks
-from privacy_faces.synthesis.look import Look, Paint
-from privacy_faces.synthesis.makeup import render
+from privacy_faces.plugin import region_masks
+from privacy_faces_makeup.face.look import Look, Paint
+from privacy_faces_makeup.face.rendering import render
 
 #: Name -> the look. XMY-060 stands in for DiffAM's reference of that name: purple eyeshadow and lipstick.
 LOOKS = {
@@ -44,7 +43,7 @@ _LABELS = (
 
 
 def make_reference(name: str, picture: Tensor, landmarks: Tensor) -> tuple[Tensor, NDArray[np.uint8]]:
-    """The made-up picture (3, S, S), and the regions' labels (S, S) as `privacy_faces.references.Reference` describes
+    """The made-up picture (3, S, S), and the regions' labels (S, S) as `face.references.Reference` describes
     them.
 
     Args:
@@ -67,8 +66,3 @@ def region_labels(landmarks: NDArray[np.float64], size: int) -> NDArray[np.uint8
     for label, outline in _LABELS:
         labels[polygon2mask((size, size), landmarks[list(outline)][:, ::-1])] = label
     return labels
-
-
-def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
-    """A picture (3, S, S) in [0, 1] as (S, S, 3) integers."""
-    return np.asarray((picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy())

@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy_faces.config.files import resource
-
 _PARTS = ("_m", "_nm", "_mask")
 _SUFFIXES = (".png", ".jpg")
 
@@ -42,7 +40,7 @@ class Reference:
 
 def shipped_references() -> dict[str, Reference]:
     """Name -> reference, of those that come with the package."""
-    folder = resource("assets/references")
+    folder = Path(__file__).parents[1] / "assets" / "references"
     looks = json.loads((folder / "references.json").read_text(encoding="utf-8"))["looks"]
     return {
         name: _reference(name, [folder / f"{name}{part}.png" for part in _PARTS], "shipped", look["summary"])

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 from torch import Tensor
 
-from privacy_faces.photos.blur import gaussian_blur
-from privacy_faces.photos.regions import region_masks
-from privacy_faces.synthesis.makeup import LAYERS, layer_masks
+from privacy_faces.plugin import gaussian_blur, region_masks
+from privacy_faces_makeup.face.rendering import LAYERS, layer_masks
 
 #: The colour regions, in this order.
 REGIONS = ("lips", "left eye", "right eye", "skin")

@@ -22,9 +22,8 @@ from skimage.draw import polygon
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from privacy_faces.photos.blur import gaussian_blur
-from privacy_faces.photos.regions import region_masks
-from privacy_faces.synthesis.look import COLORS, Look
+from privacy_faces.plugin import gaussian_blur, region_masks
+from privacy_faces_makeup.face.look import COLORS, Look
 
 Points = NDArray[np.float64]
 

@@ -8,14 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privacy_faces.photos.batch import frame_tensors
-from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.photos.faces import Face, NoFaceError
-from privacy_faces.photos.formats.read import read_photo
-from privacy_faces.photos.photo import Photo
-from privacy_faces.references import Reference, UnknownReferenceError, find_reference
+from privacy_faces.plugin import Face, FaceFinder, NoFaceError, Photo, frame_tensors, read_photo
+from privacy_faces_makeup.diffusion.removal import clean_twin
+from privacy_faces_makeup.face.references import Reference, UnknownReferenceError, find_reference
 from privacy_faces_makeup.options import TransferOptions
-from privacy_faces_makeup.removal import clean_twin
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
-from privacy_faces.weights.store import is_present, records
+from privacy_faces.plugin import LPIPS_WEIGHTS, is_present, load_lpips, records
 
 Perceptual = Callable[[Tensor, Tensor], Tensor]
 
