@@ -1,4 +1,4 @@
-"""The verifier contract.
+"""The contract of verification services, which plugins bring. Nothing is sent without permission.
 
 A service compares two images and answers with a confidence on its own scale; it gives no embedding, so it is no
 `Recognizer`.

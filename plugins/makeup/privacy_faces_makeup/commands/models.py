@@ -69,7 +69,7 @@ def references(folder: Path, output: Path, canvas: str) -> None:
     import torch
     from PIL import Image
 
-    from privacy_faces.plugin import PhotoError, make_finder, read_photo, to_unit
+    from privacy_faces.plugin import PhotoError, make_finder, read_photo, to_pixels, to_unit
     from privacy_faces_makeup.face.look import captions
     from privacy_faces_makeup.face.painting import LOOKS, make_reference
 

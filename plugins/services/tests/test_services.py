@@ -131,7 +131,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("privacy_faces.verifiers.http._backoff", lambda state: 0.01)
+    monkeypatch.setattr("privacy_faces_services.http._backoff", lambda state: 0.01)
 
 
 def verifier(name: str, url: str, **options: Any) -> Verifier:
