@@ -29,7 +29,9 @@ from privacy_faces.cli import main
 from privacy_faces.weights.compare import WrongTensorsError
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import MissingWeightError, add, pull, read_state_dict, verified
-from tests.golden_files import GOLDEN, filled_state, relative_error, shapes_of
+from tests.golden_files import filled_state, relative_error, shapes_of
+
+GOLDEN = Path(__file__).with_name("golden")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -46,7 +48,7 @@ class Case:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return shapes_of(self.golden)
+        return shapes_of(self.golden, GOLDEN)
 
     @property
     def hollow(self) -> dict[str, Tensor]:
@@ -74,7 +76,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def added(case: Case, cache: Path) -> Iterator[Path]:
     """What `weights add` made of the published file, filled; nothing of its size stays on the disk."""
     published = cache.with_name(case.layout.file)
-    torch.save(filled_state(case.golden), published)
+    torch.save(filled_state(case.golden, GOLDEN), published)
     done = CliRunner().invoke(main, ["weights", "add", case.id, str(published)])
     published.unlink()
     held = cache / case.id / f"{case.id}.safetensors"

@@ -14,6 +14,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 from huggingface_hub import constants
+from makeup_models import tiny_clip
 from privacy_faces_makeup.clip.folder import ClipError
 from privacy_faces_makeup.diffusion.ddpm_folder import DdpmError
 from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser
@@ -41,7 +42,7 @@ def ddpm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.clip(tmp_path_factory.mktemp("models") / "clip")
+    return tiny_clip(tmp_path_factory.mktemp("models") / "clip")
 
 
 @pytest.fixture
