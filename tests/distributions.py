@@ -6,11 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from privacy_faces.config import checkout
 from privacy_faces.config.registry import entry_points_of
@@ -48,14 +46,10 @@ def forget() -> None:
     manifest.cache_clear()
 
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Installs a distribution for this process."""
-
-    def put(name: str, points: Mapping[str, Mapping[str, str]], files: Mapping[str, str] | None = None) -> None:
-        monkeypatch.syspath_prepend(put_distribution(tmp_path / name, name, points, files))
-        forget()
-
-    yield put
-    monkeypatch.undo()
-    forget()
+def put_checkout(folder: Path, name: str, points: str) -> Path:
+    """A source checkout with one plugin in plugins/toy/; returns the plugin's folder."""
+    place = folder / "plugins" / "toy"
+    place.mkdir(parents=True)
+    (folder / "pyproject.toml").touch()
+    (place / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n{points}')
+    return place

@@ -21,7 +21,6 @@ from hatchling.builders.wheel import WheelBuilder
 import privacy_faces
 from privacy_faces import plugin
 from privacy_faces.cli import main
-from privacy_faces.config import checkout
 from privacy_faces.config.registry import (
     METHODS,
     REGISTRIES,
@@ -32,7 +31,7 @@ from privacy_faces.config.registry import (
 )
 from privacy_faces.weights.manifest import UnknownWeightError, manifest, weight
 from privacy_faces.weights.store import verified
-from tests.distributions import forget
+from tests.distributions import put_checkout
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = {path: tomllib.loads(path.read_text())["project"] for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))}
@@ -41,27 +40,11 @@ WEIGHTS = "privacy_faces.weights"
 NOT_INSTALLED = "is in a plugin that is not installed. Install it: pip install "
 
 
-def source(folder: Path, name: str, points: str) -> Path:
-    """A checkout with one plugin."""
-    place = folder / "plugins" / "toy"
-    place.mkdir(parents=True)
-    (folder / "pyproject.toml").touch()
-    (place / "pyproject.toml").write_text(f'[project]\nname = "{name}"\n{points}')
-    return place
-
-
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in place of this checkout."""
-    monkeypatch.setattr(checkout, "resource", lambda name: tmp_path / "source" / name)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    forget()
-    return tmp_path / "source"
-
-
 class TestMissingPlugins:
     def test_a_name_of_the_checkout_answers_with_the_install_command(self, elsewhere: Path) -> None:
-        source(elsewhere, "privacy-faces-toy", '[project.entry-points."privacy_faces.methods"]\ntoy = "toy:TOY"\n')
+        put_checkout(
+            elsewhere, "privacy-faces-toy", '[project.entry-points."privacy_faces.methods"]\ntoy = "toy:TOY"\n'
+        )
         command = "pip install privacy-faces-toy  (from a source checkout: pip install ./plugins/toy)"
         with pytest.raises(NotInstalledError) as error:
             METHODS.spec("toy")
@@ -73,7 +56,7 @@ class TestMissingPlugins:
             f'[project.entry-points."{COMMANDS}"]\n"models.train.toy" = "toy:TRAIN"\n'
             f'[project.entry-points."{WEIGHTS}"]\ntoy = "privacy_faces_toy"\n'
         )
-        package = source(elsewhere, "privacy-faces-toy", points) / "privacy_faces_toy"
+        package = put_checkout(elsewhere, "privacy-faces-toy", points) / "privacy_faces_toy"
         package.mkdir()
         (package / "weights.json").write_text('{"schema": 1, "weights": [{"id": "toy-weights"}]}')
         done = CliRunner().invoke(main, ["models", "train", "toy"])

@@ -218,6 +218,13 @@ def test_finetune_names_what_is_missing(empty: None, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_the_profile_states_what_differs() -> None:
+    plan = make_plan("makeup", profile="full")
+    assert (plan.options.model, plan.options.frame_size) == (DDPM, 256)
+    assert (plan.options.surrogates, plan.run.recognizers[0].name) == (["facenet"], "facenet")
+    assert make_plan("makeup").options.model == "face-diffusion-128"
+
+
 def test_a_plan_knows_its_weights() -> None:
     assert make_plan("makeup").weights() == ["face-diffusion-128", "face-prior", "makeup-clip", "dlib-resnet"]
     # A surrogate has the options that the run gives it.
