@@ -90,7 +90,7 @@ class Pairs:
 
 
 def layers_of(portraits: Portraits) -> Tensor:
-    """`synthesis.makeup.layer_masks` of every portrait as bytes, (N, 5, S, S): drawing outlines takes longer than
+    """`face.rendering.layer_masks` of every portrait as bytes, (N, 5, S, S): drawing outlines takes longer than
     painting."""
     size = portraits.frames.shape[-1]
     return torch.stack(
