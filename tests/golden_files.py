@@ -14,14 +14,14 @@ from torch import Tensor
 GOLDEN = Path(__file__).with_name("golden")
 
 
-def shapes_of(name: str) -> dict[str, tuple[int, ...]]:
+def shapes_of(name: str, folder: Path = GOLDEN) -> dict[str, tuple[int, ...]]:
     """Tensor name -> shape of the published file NAME."""
-    return {key: tuple(shape) for key, shape, _ in json.loads((GOLDEN / f"{name}.json").read_text())["keys"]}
+    return {key: tuple(shape) for key, shape, _ in json.loads((folder / f"{name}.json").read_text())["keys"]}
 
 
-def filled_state(name: str) -> dict[str, Tensor]:
+def filled_state(name: str, folder: Path = GOLDEN) -> dict[str, Tensor]:
     """The published state dict NAME, filled."""
-    return {key: filled(key, shape) for key, shape in shapes_of(name).items()}
+    return {key: filled(key, shape) for key, shape in shapes_of(name, folder).items()}
 
 
 def filled(name: str, shape: tuple[int, ...]) -> Tensor:

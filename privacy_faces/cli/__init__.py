@@ -1,8 +1,7 @@
-"""The command line: one file per verb, imported when the verb is typed."""
+"""The command line: one file per verb, imported when the verb is typed (`cli.tree`)."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 import click
 
+from privacy_faces.cli.tree import CommandGroup, names, spec, spec_of
 from privacy_faces.config.version import __version__
 from privacy_faces.pipeline.sharing import launched
 
@@ -17,36 +17,13 @@ from privacy_faces.pipeline.sharing import launched
 # another program wants the same core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-_VERBS = {
-    "anonymize": "Change the faces in photos so that face recognition no longer finds the people.",
-    "benchmark": "Judge methods on the same photos, by every recognizer.",
-    "calibrate": "Measure the thresholds at which recognizers declare a match.",
-    "datasets": "Bring face data sets into the form that the other commands read.",
-    "evaluate": "Judge protected photos of any tool.",
-    "finetune": "Fine-tune a model on a folder of photos.",
-    "models": "Make what ships: models, synthetic faces, makeup references.",
-    "methods": "List the methods.",
-    "recognizers": "List the recognizers.",
-    "references": "List the makeup references.",
-    "report": "Make report.html from results.json.",
-    "weights": "List, download or add model weights.",
-}
-# Under `accelerate launch`: verbs whose photos the first process shares out, and commands that train in all processes.
+# Under `accelerate launch`: verbs whose photos the first process shares out. Commands that train in all processes say
+# so in their cards.
 _LED = ("anonymize", "benchmark")
-_TRAINING = (("finetune",), ("models", "train", "face-diffusion"), ("models", "train", "makeup-clip"))
 
 
-class _Verbs(click.Group):
-    """Knows the verbs' names and summaries; a verb's module is imported when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _VERBS:
-            return None
-        command: click.Command = importlib.import_module(f"privacy_faces.cli.{cmd_name}").command
-        return command
+class _Main(CommandGroup):
+    """All commands; of several processes, each does its part."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -60,16 +37,15 @@ class _Verbs(click.Group):
             if not launched.leads():
                 sys.exit(launched.follow())
             ctx.with_resource(_leading())
-        elif not any((found[0], *found[2])[: len(words)] == words for words in _TRAINING):
-            able = ", ".join([*_LED, *map(" ".join, _TRAINING)])
-            raise click.UsageError(
-                f"{found[0]} works in one process: start it without a launcher. Work is shared by: {able}."
-            )
+        else:
+            name, card = spec_of([str(found[0]), *found[2]])
+            if card is None or not card.launched:
+                able = [*_LED, *(other.replace(".", " ") for other in names() if spec(other).launched)]
+                raise click.UsageError(
+                    f"{name.replace('.', ' ')} works in one process: start it without a launcher. Work is shared by: "
+                    f"{', '.join(able)}."
+                )
         return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_VERBS.items()))
 
 
 @contextmanager
@@ -104,8 +80,10 @@ def _warn_of_one_process() -> None:
         )
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="privacy-faces")
-def main() -> None:
-    """Change the faces in a photo so that face recognition no longer finds the person, and say honestly how well that
-    worked."""
+main = click.version_option(__version__, prog_name="privacy-faces")(
+    _Main(
+        "Change the faces in a photo so that face recognition no longer finds the person, and say honestly how well "
+        "that worked.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+)

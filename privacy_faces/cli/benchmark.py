@@ -28,7 +28,7 @@ from privacy_faces.pipeline.sharing import launched
 if TYPE_CHECKING:
     from privacy_faces.evaluation.measure import Probe
     from privacy_faces.evaluation.results import Results
-    from privacy_faces.verifiers.base import Verifier
+    from privacy_faces.evaluation.verifiers import Verifier
 
 # Photos of the sample set, two of each face, that every method finishes within a quarter of an hour on two cores.
 _SAMPLES = 24

@@ -1,25 +1,21 @@
-"""`privacy-faces finetune`: commands that the core and plugins bring, by entry points of `privacy_faces.finetune`."""
+"""Commands of `privacy-faces finetune`, which the core and plugins bring."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import click
 
 from privacy_faces.cli.command import ModelCommand
+from privacy_faces.cli.tree import names
 from privacy_faces.config.options import OptionError, Options
 from privacy_faces.config.plan import load_config
+from privacy_faces.config.registry import COMMANDS
 from privacy_faces.pipeline.sharing import launched
 
-_GROUP = "privacy_faces.finetune"
-# Known commands whose plugin may not be installed.
-_PLUGINS = dict.fromkeys(
-    ("makeup-removal", "makeup-transfer"),
-    "pip install privacy-faces-makeup  (from a source checkout: pip install ./plugins/makeup)",
-)
+_PREFIX = "finetune."
 
 
 def finetune_command(name: str, summary: str, model: type[Options], run: Callable[[Any], Path]) -> ModelCommand:
@@ -54,31 +50,6 @@ def finetune_command(name: str, summary: str, model: type[Options], run: Callabl
     return ModelCommand(name, summary, model, do, extra=[file], below=below)
 
 
-def _installed() -> set[str]:
-    return {point.name for point in entry_points(group=_GROUP)}
-
-
 def _known() -> set[str]:
-    return _installed() | _PLUGINS.keys()
-
-
-class _Commands(click.Group):
-    """The installed commands, each imported when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_installed())
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for point in entry_points(group=_GROUP, name=cmd_name):
-            command: click.Command = point.load()
-            return command
-        if cmd_name in _PLUGINS:
-            raise click.UsageError(
-                f"The command {cmd_name!r} is in a plugin that is not installed. Install it: {_PLUGINS[cmd_name]}", ctx
-            )
-        return None
-
-
-@click.group(cls=_Commands, name="finetune")
-def command() -> None:
-    """Fine-tune a model on a folder of photos."""
+    """Of this machine, and of the plugins of a source checkout."""
+    return {name.removeprefix(_PREFIX) for name in [*names(), *COMMANDS.missing()] if name.startswith(_PREFIX)}

@@ -35,8 +35,8 @@ def listing_command(registry: Registry, summary: str) -> click.Command:
 
 
 def rows(registry: Registry) -> list[dict[str, Any]]:
-    """Every installed name with its summary, distribution and missing weights; then every known name whose plugin is
-    missing, with how to get it."""
+    """Every installed name with its summary, distribution and missing weights; then every name of a plugin of this
+    source checkout that is not installed, with how to get it."""
     found = []
     for name, entry in registry.entries().items():
         spec = entry.spec()
@@ -50,18 +50,16 @@ def rows(registry: Registry) -> list[dict[str, Any]]:
                 "missing_weights": missing,
             }
         )
-    for name, (distribution, _) in registry.plugins.items():
-        if name not in registry.entries():
-            command = registry.install_command(name)
-            found.append(
-                {
-                    "name": name,
-                    "installed": False,
-                    "summary": command,
-                    "distribution": distribution,
-                    "missing_weights": [],
-                }
-            )
+    for name, plugin in registry.missing().items():
+        found.append(
+            {
+                "name": name,
+                "installed": False,
+                "summary": plugin.install_command,
+                "distribution": plugin.distribution,
+                "missing_weights": [],
+            }
+        )
     return found
 
 

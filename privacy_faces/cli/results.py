@@ -18,7 +18,7 @@ from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.results import MethodResults, Number, Results
-    from privacy_faces.verifiers.base import Verifier
+    from privacy_faces.evaluation.verifiers import Verifier
 
 
 class Steps:

@@ -179,14 +179,14 @@ def read_layers(
     of_method, of_run = _split(assignments or {}, model, method)
     for other in config_file.methods:
         # A mistake in the options of another method is found today, not on the day that they are used.
-        if other != method and (other in METHODS.entries() or other not in METHODS.plugins):
+        if other != method and (other in METHODS.entries() or other not in METHODS.missing()):
             other_model = METHODS.spec(other).option_model()
-            other_model.validated(_layered(other, other_model, profile_file, config_file), f"method {other}")
+            other_model.validated(_layered(other, other_model, profile, profile_file, config_file), f"method {other}")
     return Layers(
         method,
         profile,
         model,
-        merge(_layered(method, model, profile_file, config_file), of_method),
+        merge(_layered(method, model, profile, profile_file, config_file), of_method),
         merge(profile_file.run, config_file.run, of_run),
     )
 
@@ -274,12 +274,13 @@ def _weights_of_choice(registry: Registry, choice: Choice, given: Mapping[str, M
     )
 
 
-def _layered(method: str, model: type[Options], *files: ConfigFile) -> dict[str, Any]:
-    """The options of a method in files, over the default components, to which options given without a component's name
-    belong."""
+def _layered(method: str, model: type[Options], profile: str, *files: ConfigFile) -> dict[str, Any]:
+    """The options of a method in files, over what its spec says of the profile, over the default components, to which
+    options given without a component's name belong."""
     chosen = {name: model.model_fields[name].default for name in slots_of(model)}
     return merge(
         {name: spelled_out(choice) for name, choice in chosen.items() if isinstance(choice, Choice)},
+        METHODS.spec(method).profiles.get(profile, {}),
         *(file.methods.get(method, {}) for file in files),
     )
 

@@ -1,21 +1,29 @@
 """What is installed: entry points of built-ins and plugins alike, read without importing what they name.
 
 An entry point in one of the groups below points to a `Spec`: a light object that says where the option model and the
-    factory are. The model is
-imported when options are read, the factory when the thing is built.
+factory are. The model is imported when options are read, the factory when the thing is built. Commands have a
+`CommandSpec` in the same way; their names are the words that are typed, joined by dots.
 
     [project.entry-points."privacy_faces.methods"]
     my-method = "my_package.specs:MY_METHOD"
+
+    [project.entry-points."privacy_faces.commands"]
+    "models.train.my-model" = "my_package.specs:TRAIN_MY_MODEL"
+
+No plugin is named here. Which plugin provides a name that is not installed is read from the plugins of a source
+checkout (`config.checkout`).
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from privacy_faces.config.checkout import CONVENTION, CheckoutPlugin, in_checkout, providers
 
 if TYPE_CHECKING:
     from privacy_faces.config.options import Options
@@ -34,7 +42,8 @@ class PluginError(ValueError):
 
 
 class NotInstalledError(UnknownNameError):
-    """A known method or recogniser whose plugin is not installed; the message carries the install command."""
+    """A name that a plugin of this source checkout provides, which is not installed; the message carries the install
+    command."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Spec:
         weights: ids in the weight manifest that it may load, of a recogniser first those of its default options. A run
             needs all of them, unless the option model's `weights_used` says which.
         seeded: whether the result depends on the seed (with the default options).
+        profiles: profile -> what differs from the default options under it.
     """
 
     summary: str
@@ -56,6 +66,7 @@ class Spec:
     factory: str
     weights: tuple[str, ...] = ()
     seeded: bool = False
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def option_model(self) -> type[Options]:
         """The option model, imported now; importing it must not import torch.
@@ -63,24 +74,43 @@ class Spec:
         Raises:
             PluginError: when it cannot be imported.
         """
-        model: type[Options] = _imported(self.options)
+        model: type[Options] = imported(self.options)
         return model
 
 
 @dataclass(frozen=True)
-class Entry:
+class CommandSpec:
+    """The card of a command; its module must be light to import.
+
+    Attributes:
+        summary: one line for the help.
+        command: "module:attribute" of the `click.Command`, imported when the command is typed.
+        launched: whether every process of `accelerate launch` runs it: it trains with all of them.
+    """
+
+    summary: str
+    command: str
+    launched: bool = False
+
+
+Card = TypeVar("Card", Spec, CommandSpec)
+
+
+@dataclass(frozen=True)
+class Entry(Generic[Card]):
     """One registered name and the distribution that provides it."""
 
     name: str
     distribution: str
     version: str
     point: EntryPoint
+    card: type[Card]
 
-    def spec(self) -> Spec:
+    def spec(self) -> Card:
         """The card that the entry point names, imported now.
 
         Raises:
-            PluginError: when it cannot be imported, or is no `Spec`.
+            PluginError: when it cannot be imported, or is no such card.
         """
         try:
             spec = self.point.load()
@@ -88,70 +118,71 @@ class Entry:
             raise PluginError(
                 f"Cannot load entry point {self.name!r} of {self.distribution} from {self.point.value!r}: {error}."
             ) from error
-        if not isinstance(spec, Spec):
+        if not isinstance(spec, self.card):
             raise PluginError(
-                f"Entry point {self.name!r} of {self.distribution} must point to a privacy_faces.config.registry.Spec. "
-                f"Got: {type(spec).__name__} at {self.point.value!r}."
+                f"Entry point {self.name!r} of {self.distribution} must point to a "
+                f"privacy_faces.plugin.{self.card.__name__}. Got: {type(spec).__name__} at {self.point.value!r}."
             )
         return spec
 
 
 @dataclass(frozen=True)
-class Registry:
+class Names(Generic[Card]):
     """All registered things of one kind.
 
     Attributes:
         kind: the word used in messages.
         group: the entry-point group.
-        plugins: known names that live in a plugin -> (distribution, folder in the source tree).
+        card: what its entry points point to.
     """
 
     kind: str
     group: str
-    plugins: dict[str, tuple[str, str]]
+    card: type[Card]
 
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, Entry[Card]]:
         """Name -> entry, in order of name.
 
         Raises:
             DuplicateNameError: two distributions registered the same name.
         """
-        found: dict[str, Entry] = {}
-        for point in sorted(_points(self.group), key=lambda point: point.name):
-            entry = Entry(
-                point.name, point.dist.name if point.dist else "?", point.dist.version if point.dist else "?", point
-            )
-            if (other := found.get(entry.name)) is not None:
-                raise DuplicateNameError(
-                    f"The {self.kind} name {entry.name!r} is claimed by two installed distributions, "
-                    f"{other.distribution} and "
-                    f"{entry.distribution}. Uninstall one of them: pip uninstall {entry.distribution}"
-                )
-            found[entry.name] = entry
+        found: dict[str, Entry[Card]] = {}
+        for point in entry_points_of(self.group):
+            distribution, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+            if (other := found.get(point.name)) is not None:
+                raise duplicate(f"{self.kind} name", point.name, other.distribution, distribution)
+            found[point.name] = Entry(point.name, distribution, version, point, self.card)
         return found
 
-    def spec(self, name: str) -> Spec:
-        """The spec registered under `name`.
+    def spec(self, name: str) -> Card:
+        """The card registered under `name`.
 
         Raises:
-            NotInstalledError: a known name whose plugin is missing.
+            NotInstalledError: a name of a plugin of this checkout that is not installed.
             UnknownNameError: any other unregistered name.
             DuplicateNameError, PluginError: see `entries` and `Entry.spec`.
         """
         entries = self.entries()
         if name in entries:
             return entries[name].spec()
-        if name in self.plugins:
-            raise NotInstalledError(
-                f"The {self.kind} {name!r} is in a plugin that is not installed. Install it: "
-                f"{self.install_command(name)}"
-            )
-        raise UnknownNameError(f"Unknown {self.kind} {name!r}. Installed: {', '.join(entries) or 'none'}.")
+        if (plugin := self.missing().get(name)) is not None:
+            raise NotInstalledError(not_installed(self.kind, name, plugin))
+        raise UnknownNameError(
+            f"Unknown {self.kind} {name!r}. Installed: {', '.join(entries) or 'none'}."
+            + ("" if in_checkout() else f" {CONVENTION}")
+        )
 
-    def install_command(self, name: str) -> str:
-        """How to get the plugin that provides `name`, which must be in `plugins`."""
-        distribution, folder = self.plugins[name]
-        return f"pip install {distribution}  (from a source checkout: pip install ./{folder})"
+    def missing(self) -> dict[str, CheckoutPlugin]:
+        """Name -> plugin of this checkout that provides it and is not installed."""
+        entries = self.entries()
+        return {name: plugin for name, plugin in providers(self.group).items() if name not in entries}
+
+
+@dataclass(frozen=True)
+class Registry(Names[Spec]):
+    """All registered methods, recognizers, or other things with options and a factory."""
+
+    card: type[Spec] = Spec
 
     def build(self, name: str, options: Options | Mapping[str, Any] | None, context: Any) -> Any:
         """Import the factory of `name` and call it with validated options."""
@@ -159,10 +190,28 @@ class Registry:
         model = spec.option_model()
         if not isinstance(options, model):
             options = model.validated(dict(options or {}), f"{self.kind} {name}")
-        return _imported(spec.factory)(options, context)
+        return imported(spec.factory)(options, context)
 
 
-def _imported(place: str) -> Any:
+def duplicate(what: str, name: str, first: str, second: str) -> DuplicateNameError:
+    """The error of two distributions that claim one name."""
+    return DuplicateNameError(
+        f"The {what} {name!r} is claimed by two installed distributions, {first} and {second}. Uninstall one of them: "
+        f"pip uninstall {second}"
+    )
+
+
+def not_installed(kind: str, name: str, plugin: CheckoutPlugin) -> str:
+    """The message about a name whose plugin is not installed."""
+    return f"The {kind} {name!r} is in a plugin that is not installed. Install it: {plugin.install_command}"
+
+
+def imported(place: str) -> Any:
+    """What "module:attribute" names.
+
+    Raises:
+        PluginError: when it cannot be imported.
+    """
     module, _, attribute = place.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -171,19 +220,15 @@ def _imported(place: str) -> Any:
 
 
 @cache
-def _points(group: str) -> tuple[EntryPoint, ...]:
-    # Reading the metadata of every installed distribution takes tens of milliseconds: once per process is enough.
-    return tuple(entry_points(group=group))
+def entry_points_of(group: str) -> tuple[EntryPoint, ...]:
+    """The entry points of a group, in order of name. Reading the metadata of every installed distribution takes tens of
+    milliseconds: once per process is enough."""
+    return tuple(sorted(entry_points(group=group), key=lambda point: point.name))
 
 
-_MAKEUP = ("privacy-faces-makeup", "plugins/makeup")
-_NOISE = ("privacy-faces-noise", "plugins/noise")
-METHODS = Registry(
-    "method",
-    "privacy_faces.methods",
-    {"makeup": _MAKEUP} | {f"noise-{name}": _NOISE for name in ("fgsm", "pgd", "mifgsm", "tidim", "tipim")},
-)
-RECOGNIZERS = Registry("recognizer", "privacy_faces.recognizers", {})
-INPAINTERS = Registry("inpainter", "privacy_faces.inpainters", {})
-VERIFIERS = Registry("service", "privacy_faces.verifiers", {})
+METHODS = Registry("method", "privacy_faces.methods")
+RECOGNIZERS = Registry("recognizer", "privacy_faces.recognizers")
+INPAINTERS = Registry("inpainter", "privacy_faces.inpainters")
+VERIFIERS = Registry("service", "privacy_faces.verifiers")
+COMMANDS = Names("command", "privacy_faces.commands", CommandSpec)
 REGISTRIES = {registry.group: registry for registry in (METHODS, RECOGNIZERS, INPAINTERS, VERIFIERS)}

@@ -25,6 +25,7 @@ from privacy_faces.evaluation.results import Cost, Number, Results, Role
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables import Result
+from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.observations import Observer, make_observer
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import load_thresholds, threshold_for
@@ -38,7 +39,6 @@ from privacy_faces.pipeline.batch import Watcher, run
 from privacy_faces.pipeline.inputs import Collection
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import tree
-from privacy_faces.verifiers.base import Verifier
 
 if TYPE_CHECKING:
     from privacy_faces.pipeline.sharing import Engine

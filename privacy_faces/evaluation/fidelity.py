@@ -1,5 +1,5 @@
 """How natural protected faces look as a set (FID, KID) and one by one (LPIPS); each needs weights that do not ship, and
-says so where they are missing."""
+the packages of the extra `fidelity`, and says so where they are missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from privacy_faces.config.extras import has_packages, install_extra
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.results import Number
 from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
@@ -17,6 +18,7 @@ from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import is_present, read_state_dict, verified
 
 INCEPTION_WEIGHTS = "inception-fid"
+_EXTRA = "fidelity"
 # KID averages over subsets of this size (of 100 in the original, which fewer faces cannot fill).
 _SUBSET, _SUBSETS = 50, 100
 _BATCH = 16
@@ -26,8 +28,8 @@ _BATCH = 16
 def lpips(original: Tensor, protected: Tensor, people: Sequence[str], device: torch.device) -> Number:
     """The mean LPIPS (Zhang et al., CVPR 2018, AlexNet) of frames (N, 3, S, S), uint8, to their originals; smaller is
     more alike."""
-    if not is_present(LPIPS_WEIGHTS):
-        return _missing(LPIPS_WEIGHTS)
+    if (missing := _missing(LPIPS_WEIGHTS, "lpips")) is not None:
+        return missing
     network = load_lpips(device)
     values = [
         network(*(frames[start : start + _BATCH].to(device).float() / 255 for frames in (original, protected))).cpu()
@@ -45,8 +47,8 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
         has the deviation over its subsets as
     an interval.
     """
-    if not is_present(INCEPTION_WEIGHTS):
-        return _missing(INCEPTION_WEIGHTS), _missing(INCEPTION_WEIGHTS)
+    if (missing := _missing(INCEPTION_WEIGHTS, "torchmetrics", "torch_fidelity")) is not None:
+        return missing, missing
     if len(original) < 2:
         few = Number(value=None, n=len(original), missing="needs at least two faces")
         return few, few
@@ -77,7 +79,12 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
     )
 
 
-def _missing(weight_id: str) -> Number:
-    return Number(
-        value=None, n=0, missing=f"the weights {weight_id} are missing; get them: {weight(weight_id).command}"
-    )
+def _missing(weight_id: str, *packages: str) -> Number | None:
+    """What stands in place of a number whose packages or weights are not here; None where they are."""
+    if not has_packages(*packages):
+        why = f"the packages {' and '.join(packages)} are missing; get them: {install_extra(_EXTRA)}"
+    elif not is_present(weight_id):
+        why = f"the weights {weight_id} are missing; get them: {weight(weight_id).command}"
+    else:
+        return None
+    return Number(value=None, n=0, missing=why)

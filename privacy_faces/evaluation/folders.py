@@ -28,6 +28,7 @@ from privacy_faces.evaluation.results import MethodResults, Results, Role, Succe
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables import Result
+from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.observations import Embeddings, Observer
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.judge.thresholds import ThresholdFile
@@ -36,7 +37,6 @@ from privacy_faces.methods.targets import scored_image
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet
-from privacy_faces.verifiers.base import Verifier
 
 Progress = Callable[[Sequence[int], str], Iterable[int]]
 

@@ -15,11 +15,11 @@ from PIL import Image
 
 from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.results import Number, Service
+from privacy_faces.evaluation.verifiers import Comparison, Verifier
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.verdicts import dodging
 from privacy_faces.photos.faces import to_uint8
 from privacy_faces.photos.photo import Photo
-from privacy_faces.verifiers.base import Comparison, Verifier
 
 _QUALITY = 95
 _NO_FACE = "the service finds no face in any of the protected photos"

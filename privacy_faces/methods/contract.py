@@ -34,7 +34,7 @@ class Protection:
         frames: (N, 3, S, S) in [0, 1].
         mask: (N, 1, S, S) boolean: where the frames may differ from the original.
         paste: "replace": the masked pixels are put in the photo's place (inpainting, redaction); "difference": the
-            change is added to the photo, whose own detail stays (makeup, noise).
+            change is added to the photo, whose own detail stays (painting, noise).
         feather: width of the soft edge inside the mask, as a share of the frame's side.
         details: one dict per frame for the receipt (what the method decided for this face).
         target: whom all of the frames are to resemble, if anybody.

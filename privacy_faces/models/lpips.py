@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from privacy_faces.config.extras import need_packages
 from privacy_faces.weights.published import Published
 from privacy_faces.weights.store import read_state_dict, verified
 
@@ -29,8 +30,10 @@ def load_lpips(device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
     alike.
 
     Raises:
+        MissingExtraError: without the package lpips.
         MissingWeightError: without AlexNet's weights.
     """
+    need_packages("fidelity", "LPIPS", "lpips")
     from lpips import LPIPS
 
     (path,) = verified(LPIPS_WEIGHTS)

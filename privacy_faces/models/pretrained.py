@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from privacy_faces.config.extras import need_packages
 from privacy_faces.weights.compare import WrongTensorsError, first_of
 
 
@@ -46,8 +47,10 @@ def networks_of(folder: Path, index: Mapping[str, Any], dtype: torch.dtype) -> d
     """The networks of a diffusers pipeline by name, as its model_index.json lists them; a safety checker is left out.
 
     Raises:
+        MissingExtraError: without transformers.
         OSError, SafetensorError, WrongTensorsError: as `whole_network`.
     """
+    need_packages("stable-diffusion", "A pipeline with a text encoder", "transformers")
     import diffusers
     import transformers
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -22,7 +23,7 @@ from privacy_faces.recognizers.contract import Recognizer
 _TYPICAL, _LEADING, _REST = 0.9, 60, 0.85
 # How far another photo of the same face goes from the first: in the leading coefficients, which hold light, pose and
 # smile, and in the others. Farther, and men turn into women; as it is, dlib-resnet calls the two one person
-# (tests/test_assets.py).
+# (tests/weights/test_assets.py).
 _OCCASION, _OTHER_OCCASION, _OTHER_DETAIL = 12, 0.7, 0.25
 # Blur of the colour, not of the light, in frame sides: the model's colour is as blotchy as its light is sharp.
 _COLOR_BLUR = 0.023
@@ -150,3 +151,8 @@ def _head(size: int) -> Tensor:
         ((grid[None, :] - _HEAD_CENTRE[0]) / _HEAD[0]) ** 2 + ((grid[:, None] - _HEAD_CENTRE[1]) / _HEAD[1]) ** 2
     ).sqrt()
     return torch.sigmoid((1 - radius) * 14)[None, None]
+
+
+def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
+    """A picture (3, S, S) in [0, 1] as (S, S, 3) integers."""
+    return np.asarray((picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy())

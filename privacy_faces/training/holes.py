@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from privacy_faces.methods.inpainting.masks.random_patches import centre_cells, grid_side, patch_ranking
 from privacy_faces.methods.inpainting.masks.selection import top_fraction
 
-# How often each kind is drawn. The whole frame is what DDIM inversion, the makeup plugin and new faces need.
+# How often each kind is drawn. The whole frame is what DDIM inversion and new faces need.
 _KINDS = {"full": 0.3, "patches": 0.2, "blobs": 0.2, "regions": 0.2, "box": 0.1}
 
 

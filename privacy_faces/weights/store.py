@@ -3,7 +3,6 @@ used."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pkgutil
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 from privacy_faces.config.files import resource, sha256_of
 from privacy_faces.weights import hub
 from privacy_faces.weights.download import download
-from privacy_faces.weights.manifest import Weight, WeightFile, weight
+from privacy_faces.weights.manifest import Weight, WeightFile, package_folder, weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -283,11 +282,10 @@ def _remembered_digest(path: Path, stamp: tuple[int, ...]) -> str:
 def _folder(item: Weight) -> Path | None:
     if item.store == "cache":
         return cache_folder() / item.id
-    if item.store == "shipped":
+    if item.store == "shipped" and not item.package:
         return resource("assets")
-    # find_spec does not import the package: face_recognition_models fails to import where setuptools is new.
-    spec = importlib.util.find_spec(item.package)
-    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+    folder = package_folder(item.package)
+    return folder / "assets" if item.store == "shipped" and folder else folder
 
 
 def _expected_sha256(item: Weight, folder: Path | None, file: WeightFile) -> str:

@@ -32,6 +32,8 @@ def test_command_has_the_options_that_it_is_shown_with(command: str, monkeypatch
     monkeypatch.chdir(ROOT)
     # Names and values are parsed before the help is shown; nothing is run.
     done = CliRunner().invoke(main, [*shlex.split(command), "--help"])
+    if "is in a plugin that is not installed" in done.output:
+        pytest.skip("a command of a plugin that is not installed")
     assert done.exit_code == 0, done.output
 
 

@@ -20,6 +20,7 @@ from privacy_faces.config.registry import INPAINTERS, METHODS, UnknownNameError
 from privacy_faces.methods.inpainting.inpainters.options import ClassicalOptions
 from privacy_faces.methods.options import BlurOptions, FillOptions, InpaintGradcamOptions, InpaintRandomOptions
 from privacy_faces.recognizers.options import NoOptions
+from tests.distributions import put_checkout
 
 INSTALLED = sorted(METHODS.entries())
 
@@ -269,9 +270,11 @@ class TestLayers:
         assert make_plan(None, config=config).options == BlurOptions(sigma=0.1)
         assert make_plan("fill", config=config).options == FillOptions(color="black")
 
-    def test_a_config_file_for_a_plugin_that_is_not_here_may_be_shared(self, tmp_path: Path) -> None:
-        known = next(iter(METHODS.plugins))
-        assert make_plan("blur", config=config_file(tmp_path, f"methods: {{{known}: {{}}}}")).options == BlurOptions()
+    def test_a_config_file_for_a_plugin_that_is_not_here_may_be_shared(self, tmp_path: Path, elsewhere: Path) -> None:
+        put_checkout(
+            elsewhere, "privacy-faces-toy", '[project.entry-points."privacy_faces.methods"]\ntoy = "toy:TOY"\n'
+        )
+        assert make_plan("blur", config=config_file(tmp_path, "methods: {toy: {}}")).options == BlurOptions()
 
     def test_an_empty_config_file_changes_nothing(self, tmp_path: Path) -> None:
         assert make_plan("blur", config=config_file(tmp_path, "# nothing yet\n")) == make_plan("blur")
@@ -298,7 +301,7 @@ class TestLayers:
     def test_shipped_profiles_name_no_unknown_method(self) -> None:
         named = {method for profile in PROFILES for method in load_profile(profile).methods}
         assert named
-        assert named <= set(METHODS.entries()) | set(METHODS.plugins)
+        assert named <= set(METHODS.entries())
 
 
 class TestMessages:

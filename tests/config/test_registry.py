@@ -10,10 +10,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, distribution
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,49 +26,16 @@ from privacy_faces.config.registry import (
     METHODS,
     DuplicateNameError,
     Entry,
-    NotInstalledError,
     PluginError,
     Registry,
     Spec,
     UnknownNameError,
 )
 from privacy_faces.methods.options import MethodOptions
+from tests.distributions import call, put_distribution
 
-COMMAND = shutil.which("privacy-faces", path=str(Path(sys.executable).parent)) or "privacy-faces"
 THIRD_PARTY = Path(__file__).parents[1] / "third_party"
 GROUP = "privacy_faces.methods"
-
-
-def call(*args: str, path: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own; `path` comes first on its module path."""
-    environment = os.environ | ({"PYTHONPATH": str(path)} if path else {}) | options.pop("env", {})
-    return subprocess.run([COMMAND, *args], capture_output=True, text=True, env=environment, check=False, **options)
-
-
-def put_distribution(folder: Path, name: str, points: dict[str, str], modules: dict[str, str] | None = None) -> Path:
-    """What pip leaves behind when it installs `name`: its metadata, and its modules."""
-    metadata = folder / f"{name.replace('-', '_')}-1.0.dist-info"
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "\n".join([f"[{GROUP}]", *(f"{point} = {place}" for point, place in points.items())]) + "\n"
-    )
-    for module, text in (modules or {}).items():
-        (folder / f"{module}.py").write_text(text)
-    return folder
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Installs a distribution for this process."""
-
-    def put(name: str, points: dict[str, str], modules: dict[str, str] | None = None) -> None:
-        monkeypatch.syspath_prepend(put_distribution(tmp_path / name, name, points, modules))
-        registry._points.cache_clear()
-
-    yield put
-    monkeypatch.undo()
-    registry._points.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +123,7 @@ class TestSeparateDistribution:
         assert "Error: --strength is an option of invert, not of blur.\n" in result.stderr
 
     def test_a_second_distribution_with_its_name_is_an_error_that_names_both(self, site: Path, tmp_path: Path) -> None:
-        other = put_distribution(tmp_path / "other", "other-invert", {"invert": "json:dumps"})
+        other = put_distribution(tmp_path / "other", "other-invert", {GROUP: {"invert": "json:dumps"}})
         path = Path(f"{site}{os.pathsep}{other}")
         message = (
             "Error: The method name 'invert' is claimed by two installed distributions, privacy-faces-invert and "
@@ -172,7 +138,7 @@ class TestSeparateDistribution:
 
 class TestNames:
     def test_a_built_in_name_cannot_be_taken_over(self, install: Callable[..., None]) -> None:
-        install("better-blur", {"blur": "better_blur:BLUR"})
+        install("better-blur", {GROUP: {"blur": "better_blur:BLUR"}})
         with pytest.raises(
             DuplicateNameError,
             match=r"^The method name 'blur' is claimed by two installed distributions, better-blur and privacy-faces",
@@ -194,54 +160,8 @@ class TestNames:
 
     def test_nothing_installed_at_all(self) -> None:
         with pytest.raises(UnknownNameError) as error:
-            Registry("tool", "privacy_faces.no_such_group", {}).spec("hammer")
+            Registry("tool", "privacy_faces.no_such_group").spec("hammer")
         assert str(error.value) == "Unknown tool 'hammer'. Installed: none."
-
-    def test_a_known_plugin_answers_with_the_install_command(self) -> None:
-        with pytest.raises(NotInstalledError) as error:
-            Registry("method", "privacy_faces.no_such_group", METHODS.plugins).spec("makeup")
-        assert str(error.value) == (
-            "The method 'makeup' is in a plugin that is not installed. "
-            "Install it: pip install privacy-faces-makeup  (from a source checkout: pip install ./plugins/makeup)"
-        )
-
-    def test_without_its_plugins_the_command_says_how_to_get_them(self, tmp_path: Path) -> None:
-        # The installed packages less our plugins, which may be installed here.
-        packages = tmp_path / "site-packages"
-        packages.mkdir()
-        for item in Path(np.__file__).parents[1].iterdir():
-            if not re.search(r"privacy_faces_(makeup|noise)", item.name):
-                (packages / item.name).symlink_to(item)
-        path = os.pathsep.join([str(packages), str(Path(privacy_faces.__file__).parents[1])])
-
-        def bare(*args: str) -> subprocess.CompletedProcess[str]:
-            line = [sys.executable, "-S", "-m", "privacy_faces", *args]
-            return subprocess.run(
-                line, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}, cwd=tmp_path, check=False
-            )
-
-        refused = bare("anonymize", "--method", "makeup")
-        assert (refused.returncode, refused.stdout) == (2, "")
-        assert (
-            "Error: The method 'makeup' is in a plugin that is not installed. Install it: pip install "
-            "privacy-faces-makeup  (from" in refused.stderr
-        )
-        listed = bare("methods", "--json")
-        rows = {row["name"]: row for row in json.loads(listed.stdout)["methods"]}
-        assert [name for name, row in rows.items() if not row["installed"]] == [
-            "makeup",
-            *(f"noise-{name}" for name in ("fgsm", "pgd", "mifgsm", "tidim", "tipim")),
-        ]
-        assert (
-            rows["noise-pgd"]["summary"]
-            == "pip install privacy-faces-noise  (from a source checkout: pip install ./plugins/noise)"
-        )
-        table = bare("methods").stdout.splitlines()
-        assert table[0].split() == ["method", "from", "what"]
-        assert (
-            f"makeup{' ' * 12}privacy-faces-makeup  not installed: pip install privacy-faces-makeup  (from a source "
-            "checkout: pip install ./plugins/makeup)" in table
-        )
 
 
 class TestBrokenPlugins:
@@ -250,7 +170,7 @@ class TestBrokenPlugins:
         [
             (
                 "json:dumps",
-                "Entry point 'odd' of odd-one must point to a privacy_faces.config.registry.Spec. Got: function at "
+                "Entry point 'odd' of odd-one must point to a privacy_faces.plugin.Spec. Got: function at "
                 "'json:dumps'.",
             ),
             (
@@ -267,16 +187,16 @@ class TestBrokenPlugins:
     )
     def test_an_entry_point_that_leads_to_no_spec_is_refused(self, place: str, message: str) -> None:
         with pytest.raises(PluginError) as error:
-            Entry("odd", "odd-one", "1.0", EntryPoint("odd", place, GROUP)).spec()
+            Entry("odd", "odd-one", "1.0", EntryPoint("odd", place, GROUP), Spec).spec()
         assert str(error.value) == message
 
     def test_the_command_refuses_it_and_other_methods_go_on(self, tmp_path: Path) -> None:
-        odd = put_distribution(tmp_path / "odd", "odd-one", {"odd": "json:dumps"})
+        odd = put_distribution(tmp_path / "odd", "odd-one", {GROUP: {"odd": "json:dumps"}})
         for args in (["methods"], ["anonymize", "--method", "odd"]):
             result = call(*args, path=odd, cwd=tmp_path)
             assert (result.returncode, result.stdout) == (2, "")
             assert (
-                "Error: Entry point 'odd' of odd-one must point to a privacy_faces.config.registry.Spec. Got: "
+                "Error: Entry point 'odd' of odd-one must point to a privacy_faces.plugin.Spec. Got: "
                 "function at 'json:dumps'.\n" in result.stderr
             )
         assert call("anonymize", "--method", "blur", "--help", path=odd).returncode == 0
@@ -288,7 +208,7 @@ class TestBrokenPlugins:
             "from privacy_faces.config.registry import Spec\nHOLLOW = Spec('', "
             "'privacy_faces.methods.options:MethodOptions', 'json:nothing')"
         )
-        install("hollow-one", {"hollow": "hollow_one:HOLLOW"}, {"hollow_one": text})
+        install("hollow-one", {GROUP: {"hollow": "hollow_one:HOLLOW"}}, {"hollow_one.py": text})
         assert METHODS.spec("hollow").option_model() is MethodOptions
         with pytest.raises(
             PluginError, match=r"^Cannot import 'json:nothing': module 'json' has no attribute 'nothing'\.$"
@@ -306,7 +226,7 @@ class TestBrokenPlugins:
             f"class GreedyOptions(Options):\n    {name}: int = 3\n"
             f"GREEDY = Spec('', 'greedy_{name}:GreedyOptions', 'json:dumps')"
         )
-        install("greedy-one", {"greedy": f"greedy_{name}:GREEDY"}, {f"greedy_{name}": text})
+        install("greedy-one", {GROUP: {"greedy": f"greedy_{name}:GREEDY"}}, {f"greedy_{name}.py": text})
         with pytest.raises(PluginError) as error:
             make_plan("greedy")
         assert (

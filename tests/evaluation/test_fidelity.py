@@ -34,6 +34,15 @@ def test_without_weights_there_is_a_reason_and_a_command(cache: Path) -> None:
     assert kid.missing == "the weights inception-fid are missing; get them: privacy-faces weights pull inception-fid"
 
 
+def test_without_the_extra_there_is_a_command(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("privacy_faces.config.extras.find_spec", lambda package: None)
+    command = 'pip install "privacy-faces[fidelity]"  (from a source checkout: uv sync --extra fidelity)'
+    assert lpips(FRAMES, FRAMES, PEOPLE, CPU).missing == f"the packages lpips are missing; get them: {command}"
+    fid, kid = fid_and_kid(FRAMES, FRAMES, CPU)
+    assert fid.missing == kid.missing
+    assert kid.missing == f"the packages torchmetrics and torch_fidelity are missing; get them: {command}"
+
+
 def test_lpips_grows_with_the_change(cache: Path) -> None:
     from torchvision.models import alexnet
 

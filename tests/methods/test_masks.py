@@ -32,7 +32,7 @@ from privacy_faces.photos.faces import Face
 from privacy_faces.recognizers.alignment import Template
 from privacy_faces.recognizers.closed_set import ClosedSet, save_classifier
 from privacy_faces.recognizers.contract import Recognizer
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 
 class Quadrant(Recognizer):

@@ -24,11 +24,11 @@ from privacy_faces.models.face_diffusion import Architecture, FaceDiffusion, loa
 from privacy_faces.models.face_prior import load as load_prior
 from privacy_faces.models.schedule import Schedule, ddim, generate, invert, steps_below
 from privacy_faces.photos.faces import Face
+from privacy_faces.testing import batch_of
 from privacy_faces.training.holes import random_hole
 from privacy_faces.training.portraits import Portraits, load_portraits
 from privacy_faces.training.trainer import Recipe
 from privacy_faces.weights.store import verified
-from tests.conftest import batch_of
 
 SMALL = Architecture(size=32, channels=(16, 32))
 

@@ -18,7 +18,7 @@ from privacy_faces.methods.inpainting.inpainters.face_prior import FacePrior
 from privacy_faces.models.face_prior import FaceModel, fit, load, save
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.faces import Face
-from tests.conftest import batch_of
+from privacy_faces.testing import batch_of
 
 
 def random_model(components: int = 4, size: int = 8) -> FaceModel:

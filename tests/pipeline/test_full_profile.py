@@ -15,11 +15,9 @@ import torch
 from click.testing import CliRunner, Result
 from huggingface_hub import constants
 from PIL import Image
-from privacy_faces_makeup.adapter import read_about
 from torch import Tensor
 
 from privacy_faces.cli import main
-from privacy_faces.config.files import resource
 from privacy_faces.config.plan import make_plan
 from privacy_faces.models.lpips import alexnet
 from privacy_faces.weights.manifest import weight
@@ -29,12 +27,8 @@ from tests.tiny_models import put_in_hub
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PIPELINE, DDPM, CLIP = (
-    "stable-diffusion-v1-5/stable-diffusion-inpainting",
-    "google/ddpm-celebahq-256",
-    "someone/tiny-clip",
-)
-COMMITS = {PIPELINE: "a" * 40, DDPM: "b" * 40, CLIP: "c" * 40}
+PIPELINE = "stable-diffusion-v1-5/stable-diffusion-inpainting"
+COMMITS = {PIPELINE: "a" * 40}
 
 
 def call(*args: object, code: int = 0) -> Result:
@@ -75,8 +69,6 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         offline(patch, folder)
         models = {
             PIPELINE: tiny_models.inpainting_pipeline(folder),
-            DDPM: tiny_models.ddpm(folder / "ddpm", tiny_models.unet(128, (8, 8, 8, 16))),
-            CLIP: tiny_models.clip(folder / "clip"),
         }
         for repository, model in models.items():
             put_in_hub(folder / "hub", model, repository, "main", COMMITS[repository])
@@ -127,78 +119,6 @@ def test_inpaint_gradcam(full: Path, tmp_path: Path, sample: np.ndarray) -> None
     assert 2000 < changed.sum() < 512 * 512 / 4
 
 
-def test_makeup(full: Path, tmp_path: Path, sample: np.ndarray) -> None:
-    receipt, image = anonymized(tmp_path, "--method", "makeup", "--clip", CLIP, "--steps", 2, "--inversion-steps", 4)
-    assert receipt["options"]["model"] == DDPM
-    (face,) = receipt["faces"]
-    assert (face["details"]["perceptual"], face["details"]["adapter"]) == ("lpips", "none")
-    assert face["recognizers"]["facenet"]["role"] == "surrogate"
-    assert commits(receipt) == {
-        "diffusion_pytorch_model.safetensors": COMMITS[DDPM],
-        "scheduler_config.json": COMMITS[DDPM],
-        "open_clip_model.safetensors": COMMITS[CLIP],
-    }
-    assert "lpips-alex" in {record["id"] for record in receipt["weights"]}
-    assert 500 < (image != sample).any(2).sum() < 512 * 512 / 4
-
-
-def test_a_pinned_revision_and_a_folder(full: Path, tmp_path: Path) -> None:
-    options = (
-        "--method",
-        "makeup",
-        "--clip",
-        full / "clip",
-        "--perceptual",
-        "ms-ssim",
-        "--steps",
-        0,
-        "--inversion-steps",
-        2,
-        "--generation-steps",
-        2,
-    )
-    receipt, _ = anonymized(tmp_path, *options, "--model", f"{DDPM}@{COMMITS[DDPM]}")
-    assert commits(receipt) == {
-        "diffusion_pytorch_model.safetensors": COMMITS[DDPM],
-        "scheduler_config.json": COMMITS[DDPM],
-    }
-    assert f"{full / 'clip'}/open_clip_model.safetensors" in {record["id"] for record in receipt["weights"]}
-    arguments = ("anonymize", "--profile", "full", "--output", tmp_path / "other", *options, "--model", f"{DDPM}@v2")
-    assert "Get them: privacy-faces weights pull ddpm-celebahq-256@v2" in call(*arguments, code=2).stderr
-    assert not (tmp_path / "other").exists()
-
-
-def test_fine_tuning(full: Path, tmp_path: Path) -> None:
-    for number in range(2):
-        (tmp_path / "people" / str(number)).mkdir(parents=True)
-        shutil.copy(resource("assets/faces") / f"{number + 1:03}.png", tmp_path / "people" / str(number))
-    schedule = ("--inversion-steps", 2, "--generation-steps", 2)
-    networks = ("--model", DDPM, "--clip", CLIP, "--surrogates", "facenet", "--device", "cpu")
-    passes = (
-        "--images",
-        1,
-        "--rank",
-        2,
-        "--rate",
-        0.001,
-        "--quiet-passes",
-        0,
-        "--data",
-        tmp_path / "people",
-        "--output",
-        tmp_path / "tuned",
-    )
-    config = tmp_path / "whole.yaml"
-    config.write_text("finetune: {makeup-transfer: {recognizers: [{name: facenet, alignment: whole}]}}")
-    call("finetune", "makeup-transfer", "--config", config, *networks, *schedule, *passes)
-    adapter = tmp_path / "tuned" / "adapter.safetensors"
-    assert (read_about(adapter).model, read_about(adapter).surrogates) == (DDPM, ["facenet"])
-    receipt, _ = anonymized(
-        tmp_path, "--method", "makeup", "--adapter", adapter, "--clip", CLIP, "--steps", 0, *schedule
-    )
-    assert receipt["faces"][0]["details"]["adapter"] == "adapter.safetensors"
-
-
 FACENET = (
     "The weights 'facenet-vggface2' (112 MB, MIT (code); VGGFace2 is for research) are not on this machine. "
     "Get them: privacy-faces weights pull facenet-vggface2  (or, with the file from "
@@ -210,7 +130,6 @@ FACENET = (
     ("method", "missing"),
     [
         ("inpaint-gradcam", ["stable-diffusion-inpainting"]),
-        ("makeup", ["ddpm-celebahq-256", "clip-vit-b-16", "lpips-alex"]),
     ],
 )
 def test_all_that_is_missing_is_told_before_any_work(
@@ -219,7 +138,7 @@ def test_all_that_is_missing_is_told_before_any_work(
     def work(*_: object) -> None:
         raise AssertionError("a network was loaded, or a photo read")
 
-    monkeypatch.setattr("privacy_faces.pipeline.protect.make_finder", work)
+    monkeypatch.setattr("privacy_faces.pipeline.anonymizer.Context", work)
     monkeypatch.setattr("privacy_faces.methods.context.Context.recognizer", work)
     monkeypatch.setattr("privacy_faces.pipeline.batch.Job.read", work)
     result = call("anonymize", "--profile", "full", "--method", method, "--output", tmp_path / "out", code=2)
@@ -233,23 +152,9 @@ def test_all_that_is_missing_is_told_before_any_work(
         assert f"are not on this machine. Get them: privacy-faces weights pull {weight_id}" in line
 
 
-def test_finetune_names_what_is_missing(empty: None, tmp_path: Path) -> None:
-    config = resource("configs/full.yaml").with_name("diffam.yaml")
-    arguments = ("--config", config, "--data", tmp_path, "--output", tmp_path / "out", "--device", "cpu")
-    text = call("finetune", "makeup-transfer", *arguments, code=2).stderr
-    for weight_id in ("ddpm-celeba-hq", "clip-vit-b-16", "lpips-alex", "irse50", "mobileface", "facenet-diffam"):
-        assert f"The weights '{weight_id}' (" in text
-    assert "ir152" not in text
-    text = call("finetune", "makeup-removal", *arguments, code=2).stderr
-    for weight_id in ("ddpm-makeup", "facenet-diffam"):
-        assert f"The weights '{weight_id}' (" in text
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_plan_knows_its_weights() -> None:
     assert make_plan("blur").weights() == ["dlib-resnet"]
     assert make_plan("inpaint-gradcam").weights() == ["face-prior", "dlib-resnet"]
-    assert make_plan("makeup").weights() == ["face-diffusion-128", "face-prior", "makeup-clip", "dlib-resnet"]
     # Random patches ask no surrogate, unless they grow until it no longer matches.
     patches: dict[str, Any] = {"inpainter": "classical", "surrogates": ["facenet"]}
     assert make_plan("inpaint-random", options=patches | {"fraction": 0.25}).weights() == ["dlib-resnet"]
@@ -257,7 +162,3 @@ def test_a_plan_knows_its_weights() -> None:
         "facenet-vggface2",
         "dlib-resnet",
     ]
-    # A surrogate has the options that the run gives it.
-    plan = make_plan(None, config=resource("configs/full.yaml").with_name("diffam.yaml"))
-    networks = ["ddpm-celeba-hq", "clip-vit-b-16", "lpips-alex"]
-    assert plan.weights() == [*networks, "irse50", "mobileface", "facenet-diffam", "ir152"]

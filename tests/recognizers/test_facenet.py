@@ -22,8 +22,8 @@ from privacy_faces.cli import main
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch
 from privacy_faces.recognizers.facenet import FaceNet, inception_resnet_v1
+from privacy_faces.testing import batch_of
 from privacy_faces.weights.store import MissingWeightError
-from tests.conftest import batch_of
 from tests.golden_files import GOLDEN, filled_state, relative_error
 
 pytestmark = [

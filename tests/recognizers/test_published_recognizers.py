@@ -27,9 +27,9 @@ from privacy_faces.methods.inpainting.masks.gradcam import gradcam_map
 from privacy_faces.photos.faces import Face
 from privacy_faces.recognizers.alignment import ARCFACE
 from privacy_faces.recognizers.contract import Recognizer
+from privacy_faces.testing import batch_of
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.store import MissingWeightError
-from tests.conftest import batch_of
 from tests.golden_files import GOLDEN, filled_state, relative_error, shapes_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -26,9 +26,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from privacy_faces.config.files import resource
+from privacy_faces.models.pretrained import whole_network
 from privacy_faces.weights import manifest as manifest_module
 from privacy_faces.weights.hub import hub_snapshot
-from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, weight
+from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, package_folder, weight
 from privacy_faces.weights.places import place_of
 from privacy_faces.weights.store import (
     CorruptWeightError,
@@ -43,7 +44,7 @@ from privacy_faces.weights.store import (
     verified,
 )
 
-PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn", "makeup-adapter-xmy-060")
+PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn")
 CACHED = "facenet-vggface2"
 STATE = {"conv.weight": torch.arange(12.0).view(3, 4), "bn.num_batches_tracked": torch.tensor(7)}
 
@@ -118,8 +119,10 @@ def test_entry_is_complete(weight_id: str) -> None:
         assert item.package
         assert all(len(bytes.fromhex(file.sha256 or "")) == 32 for file in item.files)
     elif item.store == "shipped":
+        package = package_folder(item.package) if item.package else None
+        assets = package / "assets" if package else resource("assets")
         for path, file in zip(verified(weight_id), item.files, strict=True):
-            assert path == resource("assets") / file.path
+            assert path == assets / file.path
             assert (path.stat().st_size, sha256_of(path)) == (file.bytes, file.sha256)
     else:
         assert item.command in (
@@ -561,8 +564,8 @@ def test_pull_of_a_revision(tmp_path: Path, hub: str, monkeypatch: pytest.Monkey
 
 
 def old_names(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors of a UNet by the names that diffusers 0.0.4 gave those of attention, as google/ddpm-celebahq-256
-    still has them."""
+    """The tensors of a UNet by the names that diffusers 0.0.4 gave those of attention, as repositories of that
+    time still have them."""
     changed = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
     found = {}
     for name, tensor in tensors.items():
@@ -573,8 +576,8 @@ def old_names(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def test_pickled_checkpoints_of_the_hub_become_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers import UNet2DModel
     from huggingface_hub import constants
-    from privacy_faces_makeup.loading import load_denoiser
 
     from tests import tiny_models
 
@@ -597,16 +600,16 @@ def test_pickled_checkpoints_of_the_hub_become_safetensors(tmp_path: Path, monke
 
     with serving(Ddpm) as address:
         for _ in range(2):
-            done = pull_from_hub(tmp_path, "ddpm-celebahq-256", HF_ENDPOINT=address, NO_PROXY="127.0.0.1")
+            done = pull_from_hub(tmp_path, "stable-diffusion-inpainting", HF_ENDPOINT=address, NO_PROXY="127.0.0.1")
             assert done.returncode == 0, done.stderr
     assert sum(path.endswith(".bin") for path in asked) == 1
-    snapshot = tmp_path / "hub" / "models--google--ddpm-celebahq-256" / "snapshots" / Hub.commit
+    repository = weight("stable-diffusion-inpainting").origin
+    snapshot = tmp_path / "hub" / f"models--{repository.replace('/', '--')}" / "snapshots" / Hub.commit
     names = ["config.json", "diffusion_pytorch_model.safetensors", "model_index.json", "scheduler_config.json"]
     assert [path.name for path in files(snapshot)] == names
     assert len(files(snapshot.parents[1] / "blobs")) == 3  # not the checkpoint, too
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    denoiser, _ = load_denoiser("google/ddpm-celebahq-256", torch.device("cpu"))
-    state = denoiser.unet.state_dict()
+    state = whole_network(UNet2DModel, place_of(repository).folder).state_dict()
     assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
 
 
@@ -620,14 +623,14 @@ def test_code_in_the_hub_is_refused_and_does_not_run(tmp_path: Path) -> None:
         }
 
     with serving(Pickled) as address:
-        done = pull_from_hub(tmp_path, "ddpm-celebahq-256", HF_ENDPOINT=address, NO_PROXY="127.0.0.1")
+        done = pull_from_hub(tmp_path, "stable-diffusion-inpainting", HF_ENDPOINT=address, NO_PROXY="127.0.0.1")
     assert (done.returncode, done.stdout) == (1, "")
     assert "holds objects other than tensors, which are never loaded" in done.stderr
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("weight_id", ["ddpm-celebahq-256", "clip-vit-b-16"])
-def test_pull_offline_says_so_at_once(tmp_path: Path, weight_id: str) -> None:
+def test_pull_offline_says_so_at_once(tmp_path: Path) -> None:
+    weight_id = "stable-diffusion-inpainting"
     done = pull_from_hub(tmp_path, weight_id, HF_HUB_OFFLINE="1", HF_ENDPOINT="https://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (

@@ -31,25 +31,28 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     """The objective, the denoiser, latents, the photo's frame and landmarks, and the options."""
     import torch
     from diffusers import UNet2DModel
-    from privacy_faces_makeup import adapter
-    from privacy_faces_makeup.denoiser import PlainDenoiser
-    from privacy_faces_makeup.faces import read_style
-    from privacy_faces_makeup.latents import Latents
+    from privacy_faces_makeup.diffusion import adapter
+    from privacy_faces_makeup.diffusion.ddpm_layouts import CELEBA_HQ
+    from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser
+    from privacy_faces_makeup.diffusion.latents import Latents
+    from privacy_faces_makeup.face.style import read_style
+    from privacy_faces_makeup.finetune.memory import give_back_at_once, round_frozen
     from privacy_faces_makeup.loading import load_clip
-    from privacy_faces_makeup.memory import give_back_at_once, round_frozen
+    from privacy_faces_makeup.losses.perceptual import make_perceptual
     from privacy_faces_makeup.objective import Objective
     from privacy_faces_makeup.options import TransferOptions
-    from privacy_faces_makeup.perceptual import make_perceptual
 
-    from privacy_faces.config.files import resource as packaged
-    from privacy_faces.judge.thresholds import above_threshold, load_thresholds
-    from privacy_faces.methods.context import Context
-    from privacy_faces.methods.targets import read_target
-    from privacy_faces.models.ddpm_layouts import CELEBA_HQ
-    from privacy_faces.photos.batch import frame_tensors
-    from privacy_faces.photos.detection.finder import make_finder
-    from privacy_faces.photos.formats.read import read_photo
-    from privacy_faces.recognizers.ensemble import Ensemble
+    from privacy_faces.plugin import (
+        Context,
+        Ensemble,
+        above_threshold,
+        frame_tensors,
+        load_thresholds,
+        make_finder,
+        read_photo,
+        read_target,
+    )
+    from privacy_faces.plugin import resource as packaged
 
     torch.manual_seed(0)
     cpu = torch.device("cpu")
@@ -86,7 +89,7 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
     """Seconds and CPU seconds per iteration after the first, peak memory in GiB, and the loss of the first
     iteration."""
     import torch
-    from privacy_faces_makeup.transfer import made_up
+    from privacy_faces_makeup.diffusion.transfer import made_up
 
     torch.set_num_threads(threads)
     objective, denoiser, latents, frames, landmarks, options = prepared(variant, side, steps)

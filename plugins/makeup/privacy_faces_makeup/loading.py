@@ -9,14 +9,26 @@ from contextlib import contextmanager
 import torch
 from safetensors import SafetensorError
 
-from privacy_faces.models import clip, clip_folder, face_diffusion, face_prior, makeup_clip
-from privacy_faces.models.makeup_clip import ImageText
-from privacy_faces.weights.compare import WrongTensorsError
-from privacy_faces.weights.manifest import manifest
-from privacy_faces.weights.places import Place, command, place_of
-from privacy_faces.weights.store import CorruptWeightError, read_state_dict, records, verified
-from privacy_faces_makeup.ddpm_folder import read_ddpm
-from privacy_faces_makeup.denoiser import Denoiser, GuidedDenoiser, PlainDenoiser
+from privacy_faces.plugin import (
+    CorruptWeightError,
+    Place,
+    WrongTensorsError,
+    load_face_diffusion,
+    load_face_prior,
+    manifest,
+    place_of,
+    read_state_dict,
+    records,
+    verified,
+    weights_command,
+)
+from privacy_faces_makeup.clip.folder import read_clip
+from privacy_faces_makeup.clip.image_text import ImageText
+from privacy_faces_makeup.clip.image_text import load as load_makeup_clip
+from privacy_faces_makeup.clip.vit_b_16 import vit_b_16, vit_b_16_tokenizer
+from privacy_faces_makeup.diffusion.ddpm_folder import read_ddpm
+from privacy_faces_makeup.diffusion.ddpm_layouts import load_ddpm
+from privacy_faces_makeup.diffusion.denoiser import Denoiser, GuidedDenoiser, PlainDenoiser
 from privacy_faces_makeup.options import GUIDED
 
 #: [{"id", "sha256"}, ...] of loaded weights.
@@ -36,13 +48,11 @@ def load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, Records]:
     """
     if name == GUIDED:
         (model,), (prior,) = verified(name), verified("face-prior")
-        return GuidedDenoiser(name, face_diffusion.load(model, device), face_prior.load(prior, device)), [
+        return GuidedDenoiser(name, load_face_diffusion(model, device), load_face_prior(prior, device)), [
             *records(name),
             *records("face-prior"),
         ]
     if name in manifest():
-        from privacy_faces.models.ddpm_layouts import load_ddpm
-
         (path,) = verified(name)
         return PlainDenoiser(name, load_ddpm(read_state_dict(path)).to(device)), records(name)
     place = place_of(name)
@@ -59,12 +69,12 @@ def load_clip(name: str, device: torch.device) -> tuple[ImageText, Records]:
         ClipError: for a folder or repository with another kind of model.
     """
     if name == "makeup-clip":
-        return makeup_clip.load(verified(name)[0], device), records(name)
+        return load_makeup_clip(verified(name)[0], device), records(name)
     if name in manifest():
-        return image_text(clip.vit_b_16, clip.vit_b_16_tokenizer(), name, device), records(name)
+        return image_text(vit_b_16, vit_b_16_tokenizer(), name, device), records(name)
     place = place_of(name)
     with _damage(name, place):
-        model, path = clip_folder.read_clip(place.folder)
+        model, path = read_clip(place.folder)
     return model.to(device), place.records([path])
 
 
@@ -74,7 +84,7 @@ def _damage(name: str, place: Place) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, WrongTensorsError, json.JSONDecodeError) as error:
-        again = command(name) if place.commit else "save_pretrained, in Python"
+        again = weights_command(name) if place.commit else "save_pretrained, in Python"
         raise CorruptWeightError(
             f"The model {name!r} at {place.folder} is incomplete or damaged; every network needs its .safetensors "
             f"file. Get it again: {again}  ({error})"

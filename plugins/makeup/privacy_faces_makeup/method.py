@@ -7,21 +7,16 @@ from pathlib import Path
 import torch
 from torch.nn.functional import interpolate
 
-from privacy_faces.config.files import sha256_of
-from privacy_faces.methods.context import Context
-from privacy_faces.methods.contract import FrameBatch, Method, Protection
-from privacy_faces.recognizers.ensemble import Ensemble
-from privacy_faces.weights.manifest import manifest
-from privacy_faces.weights.store import verified
-from privacy_faces_makeup import adapter
-from privacy_faces_makeup.cosmetics import closed_mask
-from privacy_faces_makeup.faces import Style, read_style
-from privacy_faces_makeup.latents import latents_of
+from privacy_faces.plugin import Context, Ensemble, FrameBatch, Method, Protection, manifest, sha256_of, verified
+from privacy_faces_makeup.diffusion import adapter
+from privacy_faces_makeup.diffusion.latents import latents_of
+from privacy_faces_makeup.diffusion.transfer import transfer
+from privacy_faces_makeup.face.regions import closed_mask
+from privacy_faces_makeup.face.style import Style, read_style
 from privacy_faces_makeup.loading import load_clip, load_denoiser
+from privacy_faces_makeup.losses.perceptual import make_perceptual
 from privacy_faces_makeup.objective import Objective
 from privacy_faces_makeup.options import MakeupOptions
-from privacy_faces_makeup.perceptual import make_perceptual
-from privacy_faces_makeup.transfer import transfer
 
 # Width of the soft edge inside the mask, which itself is cut pixel by pixel, as a share of the frame's side.
 _FEATHER = 0.006

@@ -13,17 +13,15 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from privacy_faces.methods.context import Context
-from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
-from privacy_faces.models.makeup_clip import ImageText
-from privacy_faces.recognizers.ensemble import Ensemble
-from privacy_faces_makeup.cosmetics import Canvas, canvas_of
-from privacy_faces_makeup.diversity import diverse, thinned
-from privacy_faces_makeup.faces import Style
+from privacy_faces.plugin import Context, Ensemble, dodging_loss, impersonation_loss
+from privacy_faces_makeup.clip.image_text import ImageText
+from privacy_faces_makeup.face.regions import Canvas, canvas_of
+from privacy_faces_makeup.face.style import Style
 from privacy_faces_makeup.losses.direction import log_direction_loss
+from privacy_faces_makeup.losses.diversity import diverse, thinned
 from privacy_faces_makeup.losses.histogram import histogram_loss, matched
+from privacy_faces_makeup.losses.perceptual import Perceptual
 from privacy_faces_makeup.options import TransferOptions
-from privacy_faces_makeup.perceptual import Perceptual
 
 # DiffAM's texts.
 MADE_UP, BARE = "face with makeup", "face without makeup"

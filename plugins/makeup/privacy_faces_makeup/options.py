@@ -8,11 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from privacy_faces.config.components import chosen_from
-from privacy_faces.config.options import Choice, Options
-from privacy_faces.config.registry import RECOGNIZERS
-from privacy_faces.methods.options import MethodOptions
-from privacy_faces.weights.places import is_place
+from privacy_faces.plugin import RECOGNIZERS, Choice, MethodOptions, Options, chosen_from, is_place
 
 #: The one model that is told the linear face model's picture of the frame, and so needs that one too.
 GUIDED = "face-diffusion-128"

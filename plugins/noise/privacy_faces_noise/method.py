@@ -9,10 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_faces.methods.context import Context
-from privacy_faces.methods.contract import FrameBatch, Method, Protection, Target
-from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
-from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.plugin import (
+    Context,
+    Ensemble,
+    FrameBatch,
+    Method,
+    Protection,
+    Target,
+    dodging_loss,
+    impersonation_loss,
+)
 from privacy_faces_noise.ball import Loss
 from privacy_faces_noise.options import FgsmOptions, NoiseOptions
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from privacy_faces.methods.options import MethodOptions
+from privacy_faces.plugin import MethodOptions
 
 
 class NoiseOptions(MethodOptions):

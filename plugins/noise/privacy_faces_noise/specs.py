@@ -1,6 +1,6 @@
 """The plugin's cards, light to import."""
 
-from privacy_faces.config.registry import Spec
+from privacy_faces.plugin import Spec
 
 _OPTIONS = "privacy_faces_noise.options"
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from privacy_faces.photos.blur import gaussian_blur
+from privacy_faces.plugin import gaussian_blur
 from privacy_faces_noise.ball import Loss, gradient
 from privacy_faces_noise.method import GoalNoise
 from privacy_faces_noise.mifgsm import mifgsm

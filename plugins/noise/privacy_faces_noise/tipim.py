@@ -14,9 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_faces.methods.context import Context
-from privacy_faces.methods.contract import FrameBatch
-from privacy_faces.methods.identity_losses import dodging_loss
+from privacy_faces.plugin import Context, FrameBatch, dodging_loss
 from privacy_faces_noise.ball import gradient, project, random_start
 from privacy_faces_noise.method import Noise
 from privacy_faces_noise.mifgsm import unit_l1

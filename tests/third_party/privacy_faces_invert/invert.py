@@ -1,6 +1,6 @@
 """Inverted colours."""
 
-from privacy_faces.methods.contract import FrameBatch, Method, Protection
+from privacy_faces.plugin import FrameBatch, Method, Protection
 from privacy_faces_invert.options import InvertOptions
 
 

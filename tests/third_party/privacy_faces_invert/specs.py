@@ -1,6 +1,6 @@
 """What the method is called; imported by every listing, so it imports nothing heavy."""
 
-from privacy_faces.config.registry import Spec
+from privacy_faces.plugin import Spec
 
 INVERT = Spec(
     "colours of the face inverted", "privacy_faces_invert.options:InvertOptions", "privacy_faces_invert.invert:Invert"

@@ -1,0 +1,26 @@
+"""For the tests of the core and of the plugins: the fixtures of `privacy_faces.testing`, and the portraits where they
+are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["privacy_faces.testing"]
+
+_SHARED = Path(__file__).resolve().parents[1] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with portraits and golden outputs, kept outside the project because the portraits show real people."""
+    if not _SHARED.is_dir():
+        pytest.skip("needs ../shared/data: photos of real people are not part of the project")
+    return _SHARED
+
+
+@pytest.fixture(scope="session")
+def portraits(shared_data: Path) -> list[Path]:
+    """The first photo of every person, in order of name."""
+    return sorted((shared_data / "portraits").glob("*/0.jpg"))

@@ -1,0 +1,1 @@
+"""The plugin's commands, each imported when it is typed."""

@@ -1,0 +1,1 @@
+"""Data sets that makeup is trained on and measured with; light to import."""

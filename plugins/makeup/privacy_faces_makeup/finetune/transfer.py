@@ -1,0 +1,82 @@
+"""Makeup transfer towards one reference (DiffAM, CVPR 2024, section 3.3), on a folder of photos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from torch import Tensor, nn
+
+from privacy_faces.plugin import Ensemble
+from privacy_faces_makeup.diffusion.adapter import About
+from privacy_faces_makeup.diffusion.latents import cached_latents, latents_of
+from privacy_faces_makeup.diffusion.transfer import made_up
+from privacy_faces_makeup.face.style import read_style
+from privacy_faces_makeup.finetune.memory import give_back_at_once
+from privacy_faces_makeup.finetune.training import (
+    Progress,
+    context_of,
+    make_trainable,
+    portraits_of,
+    rows_of,
+    run,
+    schedule_of,
+)
+from privacy_faces_makeup.loading import load_clip, load_denoiser
+from privacy_faces_makeup.losses.perceptual import make_perceptual
+from privacy_faces_makeup.objective import Objective
+from privacy_faces_makeup.options import TransferFinetuneOptions
+
+
+def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = iter) -> Path:
+    """Train the diffusion model to paint one reference's makeup; returns the path of what was trained.
+
+    Raises:
+        ValueError: (or a named subclass) for a folder without faces, a missing weight, a checkpoint of another run.
+    """
+    if options.frugal:
+        give_back_at_once()
+    context = context_of(options)
+    device = context.device
+    denoiser, weights = load_denoiser(options.model, device)
+    style = read_style(options, context.finder, denoiser.size, device)
+    target = context.target(options.target)
+    ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
+    with torch.no_grad():
+        aim = ensemble.embed(target.frame[None], target.landmarks[None])
+    _, perceptual, _ = make_perceptual(options.perceptual, device)
+    objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device)[0], perceptual, context)
+    training, held_out = portraits_of(options, denoiser.size, progress)
+    with PartialState().main_process_first():
+        latents = cached_latents(
+            denoiser, weights, training.unit().to(device), options, options.output / "latents", progress
+        )
+    subject = objective.subject(training.unit().to(device), training.landmarks.float().to(device))
+    shown = objective.subject(held_out.unit().to(device), held_out.landmarks.float().to(device))
+    shown_latents = latents_of(denoiser, shown.frames, *schedule_of(options))
+    make_trainable(denoiser, options)
+
+    late_weights = {
+        name: weight
+        for name, weight in (("histogram", options.late_histogram), ("direction", options.late_direction))
+        if weight is not None
+    }
+
+    def terms(prepared: nn.Module, rows: Tensor, generators: list[torch.Generator], done: int) -> dict[str, Tensor]:
+        part, ours = subject[rows], rows_of(latents, rows)
+        edited = made_up(prepared, ours, ours.noisy, part, options)
+        late = done >= options.quiet_passes
+        return objective.weighted(
+            objective.terms(edited, part, generators, adversarial=late), late_weights if late else {}
+        )
+
+    def picture() -> Tensor:
+        return torch.cat([shown.frames, made_up(denoiser, shown_latents, shown_latents.noisy, shown, options)])
+
+    passes = options.quiet_passes + options.adversarial_passes
+    about = About(options.model, style.name, options.rank, "", "", [], *schedule_of(options))
+    if options.adversarial and options.adversarial_passes:
+        about = replace(about, goal=options.goal, target=options.target, surrogates=options.surrogates)
+    return run(denoiser, terms, picture, len(training), passes, options, about, progress)

@@ -1,1 +1,0 @@
-"""Makeup painted by formula: training pairs, references and tests."""

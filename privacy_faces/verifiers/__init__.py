@@ -1,4 +1,0 @@
-"""Verification services behind HTTP: two images go there, a confidence comes back.
-
-Nothing is sent without permission.
-"""
