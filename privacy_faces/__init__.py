@@ -3,21 +3,27 @@ worked.
 
 The public API. Importing it is light: torch is loaded by the first call that needs it.
 
-    >>> from privacy_faces import anonymize
+    >>> from privacy_faces import anonymize, benchmark, calibrate, evaluate, methods
     >>> result = anonymize("me.jpg", method="inpaint-gradcam")
     >>> result.image, result.receipt
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from privacy_faces.config.version import __version__
 
 if TYPE_CHECKING:
+    from privacy_faces.evaluation.verbs import benchmark, calibrate, evaluate
     from privacy_faces.pipeline.anonymize import Result, anonymize
 
-__all__ = ["Result", "__version__", "anonymize", "methods"]
+__all__ = ["Result", "__version__", "anonymize", "benchmark", "calibrate", "evaluate", "methods"]
+
+_PLACES = dict.fromkeys(("Result", "anonymize"), "privacy_faces.pipeline.anonymize") | dict.fromkeys(
+    ("benchmark", "calibrate", "evaluate"), "privacy_faces.evaluation.verbs"
+)
 
 
 def methods() -> list[str]:
@@ -28,8 +34,6 @@ def methods() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("anonymize", "Result"):
-        from privacy_faces.pipeline import anonymize
-
-        return getattr(anonymize, name)
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'privacy_faces' has no attribute {name!r}; it has {', '.join(__all__)}.")

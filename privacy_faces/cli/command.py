@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ class ModelCommand(click.Command):
             shown as wrong usage (exit status 2).
         positional: required fields that are arguments instead of flags, in their order.
         extra: parameters that are no options of the thing itself, such as --json; `run` gets them by name.
+        defaults: what holds where nothing is given, and is shown so: an output folder, of which a function has none.
         below: the values that lie below the flags, of these extra parameters, for instance of a config file.
     """
 
@@ -36,21 +37,33 @@ class ModelCommand(click.Command):
         run: Callable[..., None],
         *,
         positional: Sequence[str] = (),
+        defaults: Mapping[str, Any] | None = None,
         extra: Sequence[click.Parameter] = (),
         below: Callable[..., dict[str, Any]] | None = None,
     ) -> None:
-        flags = {str(flag.name): flag for flag in flags_of(model)}
+        # The verb's own options come first in the help, those that it shares with others last.
+        own = model.__annotations__
+        flags = {
+            str(flag.name): flag
+            for flag in sorted(flags_of(model, defaults), key=lambda flag: str(flag.name).partition("__")[0] not in own)
+        }
         arguments = [click.Argument([field], type=flags.pop(field).type) for field in positional]
         super().__init__(name, params=[*arguments, *flags.values(), *extra], help=summary, callback=self._do)
-        self.model, self.run, self.below = model, run, below
+        self.model, self.run, self.defaults, self.below = model, run, dict(defaults or {}), below
         self._extra = [str(parameter.name) for parameter in extra]
 
     def _do(self, **typed: Any) -> None:
         extra = {name: typed.pop(name) for name in self._extra}
         with wrong_usage():
             below = self.below(**extra) if self.below else {}
-            options = self.model.validated(below | values_of(self.model, typed), f"{self.name}")
+            options = self.model.validated(self.defaults | below | values_of(self.model, typed), f"{self.name}")
             self.run(options, **extra)
+
+
+def given(options: Options) -> dict[str, Any]:
+    """The options that were typed, or stand in a config file: the keyword arguments of a verb's function, which knows
+    the defaults itself."""
+    return {name: value for name, value in options if name in options.model_fields_set}
 
 
 @contextmanager

@@ -5,15 +5,16 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 import yaml
 from pydantic.fields import FieldInfo
+from pydantic.types import PathType
 from pydantic_core import PydanticUndefined
 
 from privacy_faces.config.components import slots_of
-from privacy_faces.config.options import Options, nested, spelled_out
+from privacy_faces.config.options import NoneMeans, Options, Switch, nested, spelled_out
 
 
 class NameList(click.ParamType):  # type: ignore[type-arg]  # generic only in recent click
@@ -75,24 +76,27 @@ def assignments_of(pairs: tuple[str, ...]) -> dict[str, Any]:
 def _flag(name: str, field: FieldInfo, value: Any, *, of: str = "", names: Sequence[str] = ()) -> click.Option:
     flag = name.replace("__", "-").replace("_", "-")
     text = f"{of}: {field.description}" if of else field.description or ""
+    if any(isinstance(item, Switch) for item in field.metadata):
+        return click.Option([name, f"--{flag}"], is_flag=True, default=None, help=text)
     if field.annotation is bool:
         return click.Option(
             [name, f"--{flag}/--no-{flag}"], default=None, help=f"{text}  [default: {flag if value else f'no-{flag}'}]"
         )
-    shown = (
-        "  [required]"
-        if value is PydanticUndefined
-        else f"  [default: {_shown(value)}]"
-        if value not in (None, "")
-        else ""
-    )
     return click.Option(
         [name, f"--{flag}"],
         type=_click_type(field),
         default=None,
         metavar=f"[{'|'.join(names)}]" if names else None,
-        help=text + shown,
+        help=text + _default(field, value),
     )
+
+
+def _default(field: FieldInfo, value: Any) -> str:
+    if value is PydanticUndefined:
+        return "  [required]"
+    if value is None:
+        value = next((item.text for item in field.metadata if isinstance(item, NoneMeans)), None)
+    return "" if value in (None, "", []) else f"  [default: {_shown(value)}]"
 
 
 def _shown(value: Any) -> str:
@@ -102,14 +106,18 @@ def _shown(value: Any) -> str:
 
 
 def _click_type(field: FieldInfo) -> Any:
-    annotation = field.annotation
+    annotation, metadata = field.annotation, list(field.metadata)
     if get_origin(annotation) in (Union, types.UnionType):
         kinds = [item for item in get_args(annotation) if item is not type(None)]
         annotation = kinds[0] if len(kinds) == 1 else str
+    if get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        metadata += more
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
     if get_origin(annotation) is list:
         return NameList()
     if annotation is Path:
-        return click.Path(path_type=Path)
+        folder = any(isinstance(item, PathType) and item.path_type == "dir" for item in metadata)
+        return click.Path(path_type=Path, exists=folder, file_okay=not folder)
     return annotation if annotation in (int, float) else str

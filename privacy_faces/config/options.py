@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, Union, get_origin
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, Union, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 
 class OptionError(ValueError):
@@ -42,6 +43,26 @@ class Options(BaseModel):
         """Names of the recognisers that will be loaded: those in the field `surrogates`, if there is one."""
         names: Sequence[str] = getattr(self, "surrogates", ())
         return names
+
+
+@dataclass(frozen=True)
+class NoneMeans:
+    """Marks an optional field; `text` says what happens without a value, and is shown as the flag's default."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Marks a boolean field that is false unless somebody asks for it: its flag has no --no- form."""
+
+
+def _names(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_names)]
+"""The type of a field that holds names: a list, or one string in which commas separate them."""
 
 
 class Choice(BaseModel):

@@ -7,18 +7,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import Field
 
 from privacy_faces.config.components import chosen_from, slots_of
 from privacy_faces.config.files import resource, sha256_of
-from privacy_faces.config.options import Choice, OptionError, Options, merge, nested, spelled_out
+from privacy_faces.config.options import Choice, NoneMeans, OptionError, Options, merge, nested, spelled_out
 from privacy_faces.config.registry import METHODS, RECOGNIZERS, PluginError, Registry
 from privacy_faces.config.version import __version__
 
-PROFILES = ("embedded", "full")
+Profile = Literal["embedded", "full"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 # Words of the command line and of the Python API: a method's option of this name could not be given.
 _RESERVED = {
@@ -50,8 +51,8 @@ class RunOptions(Options):
         [Choice(name="dlib-resnet")], min_length=1, description="recognizers that judge the result"
     )
     far: float = Field(0.001, gt=0, lt=1, description="false accept rate at which the judge declares a match")
-    thresholds: Path | None = Field(
-        None, description="threshold file written by `privacy-faces calibrate`; the shipped one by default"
+    thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
+        None, description="threshold file written by `privacy-faces calibrate`"
     )
     detector: Literal["auto", "mtcnn", "dlib"] = Field(
         "auto", description="auto: mtcnn where facenet-pytorch is installed, otherwise dlib"

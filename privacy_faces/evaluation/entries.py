@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from privacy_faces.config.options import Choice
 from privacy_faces.config.plan import Plan
 
 
@@ -22,6 +23,17 @@ class Entry:
     plan: Plan
     label: str
     held_out: str | None = None
+
+
+def judges(names: Sequence[str], configured: Sequence[Choice]) -> list[Choice]:
+    """The recognizers that judge, each with the options that it is configured with, otherwise with its defaults.
+
+    Args:
+        names: of those that judge.
+        configured: recognizers as profile and config file name them; those that do not judge are left out.
+    """
+    given = {choice.name: choice for choice in configured}
+    return [given.get(name, Choice(name=name)) for name in names]
 
 
 def held_out_entries(

@@ -1,0 +1,76 @@
+"""What the options of a verb name: photos, recognizers, services, rates. Light: no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from privacy_faces.config.registry import RECOGNIZERS, VERIFIERS
+from privacy_faces.datasets.folder import metadata_of, photos_below
+from privacy_faces.datasets.samples import sample_photos
+from privacy_faces.weights.store import is_present
+
+if TYPE_CHECKING:
+    from privacy_faces.evaluation.measure import Probe
+    from privacy_faces.evaluation.verifiers import Verifier
+
+
+def chosen_recognizers(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The recognizers to ask, and notes about those that "all" leaves out.
+
+    Raises:
+        UnknownNameError: for a name that is not registered.
+    """
+    if list(names) != ["all"]:
+        for name in names:
+            RECOGNIZERS.spec(name)
+        return list(names), []
+    # The first weights that a recognizer names are those of its default options.
+    missing = {
+        name: [item for item in entry.spec().weights[:1] if not is_present(item)]
+        for name, entry in RECOGNIZERS.entries().items()
+    }
+    notes = [
+        f"{name} did not judge: the weights {', '.join(items)} are missing (privacy-faces weights list)."
+        for name, items in missing.items()
+        if items
+    ]
+    return [name for name, items in missing.items() if not items], notes
+
+
+def chosen_services(names: Sequence[str], allow_upload: bool) -> list[Verifier]:
+    """The services, ready to be asked.
+
+    Raises:
+        UnknownNameError, UploadNotAllowedError, MissingKeyError.
+    """
+    return [VERIFIERS.build(name, {"allow_upload": allow_upload}, None) for name in names]
+
+
+def far_levels(main: float) -> list[float]:
+    """The false accept rates of an evaluation: the leaderboard's, then the calibrated ones."""
+    from privacy_faces.evaluation.calibration import FAR_LEVELS
+
+    return [main, *sorted(set(FAR_LEVELS) - {main})]
+
+
+def probes_of(data: Path | None, limit: int) -> list[Probe]:
+    """The first `limit` photos to judge on (0: all), with the groups that the folder's metadata.csv names; of the
+    synthetic faces that ship, where `data` is None.
+
+    Raises:
+        DatasetError: for a folder without photos.
+    """
+    from privacy_faces.evaluation.measure import Probe
+
+    if data is None:
+        photos = sample_photos()[: limit or None]
+        return [Probe(f"{photo.path.parent.name}/{photo.path.name}", photo.identity, photo.path) for photo in photos]
+    metadata = metadata_of(data)
+    probes = []
+    for photo in photos_below(data)[: limit or None]:
+        groups = dict(metadata.get(photo.path, {}))
+        person = groups.pop("identity", photo.identity)
+        probes.append(Probe(str(photo.path.relative_to(data)), person, photo.path, groups))
+    return probes
