@@ -92,8 +92,8 @@ TERMS: Mapping[str, str] = {
     "FID and KID": "Distances between the protected and the original faces as sets: smaller is more alike.",
     "Still a face": "The share of protected faces that a face detector still finds.",
     "Landmark shift": "The mean distance that the facial landmarks move, in distances between the eyes.",
-    "Colour shift": (
-        "How far colours move where no face is: the mean CIE 1976 "
+    "Color shift": (
+        "How far colors move where no face is: the mean CIE 1976 "
         "difference outside the face; 1 is barely visible."
     ),
     "Margin": (
@@ -183,7 +183,7 @@ QUALITY = (
     Column("kid", "KID", "decimals-4"),
     Column("detected", "Still a face", "share", "descending"),
     Column("landmark_shift", "Landmark shift", "decimals-3"),
-    Column("color_shift", "Colour shift", "decimals-3"),
+    Column("color_shift", "Color shift", "decimals-3"),
 )
 COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
 
