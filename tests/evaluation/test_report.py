@@ -207,6 +207,18 @@ class TestHonesty:
             page, "summary"
         )
 
+    def test_a_recognizer_of_unknown_role_is_not_called_held_out(self) -> None:
+        (row,) = minimal().methods[0].success
+        hidden = Number(value=1, n=400, low=0.99, high=1)
+        success = [row.model_copy(update={"role": "unknown", "protected": hidden, "lift": hidden})]
+        page = Page(render(changed(minimal(), success=success, evidence="unknown", surrogates=[])))
+        text = section(page, "summary")
+        assert "Against dlib-resnet, role unknown: nothing says whether it helped to make the change" in text
+        assert "Unknown evidence: nothing says which recognizers helped to make after." in text
+        assert "No method is shown to hide 90 %" in text
+        assert "after role unknown" in section(page, "leaderboard")
+        assert "unknown: nothing says which recognizers helped" in section(page, "details")
+
     def test_only_held_out_recognizers_make_the_summary(self, page: Page) -> None:
         # noise-pgd hides everybody from its surrogate, and nobody from the held-out recognizer.
         text = section(page, "summary")

@@ -27,6 +27,10 @@ def render(results: Results) -> str:
     )
     script = environment.get_template("report.js").render()
     far = results.far[0]
+    resting = {
+        evidence: [method.label for method in results.methods if method.evidence == evidence]
+        for evidence in wording.EVIDENCE
+    }
     return environment.get_template("report.html.j2").render(
         results=results,
         far=far,
@@ -36,7 +40,8 @@ def render(results: Results) -> str:
         script_digest=_digest(script),
         panels=judged,
         verdicts=[(panel, panels.verdicts(panel, far)) for panel in judged],
-        surrogate_only=[method.label for method in results.methods if method.evidence == "surrogate-only"],
+        surrogate_only=resting["surrogate-only"],
+        unknown=resting["unknown"],
         reasons=wording.reasons(results),
         operations={row.operation: row.summary for method in results.methods for row in method.robustness},
         protects=wording.percent(panels.PROTECTS),
@@ -70,7 +75,14 @@ def _environment() -> Environment:
         environment.filters[word.__name__] = word
     environment.filters |= {"listed": wording.listed, "rate": wording.rate}
     environment.globals |= {"charts": charts, "colors": colors, "wording": wording}
-    for function in (panels.find, panels.columns, panels.price_chart, panels.undrawn, panels.roc_charts):
+    for function in (
+        panels.find,
+        panels.columns,
+        panels.price_chart,
+        panels.undrawn,
+        panels.roc_charts,
+        panels.role_of,
+    ):
         environment.globals[function.__name__] = function
     return environment
 

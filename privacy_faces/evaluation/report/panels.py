@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from markupsafe import Markup
 
 from privacy_faces.evaluation.report import charts, wording
-from privacy_faces.evaluation.results import MethodResults, Operating, RecognizerInfo, Results, Roc, Role, Success
+from privacy_faces.evaluation.results import MethodResults, Operating, RecognizerInfo, Results, Roc, Success
+from privacy_faces.judge.receipt import Role
 
 _Item = TypeVar("_Item")
 # In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
@@ -198,6 +199,12 @@ def _said(curve: Roc, far: float) -> str:
         f"{wording.rate(far_there)} on these photos: {wording.percent(clean)} of unprotected and "
         f"{wording.percent(protected)} of protected pairs are recognized."
     )
+
+
+def role_of(method: MethodResults, recognizer: str) -> Role:
+    """How a recognizer took part in making a method's change."""
+    row = find(method.success, recognizer=recognizer)
+    return row.role if row else "unknown"
 
 
 def threshold_of(results: Results, recognizer: str) -> Operating | None:

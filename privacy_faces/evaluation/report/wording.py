@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from privacy_faces.evaluation.results import MethodResults, Number, Results, Role
+from privacy_faces.evaluation.results import MethodResults, Number, Results
+from privacy_faces.judge.receipt import Evidence, Role
 
 _MINUS = "\N{MINUS SIGN}"
 _UNSAID = "results.json gives no reason"
@@ -62,6 +63,10 @@ TERMS: Mapping[str, str] = {
         "The recognizer helped to make the change (white-box): its verdict says that the method does what it was "
         "told, not that others are fooled."
     ),
+    "Unknown role": (
+        "Nothing says whether the recognizer helped to make the change, as with photos of another tool: it is not "
+        "called held out."
+    ),
     "Surrogate-only evidence": (
         "Every recognizer that judged the method had helped to make the change: protection against other recognizers "
         "was not measured."
@@ -105,6 +110,16 @@ TERMS: Mapping[str, str] = {
 ROLES: Mapping[Role, str] = {
     "held-out": "held out: took no part in making the change",
     "surrogate": "surrogate: helped to make the change (white-box)",
+    "unknown": "role unknown: nothing says whether it helped to make the change",
+}
+
+EVIDENCE: Mapping[Evidence, str] = {
+    "held-out": "held-out: a recognizer judged that had not helped to make the change",
+    "surrogate-only": (
+        "surrogate-only: every recognizer that judged had helped to make the change; protection against others was not "
+        "measured"
+    ),
+    "unknown": "unknown: nothing says which recognizers helped to make the change, so none is called held out",
 }
 
 
