@@ -37,7 +37,7 @@ def test_gradient():
     assert torch.autograd.gradcheck(lambda edited: total_variation_loss(edited, faces(1)), faces(0).requires_grad_())
 
 def test_weight_0_removes_the_term():
-    person = {"dlib-resnet": torch.tensor([0.9, 0.8])}
+    person = {"dlib-resnet": torch.tensor([0.9, 0.8], dtype=torch.float64)}
     terms = weighted_terms(Weights(smoothness=0, dodging=2), faces(0), faces(1), person)
     assert {name: term.tolist() for name, term in terms.items()} == {"dodging": [0.9 * 2, 0.8 * 2]}
     assert weighted_terms(Weights(), faces(0), faces(1), person).keys() == {"smoothness", "dodging"}

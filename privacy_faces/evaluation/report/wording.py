@@ -109,8 +109,8 @@ TERMS: Mapping[str, str] = {
 
 ROLES: Mapping[Role, str] = {
     "held-out": "held out: took no part in making the change",
-    "surrogate": "surrogate: helped to make the change (white-box)",
     "unknown": "role unknown: nothing says whether it helped to make the change",
+    "surrogate": "surrogate: helped to make the change (white-box)",
 }
 
 EVIDENCE: Mapping[Evidence, str] = {
