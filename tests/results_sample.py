@@ -108,7 +108,7 @@ def success(
 
 @cache
 def full() -> Results:
-    """Twelve methods, a surrogate and a held-out recogniser, subgroups, flags, failures, pictures, a service."""
+    """Twelve methods, a surrogate and a held-out recognizer, subgroups, flags, failures, pictures, a service."""
     return Results.model_validate(
         {
             "kind": "benchmark",
@@ -353,7 +353,7 @@ def data_uri(image: Image.Image) -> str:
 
 
 def minimal() -> Results:
-    """One method, one recogniser, nothing optional."""
+    """One method, one recognizer, nothing optional."""
     return Results.model_validate(
         {
             "kind": "evaluate",

@@ -6,18 +6,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import itertools
 import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
-from privacy_faces.evaluation.report import charts, labels, wording
+from privacy_faces.evaluation.report import charts, colors, wording
 from privacy_faces.evaluation.report.page import render
 from privacy_faces.evaluation.results import (
     Measure,
@@ -203,8 +207,20 @@ class TestHonesty:
             page, "summary"
         )
 
+    def test_a_recognizer_of_unknown_role_is_not_called_held_out(self) -> None:
+        (row,) = minimal().methods[0].success
+        hidden = Number(value=1, n=400, low=0.99, high=1)
+        success = [row.model_copy(update={"role": "unknown", "protected": hidden, "lift": hidden})]
+        page = Page(render(changed(minimal(), success=success, evidence="unknown", surrogates=[])))
+        text = section(page, "summary")
+        assert "Against dlib-resnet, role unknown: nothing says whether it helped to make the change" in text
+        assert "Unknown evidence: nothing says which recognizers helped to make after." in text
+        assert "No method is shown to hide 90 %" in text
+        assert "after role unknown" in section(page, "leaderboard")
+        assert "unknown: nothing says which recognizers helped" in section(page, "details")
+
     def test_only_held_out_recognizers_make_the_summary(self, page: Page) -> None:
-        # noise-pgd hides everybody from its surrogate, and nobody from the held-out recogniser.
+        # noise-pgd hides everybody from its surrogate, and nobody from the held-out recognizer.
         text = section(page, "summary")
         assert (
             "fill is shown to hide at least 90 % of the faces (low end of the interval) from every held-out "
@@ -437,66 +453,113 @@ class TestColors:
 
     @pytest.mark.parametrize("dark", [False, True])
     def test_heat_maps_read_without_color(self, dark: bool) -> None:
-        colors = charts.heat_colors(dark)
-        assert len(colors) == charts.HEAT_LEVELS + 1
-        assert all(_ratio(ink, ground) >= 4.5 for ground, ink in colors)
-        # Each step differs more from the page than the one before: also for those who see no colours, and on grey
+        scale = colors.heat_colors(dark)
+        assert len(scale) == colors.HEAT_LEVELS + 1
+        assert all(_ratio(ink, ground) >= 4.5 for ground, ink in scale)
+        # Each step differs more from the page than the one before: also for those who see no colors, and on gray
         # paper.
-        away = [_ratio(ground, _variables(dark)["page"]) for ground, _ in colors]
+        away = [_ratio(ground, _variables(dark)["page"]) for ground, _ in scale]
         assert away == sorted(away)
         assert away[-1] > 5 * away[0]
 
     def test_contrast(self) -> None:
-        # The reference values of WCAG: black on white, equal colours; #767676 is the lightest grey that passes on
+        # The reference values of WCAG: black on white, equal colors; #767676 is the lightest gray that passes on
         # white.
-        assert charts.contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
-        assert charts.contrast((9, 9, 9), (9, 9, 9)) == 1
-        assert charts.contrast((0x76,) * 3, (255,) * 3) == pytest.approx(4.54, abs=0.005)
+        assert colors.contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+        assert colors.contrast((9, 9, 9), (9, 9, 9)) == 1
+        assert colors.contrast((0x76,) * 3, (255,) * 3) == pytest.approx(4.54, abs=0.005)
 
 
 class TestCharts:
-    def test_axis(self) -> None:
-        axis = charts.Axis(0.001, 1, 0, 300, logarithmic=True)
-        assert [axis.at(value) for value in (0.001, 0.01, 0.1, 1, 1e-9, 5)] == [0, 100, 200, 300, 0, 300]
-        assert charts.Axis(10, 20, 100, 0).at(12.5) == 75
-
-    def test_scatter_puts_points_where_their_numbers_say(self) -> None:
-        points = [charts.Point(20, 0.5, 0.4, 0.6, "a"), charts.Point(30, 1, 0.9, 1, "b")]
-        drawn = charts.scatter(points, [20, 30, 38])
-        across = {tick.text: tick.place for tick in drawn.plot.across_ticks}
-        up = {tick.text: tick.place for tick in drawn.plot.up_ticks}
-        first, second = drawn.marks
-        assert (first.x, first.y) == (across["20"], up["50 %"])
-        assert (second.x, second.y) == (across["30"], up["100 %"])
-        assert first.high < first.y < first.low
-        assert across["20"] < across["30"] < across["40"]
+    def test_prices_are_drawn_where_their_numbers_say(self) -> None:
+        points = [charts.Point(20, 0.5, 0.4, 0.6, "first"), charts.Point(30, 1, 0.9, 1, "second")]
+        drawn = Drawing(charts.price_chart(points, [20, 30, 38], True, "Prices", "salt"))
+        assert drawn.label == "Prices: first: 50 % at 20.0 dB, second: 100 % at 30.0 dB"
+        (share, psnr), (other_share, other_psnr) = (
+            drawn.marks("first: 50 % at 20.0 dB"),
+            drawn.marks("second: 100 % at 30.0 dB"),
+        )
+        ticks = drawn.texts()
+        assert share[0] == ticks["50 %"][0][0]
+        assert (psnr[0], other_psnr[0]) == (ticks["20"][0][0], ticks["30"][0][0])
+        # The share itself stands beside its mark, and the tick below the axis: both say 100 %.
+        assert other_share[0] in {x for x, _ in ticks["100 %"]}
+        assert share[1] == psnr[1] < other_share[1] == other_psnr[1]
+        whole = 2 * (other_share[0] - share[0])
+        interval = (share[0] - 0.1 * whole, share[1], share[0] + 0.1 * whole, share[1])
+        assert pytest.approx(interval, abs=1e-5) in drawn.lines("accent")
 
     def test_panels_share_an_axis(self, source: str) -> None:
-        scatters = re.findall(r"<svg viewBox=\"0 0 480.0 400.0\".*?</svg>", source, flags=re.DOTALL)
-        ticks = {tuple(re.findall(r'text-anchor="middle">(\d+)</text>', svg)) for svg in scatters}
-        assert len(scatters) == 4
-        assert ticks == {("15", "20", "25", "30", "35")}
+        prices = [Drawing(text) for text in _drawings(source) if "and PSNR" in Drawing(text).label]
+        assert len(prices) == 4
+        for rate in ("20", "30"):
+            assert len({drawn.texts()[rate][0][0] for drawn in prices}) == 1
 
-    @pytest.mark.parametrize("count", [1, 2, 12])
-    def test_labels_of_a_crowd_do_not_cover_each_other(self, count: int) -> None:
+    @pytest.mark.parametrize("count", [1, 2, 12, 40])
+    def test_names_of_a_crowd_do_not_cover_each_other(self, count: int) -> None:
         names = [f"inpaint-number-{index}" for index in range(count)]
-        drawn = charts.scatter(
-            [charts.Point(30 + 0.01 * index, 1, 1, 1, name) for index, name in enumerate(names)], [20, 32]
-        )
-        boxes = [mark.label.box for mark in drawn.marks]
-        assert all(first.overlap(second) == 0 for place, first in enumerate(boxes) for second in boxes[:place])
-        assert all(
-            box.left >= drawn.plot.across.start and box.right <= drawn.plot.width and box.top > 0 for box in boxes
-        )
-        assert [mark.text for mark in drawn.marks] == names
+        points = [charts.Point(30 + 0.01 * index, 1, 1, 1, name) for index, name in enumerate(names)]
+        drawn = Drawing(charts.price_chart(points, [20, 32], False, "", "salt"))
+        places = [drawn.texts()[name] for name in names]
+        assert {x for ((x, _),) in places} == {0}
+        heights = [y for ((_, y),) in places]
+        # The largest type, on small screens, is 13.5 high.
+        assert all(below - above > 13.5 for above, below in itertools.pairwise(heights))
+        assert heights[-1] < drawn.height
 
-    def test_a_long_label_is_cut(self) -> None:
-        (mark,) = charts.scatter([charts.Point(30, 0, 0, 0, "x" * 300)], [30]).marks
-        assert mark.text == "x" * 21 + "…"
+    @pytest.mark.parametrize(
+        ("name", "lines"),
+        [
+            ("inpaint-gradcam", ["inpaint-gradcam"]),
+            ("inpaint-gradcam-without-dlib-resnet", ["inpaint-gradcam-", "without-dlib-resnet"]),
+            ("x" * 300, ["x" * 20, "…"]),
+            ("$x^2$ \x00 <b>", ["$x^2$ \N{REPLACEMENT CHARACTER} <b>"]),
+        ],
+    )
+    def test_long_and_odd_names(self, name: str, lines: list[str]) -> None:
+        drawn = Drawing(charts.price_chart([charts.Point(30, 0, 0, 0, name)], [30], True, "", "salt"))
+        assert [text for text, places in drawn.texts().items() if places[0][0] == 0] == lines
 
-    def test_a_label_stands_beside_a_lonely_mark(self) -> None:
-        (label,) = labels.place_labels([(100, 100)], ["alone"], labels.Box(0, 0, 400, 400))
-        assert (label.anchor, label.y, label.leader) == ("start", 100, False)
+    def test_full_marks_are_held_out_and_rings_are_surrogates(self, source: str) -> None:
+        fills = {
+            "held out" in Drawing(text).label: set(re.findall(r'<use [^>]*fill="var\(--([a-z]+)\)"', text))
+            for text in _drawings(source)
+            if "and PSNR" in Drawing(text).label
+        }
+        assert fills == {True: {"accent"}, False: {"page"}}
+
+    def test_charts_take_their_colors_from_the_page(self, source: str) -> None:
+        drawings = _drawings(source)
+        assert len(drawings) == 4 + 24
+        for text in drawings:
+            assert "style=" not in text
+            assert "#" not in re.sub(r'(?:href="#|id=")m[0-9a-f]{10}"', "", text)
+            assert set(re.findall(r'(?:fill|stroke)="([^"]*)"', text)) <= {
+                "none",
+                *(f"var(--{name})" for name in colors.VARIABLES.values()),
+            }
+        assert set(colors.VARIABLES.values()) <= set(_variables(dark=False))
+
+    def test_charts_do_not_depend_on_the_settings_of_the_machine(self) -> None:
+        import matplotlib
+
+        points = [charts.Point(30, 1, 1, 1, "name")]
+        expected = charts.price_chart(points, [30], True, "", "salt")
+        with matplotlib.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.fonttype": "path"}):
+            assert charts.price_chart(points, [30], True, "", "salt") == expected
+            assert matplotlib.rcParams["font.size"] == 30
+
+    def test_a_report_needs_no_torch_and_only_rendering_matplotlib(self) -> None:
+        code = (
+            "import sys\n"
+            "from privacy_faces.evaluation.report.page import render\n"
+            "assert 'matplotlib' not in sys.modules\n"
+            "from tests.results_sample import full\n"
+            "render(full())\n"
+            "assert 'matplotlib' in sys.modules and 'torch' not in sys.modules\n"
+            "assert 'matplotlib.pyplot' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
     def test_roc_marks_thresholds_where_they_lie_on_the_data(self) -> None:
         curve = Roc(
@@ -512,21 +575,63 @@ class TestCharts:
             Operating(far=far, threshold=value, source="calibrated")
             for far, value in ((1e-4, 0.95), (0.001, 0.8), (0.01, 0.7), (0.1, 0.05))
         ]
-        chart = charts.roc_chart([curve], operating)
+        chart = charts.roc_chart([curve], operating, "ROC", "salt")
         assert [(item.far, item.below) for item in chart.thresholds] == [
             (0.001, True),
             (0.01, False),
             (0.1, False),
             (1, False),
         ]
-        assert [tick.text for tick in chart.plot.across_ticks] == ["0.001", "0.01", "0.1", "1"]
-        assert [item.place for item in chart.thresholds] == [tick.place for tick in chart.plot.across_ticks]
-        assert [(pairs, protected) for pairs, protected, _ in chart.lines] == [
-            ("same-photo", False),
-            ("same-photo", True),
-        ]
+        drawn = Drawing(chart.drawing)
+        ticks = [drawn.texts()[text][0][0] for text in ("0.001", "0.01", "0.1", "1")]
+        assert [x for x, *_ in drawn.lines("ink")] == ticks
+        # Thresholds have a title each; the clean curve is dashed, the protected one is not.
+        assert len(re.findall("<title>Threshold", chart.drawing)) == 4
+        assert chart.thresholds[1].said == "0.8, of FAR 0.001 (calibrated), here 0.01"
+        curves = re.findall(r'<path d="([^"]*)"([^>]*stroke="var\(--accent\)"[^>]*)>', chart.drawing)
+        assert ["dasharray" in rest for _, rest in curves] == [True, False]
+        assert drawn.label == "ROC"
+        assert [len(re.findall("[ML]", path)) for path, _ in curves] == [4, 4]
         assert charts.read_off(curve, 0.005) == (0.01, 0.6, 0.1)
         assert charts.read_off(curve, 2) == (1, 1, 1)
+
+
+class Drawing:
+    """What stands where in a chart."""
+
+    def __init__(self, text: str) -> None:
+        self._root = ElementTree.fromstring(text)
+        self.label = self._root.attrib["aria-label"]
+        self.height = float(self._root.attrib["viewBox"].split()[3])
+
+    def texts(self) -> dict[str, list[tuple[float, float]]]:
+        """Text -> its places (x, y)."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for item in self._root.iter("text"):
+            # Text of several lines is moved to its place.
+            x, y = re.findall(r"-?[\d.]+", item.get("transform", "")) or (item.attrib["x"], item.attrib["y"])
+            found.setdefault(item.text or "", []).append((float(x), float(y)))
+        return found
+
+    def marks(self, title: str) -> list[tuple[float, float]]:
+        """The places of the marks with this title."""
+        return [
+            (float(use.attrib["x"]), float(use.attrib["y"]))
+            for group in self._root.iter("g")
+            if group.findtext("title") == title
+            for use in group.iter("use")
+        ]
+
+    def lines(self, color: str) -> list[tuple[float, ...]]:
+        """Straight lines of a color: both ends."""
+        paths = [path.attrib["d"] for path in self._root.iter("path") if path.get("stroke") == f"var(--{color})"]
+        numbers = [tuple(float(number) for number in re.findall(r"-?[\d.]+", path)) for path in paths]
+        return [line for line in numbers if len(line) == 4]
+
+
+def _drawings(source: str) -> list[str]:
+    """The charts of a page."""
+    return re.findall(r'<svg [^>]*role="img".*?</svg>', source, flags=re.DOTALL)
 
 
 class TestCommand:
@@ -581,7 +686,7 @@ def _sha256(text: str) -> str:
 
 
 def _variables(dark: bool) -> dict[str, str]:
-    """The page's colours by name, in either scheme."""
+    """The page's colors by name, in either scheme."""
     light, _, rest = STYLE.partition("@media")
     found = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", light))
     in_dark = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", rest))
@@ -590,4 +695,4 @@ def _variables(dark: bool) -> dict[str, str]:
 
 
 def _ratio(first: str, second: str) -> float:
-    return charts.contrast(*([int(color[place : place + 2], 16) for place in (1, 3, 5)] for color in (first, second)))
+    return colors.contrast(*([int(color[place : place + 2], 16) for place in (1, 3, 5)] for color in (first, second)))

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from privacy_faces.evaluation.results import MethodResults, Number, Results, Role
+from privacy_faces.evaluation.results import MethodResults, Number, Results
+from privacy_faces.judge.receipt import Evidence, Role
 
 _MINUS = "\N{MINUS SIGN}"
 _UNSAID = "results.json gives no reason"
@@ -62,6 +63,10 @@ TERMS: Mapping[str, str] = {
         "The recognizer helped to make the change (white-box): its verdict says that the method does what it was "
         "told, not that others are fooled."
     ),
+    "Unknown role": (
+        "Nothing says whether the recognizer helped to make the change, as with photos of another tool: it is not "
+        "called held out."
+    ),
     "Surrogate-only evidence": (
         "Every recognizer that judged the method had helped to make the change: protection against other recognizers "
         "was not measured."
@@ -92,8 +97,8 @@ TERMS: Mapping[str, str] = {
     "FID and KID": "Distances between the protected and the original faces as sets: smaller is more alike.",
     "Still a face": "The share of protected faces that a face detector still finds.",
     "Landmark shift": "The mean distance that the facial landmarks move, in distances between the eyes.",
-    "Colour shift": (
-        "How far colours move where no face is: the mean CIE 1976 "
+    "Color shift": (
+        "How far colors move where no face is: the mean CIE 1976 "
         "difference outside the face; 1 is barely visible."
     ),
     "Margin": (
@@ -104,7 +109,17 @@ TERMS: Mapping[str, str] = {
 
 ROLES: Mapping[Role, str] = {
     "held-out": "held out: took no part in making the change",
+    "unknown": "role unknown: nothing says whether it helped to make the change",
     "surrogate": "surrogate: helped to make the change (white-box)",
+}
+
+EVIDENCE: Mapping[Evidence, str] = {
+    "held-out": "held-out: a recognizer judged that had not helped to make the change",
+    "surrogate-only": (
+        "surrogate-only: every recognizer that judged had helped to make the change; protection against others was not "
+        "measured"
+    ),
+    "unknown": "unknown: nothing says which recognizers helped to make the change, so none is called held out",
 }
 
 
@@ -183,7 +198,7 @@ QUALITY = (
     Column("kid", "KID", "decimals-4"),
     Column("detected", "Still a face", "share", "descending"),
     Column("landmark_shift", "Landmark shift", "decimals-3"),
-    Column("color_shift", "Colour shift", "decimals-3"),
+    Column("color_shift", "Color shift", "decimals-3"),
 )
 COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
 

@@ -1,0 +1,222 @@
+"""What the report compares: methods as one recognizer judges them, in one role, and what may be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from markupsafe import Markup
+
+from privacy_faces.evaluation.report import charts, wording
+from privacy_faces.evaluation.results import MethodResults, Operating, RecognizerInfo, Results, Roc, Success
+from privacy_faces.judge.receipt import Role
+
+_Item = TypeVar("_Item")
+# In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
+PROTECTS = 0.9
+_STRONG = f"Shown to hide at least {wording.percent(PROTECTS)} of the faces (low end of the interval)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method as one recognizer judges it.
+
+    Attributes:
+        anchor: where the page says everything about the method.
+        info: the recognizer; None where results.json does not describe it.
+    """
+
+    anchor: str
+    method: MethodResults
+    recognizer: str
+    role: Role
+    info: RecognizerInfo | None
+
+    def success(self, measure: str, far: float | None) -> Success | None:
+        """A measure of all faces."""
+        return find(self.method.success, measure=measure, recognizer=self.recognizer, far=far, group=None)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one recognizer says in one role.
+
+    Numbers are compared within a panel only: surrogates and held-out recognizers never share one.
+    """
+
+    recognizer: str
+    role: Role
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """Who judges, and in which role."""
+        return f"{self.recognizer}, {wording.ROLES[self.role]}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the summary: a heading, and the rows under it."""
+
+    heading: str
+    rows: tuple[tuple[Row, Success], ...]
+
+
+def panels_of(results: Results) -> Iterator[Panel]:
+    """What each recognizer says in each role, held-out recognizers first.
+
+    Within a panel the methods whose dodging is highest come first, those without a value last.
+    """
+    names = _unique(
+        [
+            *(info.name for info in results.recognizers),
+            *(row.recognizer for method in results.methods for row in method.success),
+        ]
+    )
+    for role in wording.ROLES:
+        for name in names:
+            info = find(results.recognizers, name=name)
+            rows = [
+                Row(f"method-{index}", method, name, role, info)
+                for index, method in enumerate(results.methods, 1)
+                if any((row.recognizer, row.role) == (name, role) for row in method.success)
+            ]
+            if rows:
+                yield Panel(name, role, tuple(sorted(rows, key=lambda row: _sort_key(row, results.far[0]))))
+
+
+def _sort_key(row: Row, far: float) -> float:
+    dodging = row.success("dodging", far)
+    return 1.0 if dodging is None or dodging.protected.value is None else -dodging.protected.value
+
+
+def protecting(panels: Sequence[Panel], far: float) -> list[str]:
+    """The methods that hide nearly every face from each held-out recognizer that judged them."""
+    strong: dict[str, tuple[str, bool]] = {}
+    for panel in panels:
+        if panel.role == "held-out":
+            hidden = {
+                row.anchor
+                for verdict in verdicts(panel, far)[:1]
+                if verdict.heading == _STRONG
+                for row, _ in verdict.rows
+            }
+            for row in panel.rows:
+                strong[row.anchor] = row.method.label, row.anchor in hidden and strong.get(row.anchor, ("", True))[1]
+    return [label for label, always in strong.values() if always]
+
+
+def verdicts(panel: Panel, far: float) -> list[Verdict]:
+    """The methods of a panel by what their dodging of the same photo at the main false accept rate allows to say;
+    interval ends count, not luck."""
+    groups: dict[str, list[tuple[Row, Success]]] = {
+        _STRONG: [],
+        f"Hides more than no protection does, not shown to hide {wording.percent(PROTECTS)}": [],
+        "Not told apart from no protection at all": [],
+        "Not measured": [],
+    }
+    strong, some, none, unknown = groups.values()
+    for row in panel.rows:
+        dodging = row.success("dodging", far)
+        if dodging is None:
+            continue
+        share, lift = dodging.protected, dodging.lift
+        if share.value is None or lift.value is None:
+            unknown.append((row, dodging))
+        elif (lift.value if lift.low is None else lift.low) <= 0:
+            none.append((row, dodging))
+        elif (share.value if share.low is None else share.low) >= PROTECTS:
+            strong.append((row, dodging))
+        else:
+            some.append((row, dodging))
+    return [Verdict(heading, tuple(rows)) for heading, rows in groups.items() if rows]
+
+
+def columns(panel: Panel, far: float) -> list[tuple[str, float | None]]:
+    """The measures that the panel's leaderboard has, with their rate: the main one, or none where no threshold takes
+    part."""
+    known = {
+        (item.measure, item.far)
+        for row in panel.rows
+        for item in row.method.success
+        if item.recognizer == panel.recognizer and item.group is None
+    }
+    return [(measure, rate) for measure in wording.MEASURES for rate in (far, None) if (measure, rate) in known]
+
+
+def price_chart(panel: Panel, far: float, psnrs: Sequence[float]) -> Markup | None:
+    """The panel's chart of dodging beside PSNR, of the methods of which both are known; None where there are none.
+
+    Args:
+        panel: what is drawn.
+        far: the false accept rate.
+        psnrs: the PSNR of all methods, in dB: panels share an axis.
+    """
+    points = []
+    for row in panel.rows:
+        dodging, psnr = row.success("dodging", far), row.method.quality.psnr.value
+        if dodging is not None and dodging.protected.value is not None and psnr is not None:
+            share = dodging.protected.value
+            low, high = (share if end is None else end for end in (dodging.protected.low, dodging.protected.high))
+            points.append(charts.Point(psnr, share, low, high, row.method.label))
+    label = f"Share of faces that dodge {panel.title}, and PSNR"
+    salt = f"price {panel.role} {panel.recognizer}"
+    return charts.price_chart(points, psnrs, panel.role == "held-out", label, salt) if points else None
+
+
+def undrawn(panel: Panel, far: float) -> list[tuple[str, str]]:
+    """The methods that the panel's chart of dodging and PSNR leaves out, and why."""
+    left_out = []
+    for row in panel.rows:
+        dodging = row.success("dodging", far)
+        missing = [
+            number
+            for number in (dodging.protected if dodging else None, row.method.quality.psnr)
+            if number and number.value is None
+        ]
+        if dodging and missing:
+            left_out.append((row.method.label, wording.reason(missing[0])))
+    return left_out
+
+
+def roc_charts(panel: Panel, far: float) -> list[tuple[Row, charts.RocChart]]:
+    """The panel's ROC charts, one for each method that has curves."""
+    drawn = []
+    for row in panel.rows:
+        curves = [curve for curve in row.method.roc if curve.recognizer == panel.recognizer and curve.far]
+        if curves:
+            label = f"ROC of {row.method.label}, {panel.title}. {' '.join(_said(curve, far) for curve in curves)}"
+            salt = f"roc {panel.role} {panel.recognizer} {row.anchor}"
+            drawn.append((row, charts.roc_chart(curves, row.info.thresholds if row.info else [], label, salt)))
+    return drawn
+
+
+def _said(curve: Roc, far: float) -> str:
+    far_there, clean, protected = charts.read_off(curve, far)
+    return (
+        f"{'Same photo' if curve.pairs == 'same-photo' else 'Other photo'}, at a false accept rate of "
+        f"{wording.rate(far_there)} on these photos: {wording.percent(clean)} of unprotected and "
+        f"{wording.percent(protected)} of protected pairs are recognized."
+    )
+
+
+def role_of(method: MethodResults, recognizer: str) -> Role:
+    """How a recognizer took part in making a method's change."""
+    row = find(method.success, recognizer=recognizer)
+    return row.role if row else "unknown"
+
+
+def threshold_of(results: Results, recognizer: str) -> Operating | None:
+    """The threshold that an example's margin is measured from."""
+    info = find(results.recognizers, name=recognizer)
+    return find(info.thresholds, far=results.far[0]) if info else None
+
+
+def find(items: Sequence[_Item], **wanted: Any) -> _Item | None:
+    """The first item with these attributes."""
+    return next((item for item in items if all(getattr(item, name) == value for name, value in wanted.items())), None)
+
+
+def _unique(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
