@@ -39,6 +39,8 @@ class Steps:
 
     def report(self, done: int, total: int, what: str) -> None:
         """`done` of `total` steps; `what` runs now."""
+        if done == 0:  # what was loaded or done before does not count in the rate
+            self._bar.reset(total)
         self._bar.total = total
         self._bar.set_postfix_str(what, refresh=False)
         self._bar.update(done - self._bar.n)

@@ -176,6 +176,29 @@ class TestRefusals:
         assert "expected a folder to write into" in done.stderr
 
 
+class TestFlags:
+    @pytest.mark.parametrize(
+        ("verb", "shown"),
+        [
+            ("benchmark", ["[default: all that are installed]", "24 of the synthetic ones]", "--overwrite "]),
+            ("benchmark", ["--attackers / --no-attackers", "[default: outputs/benchmark]"]),
+            ("evaluate", ["ORIGINALS PROTECTED", "--targets DIRECTORY", "[default: outputs/evaluate]"]),
+            ("calibrate", ["--data PATH", "[required]", "[default: the folder's name]"]),
+            ("report", ["RESULTS", "[default: report.html beside the results]"]),
+        ],
+    )
+    def test_help_says_what_happens_without_a_flag(self, verb: str, shown: list[str]) -> None:
+        text = " ".join(CliRunner().invoke(main, [verb, "--help"], terminal_width=200).output.split())
+        assert [item for item in shown if item.strip() not in text] == []
+        assert "--no-overwrite" not in text
+        assert "--no-allow-upload" not in text
+
+    def test_a_folder_that_is_not_there_is_wrong_usage(self, tmp_path: Path) -> None:
+        done = CliRunner().invoke(main, ["evaluate", str(tmp_path / "none"), str(tmp_path)])
+        assert done.exit_code == 2
+        assert "does not exist" in done.stderr
+
+
 class TestOneDefault:
     def test_options_of_the_run_are_the_same_everywhere(self) -> None:
         for model in (BenchmarkOptions, EvaluateOptions, CalibrateOptions):
