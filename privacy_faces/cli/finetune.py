@@ -11,7 +11,7 @@ import click
 from privacy_faces.cli.command import ModelCommand
 from privacy_faces.cli.tree import names
 from privacy_faces.config.options import OptionError, Options
-from privacy_faces.config.plan import load_config
+from privacy_faces.config.profiles import load_config
 from privacy_faces.config.registry import COMMANDS
 from privacy_faces.pipeline.sharing import launched
 

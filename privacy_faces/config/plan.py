@@ -7,19 +7,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any
 
-import yaml
-from pydantic import Field
-
-from privacy_faces.config.components import chosen_from, slots_of
+from privacy_faces.config.components import slots_of
 from privacy_faces.config.files import resource, sha256_of
-from privacy_faces.config.options import Choice, NoneMeans, OptionError, Options, merge, nested, spelled_out
+from privacy_faces.config.options import Choice, OptionError, Options, merge, nested, spelled_out
+from privacy_faces.config.profiles import ConfigFile, load_config, load_profile
 from privacy_faces.config.registry import METHODS, RECOGNIZERS, PluginError, Registry
+from privacy_faces.config.run import RunOptions
 from privacy_faces.config.version import __version__
-
-Profile = Literal["embedded", "full"]
-PROFILES: tuple[Profile, ...] = get_args(Profile)
 
 # Words of the command line and of the Python API: a method's option of this name could not be given.
 _RESERVED = {
@@ -42,50 +38,6 @@ _RESERVED = {
 
 class NoMethodError(OptionError):
     """Neither an argument nor the config file names a method."""
-
-
-class RunOptions(Options):
-    """Options that belong to the run and not to a method."""
-
-    recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
-        [Choice(name="dlib-resnet")], min_length=1, description="recognizers that judge the result"
-    )
-    far: float = Field(0.001, gt=0, lt=1, description="false accept rate at which the judge declares a match")
-    thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
-        None, description="threshold file written by `privacy-faces calibrate`"
-    )
-    detector: Literal["auto", "mtcnn", "dlib"] = Field(
-        "auto", description="auto: mtcnn where facenet-pytorch is installed, otherwise dlib"
-    )
-    min_face: int = Field(0, ge=0, description="smallest face sought, in pixels; 0 chooses it from the photo's size")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
-    seed: int = Field(
-        0, ge=0, lt=2**63, description="seed of everything random; results depend on it and the photo, not on the batch"
-    )
-    keep_metadata: bool = Field(False, description="keep EXIF (GPS, camera, time) and XMP; dropped by default")
-    allow_no_face: bool = Field(False, description="copy a photo in which no face is found, instead of failing it")
-    save_masks: bool = Field(
-        False, description="write each photo's mask, and an overlay to look at, into OUTPUT/masks/"
-    )
-    layout: Literal["tree", "ppd"] = Field(
-        "tree",
-        description=(
-            "tree: as the inputs; ppd: PrivacyPreservingDiffusion's results/, masks/, original/, named by image and "
-            "folder, in JPEG"
-        ),
-    )
-
-
-class ConfigFile(Options):
-    """A YAML file: the method's name, the run's options, and options for any number of methods and fine-tunings.
-
-    Profiles are such files.
-    """
-
-    method: str | None = None
-    run: dict[str, Any] = Field(default_factory=dict)
-    methods: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    finetune: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -217,39 +169,6 @@ def make_plan(
         OptionError: for anything that does not validate.
     """
     return read_layers(method, profile=profile, config=config, assignments=assignments).plan(options or {}, run or {})
-
-
-def load_profile(name: str) -> ConfigFile:
-    """The shipped profile `name`.
-
-    Raises:
-        OptionError: for a name that is not a profile.
-    """
-    if name not in PROFILES:
-        raise OptionError(
-            f"Unknown profile {name!r}: expected one of {', '.join(PROFILES)}. Your own settings go into --config FILE."
-        )
-    return load_config(resource(f"configs/{name}.yaml"))
-
-
-def load_config(path: Path) -> ConfigFile:
-    """A YAML file as `ConfigFile`.
-
-    Raises:
-        OptionError: when it is missing, not YAML, or holds unknown keys.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"Cannot read the config file {path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise OptionError(f"The config file {path} is not YAML: {str(error).splitlines()[0]}") from None
-    if content is not None and not isinstance(content, dict):
-        raise OptionError(
-            f"The config file {path} must hold a mapping with {', '.join(ConfigFile.model_fields)}. Got: "
-            f"{type(content).__name__}."
-        )
-    return ConfigFile.validated(content or {}, f"the config file {path.name}")
 
 
 def weights_of(options: Options, listed: Sequence[str], given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

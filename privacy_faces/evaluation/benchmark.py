@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from privacy_faces.config.plan import RunOptions
+from privacy_faces.config.run import RunOptions
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.entries import Entry

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, DirectoryPath, Field
 
 from privacy_faces.config.options import Names, NoneMeans, OptionError, Options, Switch
-from privacy_faces.config.plan import PROFILES, Profile, RunOptions
+from privacy_faces.config.profiles import PROFILES, Profile
+from privacy_faces.config.run import RunOptions
 
 #: Photos of the sample set, two of each face, that every method finishes within a quarter of an hour on two cores.
 SAMPLES = 24

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from privacy_faces.config.files import write_atomic
 from privacy_faces.config.options import Choice, merge
-from privacy_faces.config.plan import ConfigFile, Plan, RunOptions, load_config, load_profile, make_plan
+from privacy_faces.config.plan import Plan, make_plan
+from privacy_faces.config.profiles import ConfigFile, load_config, load_profile
 from privacy_faces.config.registry import METHODS
+from privacy_faces.config.run import RunOptions
 from privacy_faces.config.version import __version__
 from privacy_faces.evaluation.calls import Progress, called, counted, silent, write_evaluation
 from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of

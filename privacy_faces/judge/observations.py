@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from privacy_faces.config.plan import RunOptions
+from privacy_faces.config.run import RunOptions
 from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME

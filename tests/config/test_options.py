@@ -15,8 +15,10 @@ from privacy_faces.cli import main
 from privacy_faces.cli.anonymize import command
 from privacy_faces.cli.options import values_of
 from privacy_faces.config.options import Choice, OptionError, Options, merge, nested
-from privacy_faces.config.plan import PROFILES, NoMethodError, RunOptions, load_config, load_profile, make_plan
+from privacy_faces.config.plan import NoMethodError, make_plan
+from privacy_faces.config.profiles import PROFILES, load_config, load_profile
 from privacy_faces.config.registry import INPAINTERS, METHODS, UnknownNameError
+from privacy_faces.config.run import RunOptions
 from privacy_faces.methods.inpainting.inpainters.options import ClassicalOptions
 from privacy_faces.methods.options import BlurOptions, FillOptions, InpaintGradcamOptions, InpaintRandomOptions
 from privacy_faces.recognizers.options import NoOptions

@@ -20,8 +20,9 @@ from privacy_faces import benchmark, calibrate, evaluate
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
 from privacy_faces.config.options import Choice, OptionError
-from privacy_faces.config.plan import PROFILES, RunOptions, load_config, load_profile
+from privacy_faces.config.profiles import PROFILES, load_config, load_profile
 from privacy_faces.config.registry import METHODS
+from privacy_faces.config.run import RunOptions
 from privacy_faces.evaluation import verbs
 from privacy_faces.evaluation.entries import Entry, judges
 from privacy_faces.evaluation.options import BenchmarkOptions, CalibrateOptions, EvaluateOptions

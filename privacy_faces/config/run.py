@@ -1,0 +1,44 @@
+"""The options of a run, whatever its method. Light: no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from privacy_faces.config.components import chosen_from
+from privacy_faces.config.options import Choice, NoneMeans, Options
+from privacy_faces.config.registry import RECOGNIZERS
+
+
+class RunOptions(Options):
+    """Options that belong to the run and not to a method."""
+
+    recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
+        [Choice(name="dlib-resnet")], min_length=1, description="recognizers that judge the result"
+    )
+    far: float = Field(0.001, gt=0, lt=1, description="false accept rate at which the judge declares a match")
+    thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
+        None, description="threshold file written by `privacy-faces calibrate`"
+    )
+    detector: Literal["auto", "mtcnn", "dlib"] = Field(
+        "auto", description="auto: mtcnn where facenet-pytorch is installed, otherwise dlib"
+    )
+    min_face: int = Field(0, ge=0, description="smallest face sought, in pixels; 0 chooses it from the photo's size")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="seed of everything random; results depend on it and the photo, not on the batch"
+    )
+    keep_metadata: bool = Field(False, description="keep EXIF (GPS, camera, time) and XMP; dropped by default")
+    allow_no_face: bool = Field(False, description="copy a photo in which no face is found, instead of failing it")
+    save_masks: bool = Field(
+        False, description="write each photo's mask, and an overlay to look at, into OUTPUT/masks/"
+    )
+    layout: Literal["tree", "ppd"] = Field(
+        "tree",
+        description=(
+            "tree: as the inputs; ppd: PrivacyPreservingDiffusion's results/, masks/, original/, named by image and "
+            "folder, in JPEG"
+        ),
+    )
