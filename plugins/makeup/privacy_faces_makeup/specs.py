@@ -13,7 +13,6 @@ MAKEUP = Spec(
     seeded=True,
     profiles={
         "full": {
-            "frame_size": 256,
             "model": "google/ddpm-celebahq-256",
             "clip": "clip-vit-b-16",
             "perceptual": "lpips",
