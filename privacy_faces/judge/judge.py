@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from privacy_faces.judge.quality import quality
-from privacy_faces.judge.receipt import FaceReceipt, RecognizerVerdict, TargetSimilarity, TargetVerdict, evidence_of
+from privacy_faces.judge.receipt import (
+    FaceReceipt,
+    RecognizerVerdict,
+    TargetSimilarity,
+    TargetVerdict,
+    evidence_of,
+)
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
 from privacy_faces.methods.targets import Target
 from privacy_faces.photos.batch import COMPARED_FRAME, frame_tensors

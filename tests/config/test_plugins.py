@@ -21,6 +21,7 @@ from hatchling.builders.wheel import WheelBuilder
 import privacy_faces
 from privacy_faces import plugin
 from privacy_faces.cli import main
+from privacy_faces.cli.tree import spec_of
 from privacy_faces.config.registry import (
     METHODS,
     REGISTRIES,
@@ -139,6 +140,20 @@ class TestCommands:
             "The command name 'models.train.face-prior' is claimed by two installed distributions, privacy-faces and "
             "privacy-faces-toy." in done.stderr
         )
+
+    @pytest.mark.parametrize(
+        ("words", "name", "launched"),
+        [
+            (["finetune", "recognizer", "--data", "x"], "finetune.recognizer", True),
+            (["models", "train", "face-diffusion"], "models.train.face-diffusion", True),
+            (["models", "faces", "--data", "x"], "models.faces", False),
+        ],
+    )
+    def test_those_that_train_run_in_all_processes(self, words: list[str], name: str, launched: bool) -> None:
+        found, card = spec_of(words)
+        assert card is not None
+        assert (found, card.launched) == (name, launched)
+        assert spec_of(["models", "--help"]) == ("models", None)
 
 
 class TestWeights:

@@ -95,11 +95,11 @@ def test_the_report_is_the_same_for_the_same_results(first: tuple[Path, Result, 
         (["--methods", "nonsense"], "Unknown method 'nonsense'"),
         (["--recognizers", "nobody"], "Unknown recognizer 'nobody'"),
         (
-            ["--held-out", "dlib-resnet", "--methods", "noise-pgd"],
+            ["--held-out", "dlib-resnet", "--methods", "inpaint-saliency"],
             "leaves no surrogate: dlib-resnet is the only recognizer",
         ),
         (
-            ["--held-out", "facenet", "--methods", "noise-pgd"],
+            ["--held-out", "facenet", "--methods", "inpaint-saliency"],
             "Expected --held-out to name a recognizer that judges (dlib-resnet) or rotate, got 'facenet'",
         ),
         (["--data", "nowhere"], "Expected a folder of photos, found none at nowhere"),
@@ -118,17 +118,17 @@ def test_held_out_recognisers_take_turns() -> None:
     recognizers = ["dlib-resnet", "facenet"]
     plans = {
         name: lambda options, name=name: make_plan(name, options=options, run={"recognizers": recognizers})
-        for name in ("noise-pgd", "fill")
+        for name in ("inpaint-saliency", "fill")
     }
     entries = held_out_entries(plans, recognizers, "rotate")  # type: ignore[arg-type]
     assert [(entry.label, entry.held_out) for entry in entries] == [
-        ("noise-pgd-without-dlib-resnet", "dlib-resnet"),
-        ("noise-pgd-without-facenet", "facenet"),
+        ("inpaint-saliency-without-dlib-resnet", "dlib-resnet"),
+        ("inpaint-saliency-without-facenet", "facenet"),
         ("fill", None),
     ]
     assert entries[0].plan.options.surrogates == ["facenet"]  # type: ignore[attr-defined]
-    assert [entry.label for entry in held_out_entries(plans, recognizers, None)] == ["noise-pgd", "fill"]  # type: ignore[arg-type]
+    assert [entry.label for entry in held_out_entries(plans, recognizers, None)] == ["inpaint-saliency", "fill"]  # type: ignore[arg-type]
 
 
 def test_every_installed_method_can_be_entered() -> None:
-    assert {"makeup", "noise-tipim", "inpaint-random", "blur"} <= set(METHODS.entries())
+    assert {"inpaint-saliency", "inpaint-random", "blur"} <= set(METHODS.entries())

@@ -4,7 +4,6 @@ ways."""
 from __future__ import annotations
 
 import base64
-import io
 import json
 import logging
 import threading
@@ -21,13 +20,12 @@ from urllib.parse import parse_qs, quote
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 from privacy_faces_services import aliyun, faceplusplus
 from privacy_faces_services.aliyun import signature
 
 from privacy_faces.cli import main
 from privacy_faces.config.registry import VERIFIERS
-from privacy_faces.evaluation.services import ask, compared, uploaded
+from privacy_faces.evaluation.services import ask, compared
 from privacy_faces.evaluation.verifiers import (
     BusyError,
     Comparison,
@@ -328,11 +326,6 @@ def picture(value: int) -> Photo:
 
 
 class TestColumn:
-    def test_what_is_uploaded_is_small_and_has_no_metadata(self) -> None:
-        data = uploaded(photo_from_array(np.zeros((300, 600, 3), dtype=np.uint16)), 128)
-        image = Image.open(io.BytesIO(data))
-        assert (image.format, image.size, image.getexif()) == ("JPEG", (128, 64), {})
-
     def test_an_answer_is_paid_once_in_either_order_and_outlives_a_crash(self, server: Server, tmp_path: Path) -> None:
         asked = verifier("faceplusplus", server.url)
         first = compared(asked, Store(tmp_path / "s.sqlite"), b"1", b"2")
