@@ -75,9 +75,7 @@ class FaceFinder:
         pixels = to_uint8(rgb)
         found = [self._placed(rgb, detection) for detection in self.detector.detect(pixels)]
         if turned:
-            others = [
-                self._placed(rgb, detection, realign=True) for detection in detect_turned(self.detector, pixels)
-            ]
+            others = [self._placed(rgb, detection, realign=True) for detection in detect_turned(self.detector, pixels)]
             found = merged(found, others)
         return sorted((item.face for item in found), key=lambda face: -_area(face.box))
 
