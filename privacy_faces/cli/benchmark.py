@@ -26,7 +26,7 @@ from privacy_faces.config.registry import METHODS
 from privacy_faces.pipeline.sharing import launched
 
 if TYPE_CHECKING:
-    from privacy_faces.evaluation.measure import Probe
+    from privacy_faces.evaluation.probes import Probe
     from privacy_faces.evaluation.results import Results
     from privacy_faces.verifiers.base import Verifier
 
@@ -188,7 +188,7 @@ def probes_of(data: Path | None, limit: int) -> list[Probe]:
     """
     from privacy_faces.datasets.folder import metadata_of, photos_below
     from privacy_faces.datasets.samples import sample_photos
-    from privacy_faces.evaluation.measure import Probe
+    from privacy_faces.evaluation.probes import Probe
 
     if data is None:
         photos = sample_photos()[: limit or None]

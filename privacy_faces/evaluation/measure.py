@@ -152,8 +152,8 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
     embeddings = {WRITTEN: observer.embedded(written)}
     found = {WRITTEN: _found(written)}
     for name, operation in OPERATIONS.items() if scope.robustness else ():
-        after = [item for pair in pairs for item in _after(operation, pair, observer)]
-        embeddings[name], found[name] = observer.embedded(after), _found(after)
+        later = [item for pair in pairs for item in _after(operation, pair, observer)]
+        embeddings[name], found[name] = observer.embedded(later), _found(later)
     if scope.attackers:
         attacked = {"blur-and-sharpen": observer.embed(map(blur_and_sharpen, views))}
         many = observer.embed(crop for view in views for crop in crops(view))

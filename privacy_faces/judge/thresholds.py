@@ -36,7 +36,7 @@ class Threshold(BaseModel):
     interval: tuple[float, float] | None = None
     far_interval: tuple[float, float] | None = None
     tar: float | None = None
-    source: Literal["calibrated", "legacy"] | None = Field(None, exclude=True)
+    source: Literal["calibrated", "legacy"] | None = Field(default=None, exclude=True)
 
     @overload
     def margin(self, similarity: float) -> float: ...

@@ -8,11 +8,28 @@ has a clean baseline: the same measure of the unprotected photo.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.judge.candidates import Candidates, Indices, Vectors
 from privacy_faces.judge.thresholds import Threshold
+
+#: What can be measured of a protected face; larger is better for the person.
+Measure = Literal[
+    "dodging",  # no longer matches the same photo before
+    "dodging-other-photo",  # no longer matches another, unprotected photo of the person
+    "dodging-protected",  # no longer matches another, protected photo of the person
+    "impersonation",  # matches the target's test image
+    "dodging-and-impersonation",  # both at once
+    "rank-1",  # the person is not the first of the gallery
+    "rank-5",  # the person is not among the first five of the gallery
+    "targeted-rank-1",  # the target is the first of the gallery
+    "targeted-rank-5",  # the target is among the first five of the gallery
+    "misclassification",  # a closed-set classifier names somebody else; its accuracy is one less this
+    "fooling",  # a closed-set classifier was right before and is wrong after, of those it was right about before
+]
 
 Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -30,12 +47,7 @@ def similarity(probes: Candidates, references: Vectors) -> Scores:
 
 
 def best_of_person(
-    probes: Candidates,
-    probe_people: Indices,
-    photos: Candidates,
-    photo_people: Indices,
-    *,
-    leave_out_own: bool = True,
+    probes: Candidates, probe_people: Indices, photos: Candidates, photo_people: Indices, own: Indices
 ) -> Scores:
     """The largest similarity (N,) of each probe to any of the photos of its person; NaN for a person without any.
 
@@ -44,13 +56,11 @@ def best_of_person(
         probe_people: (N,).
         photos: M.
         photo_people: (M,).
-        leave_out_own: photo i shows the same moment as probe i and does not count; M is N.
+        own: (N,), the photo that shows the same moment as the probe, and does not count.
     """
     between = probes.embeddings.astype(np.float64) @ photos.embeddings.astype(np.float64).T
     between = photos.best(probes.best(between), axis=1)
-    counts = probe_people[:, None] == photo_people[None]
-    if leave_out_own:
-        counts &= ~np.eye(len(probes), dtype=bool)
+    counts = (probe_people[:, None] == photo_people[None]) & (own[:, None] != np.arange(len(photos))[None])
     best = np.where(counts, between, -np.inf).max(1)
     return np.where(counts.any(1), best, np.nan)
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from privacy_faces.evaluation.report.labels import LINE, Box, Label, place_labels
-from privacy_faces.evaluation.results import Operating, Roc
+from privacy_faces.evaluation.results import Roc
+from privacy_faces.judge.thresholds import Threshold as Operating
 
 # The least that an axis spans, as a share of its values: small differences are not blown up.
 _LEAST_SPAN = 0.3

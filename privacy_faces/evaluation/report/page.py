@@ -15,13 +15,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from privacy_faces.evaluation.report import charts, wording
 from privacy_faces.evaluation.results import (
     MethodResults,
-    Operating,
     RecognizerInfo,
     Results,
     ResultsError,
-    Role,
     Success,
 )
+from privacy_faces.judge.receipt import Role
+from privacy_faces.judge.thresholds import Threshold as Operating
 
 _Item = TypeVar("_Item")
 # In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
@@ -150,7 +150,7 @@ def _panels(results: Results) -> Iterator[Panel]:
             *(row.recognizer for method in results.methods for row in method.success),
         ]
     )
-    roles: tuple[Role, ...] = ("held-out", "surrogate")
+    roles: tuple[Role, ...] = ("held-out", "unknown", "surrogate")
     for role in roles:
         for name in names:
             info = find(results.recognizers, name=name)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from privacy_faces.evaluation.results import MethodResults, Number, Results, Role
+from privacy_faces.evaluation.results import MethodResults, Number, Results
+from privacy_faces.judge.receipt import Role
 
 _MINUS = "\N{MINUS SIGN}"
 _UNSAID = "results.json gives no reason"
@@ -104,6 +105,7 @@ TERMS: Mapping[str, str] = {
 
 ROLES: Mapping[Role, str] = {
     "held-out": "held out: took no part in making the change",
+    "unknown": "role unknown: nothing says whether it helped to make the change",
     "surrogate": "surrogate: helped to make the change (white-box)",
 }
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from privacy_faces.evaluation.identification import best_ranks, ranks
 from privacy_faces.evaluation.intervals import lift, share
-from privacy_faces.evaluation.results import Group, Measure, Success
+from privacy_faces.evaluation.results import Group, Success
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.judge.candidates import Candidates, Indices, Vectors
 from privacy_faces.judge.verdicts import (
+    Measure,
     Scores,
     best_of_person,
     both,
@@ -93,14 +94,13 @@ def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
     for far in result.setting.far:
         threshold = result.setting.threshold(recognizer, far)
 
-        def answers(measure: Measure, clean: Flags, protected: Flags, far: float = far) -> _Answers:
-            return _Answers(result, measure, far, everyone, clean, protected)
-
-        yield answers("dodging", *(dodging(side, threshold) for side in same))
+        clean, protected = (dodging(side, threshold) for side in same)
+        yield _Answers(result, "dodging", far, everyone, clean, protected)
         if resembled is not None:
-            yield answers("impersonation", *(impersonation(side, threshold) for side in resembled))
-            sides = zip(same, resembled, strict=True)
-            yield answers("dodging-and-impersonation", *(both(*side, threshold) for side in sides))
+            clean, protected = (impersonation(side, threshold) for side in resembled)
+            yield _Answers(result, "impersonation", far, everyone, clean, protected)
+            clean, protected = (both(*sides, threshold) for sides in zip(same, resembled, strict=True))
+            yield _Answers(result, "dodging-and-impersonation", far, everyone, clean, protected)
         compared: tuple[tuple[Measure, tuple[Scores, ...]], ...] = (
             ("dodging-other-photo", other),
             ("dodging-protected", among),
@@ -116,17 +116,13 @@ def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
 def _best_other(result: Result, recognizer: str, version: Candidates) -> Scores:
     """The best similarity (M,) to another unprotected photo of the person, whether or not that one was protected as
     well."""
-    setting, rows = result.setting, result.seen.rows
-    gallery = setting.original[recognizer]
-    between = version.best(version.embeddings.astype(np.float64) @ gallery.astype(np.float64).T)
-    counts = (setting.people[rows][:, None] == setting.people[None]) & (rows[:, None] != np.arange(len(gallery))[None])
-    best = np.where(counts, between, -np.inf).max(1)
-    return np.where(counts.any(1), best, np.nan)
+    people, rows = result.setting.people, result.seen.rows
+    return best_of_person(version, people[rows], Candidates.single(result.setting.original[recognizer]), people, rows)
 
 
 def _best_among(result: Result, version: Candidates) -> Scores:
     people = result.setting.people[result.seen.rows]
-    return best_of_person(version, people, version, people)
+    return best_of_person(version, people, version, people, np.arange(len(people)))
 
 
 def _resembled(result: Result, recognizer: str, target: Vectors) -> tuple[Scores, ...]:
