@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -22,7 +22,8 @@ from privacy_faces.judge.receipt import Found
 from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME
-from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.detection.finder import FaceFinder, largest_first
+from privacy_faces.photos.detection.turned import Placed
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
@@ -32,7 +33,6 @@ Rgb = NDArray[np.uint8] | NDArray[np.uint16]
 Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
-_BOX, _SCORE = 4, 1
 _QUARTERS = 4
 
 
@@ -91,16 +91,26 @@ class Observer:
         self.finder, self.ensemble, self.device = finder, ensemble, device
         self.store = store or Store()
 
-    def faces(self, rgb: Rgb, *, turned: bool = True) -> list[Face]:
-        """The faces of a picture, largest first; those that do not stand upright only where `turned` asks for them."""
+    def faces(self, rgb: Rgb) -> list[Face]:
+        """The faces of a picture, largest first."""
+        return largest_first(self._found("turned", rgb, lambda: self.finder.with_turned(rgb, self._upright(rgb))))
+
+    def _upright(self, rgb: Rgb) -> list[Placed]:
+        return self._found("upright", rgb, lambda: self.finder.upright(rgb))
+
+    def _found(self, kind: str, rgb: Rgb, search: Callable[[], list[Placed]]) -> list[Placed]:
+        """The remembered faces of a picture, or those that a search finds."""
         detector = self.finder.detector
-        key = f"faces {detector.name} {detector.min_face} {'turned' if turned else 'upright'} {_digest(rgb)}"
-        if (known := self._remembered(key)) is not None:
-            return [Face(row[:_BOX], row[_BOX + _SCORE :].reshape(-1, 2), float(row[_BOX])) for row in known]
-        faces = self.finder.find(rgb, turned=turned)
-        rows = [np.concatenate([face.box, [face.score], face.landmarks.ravel()]) for face in faces]
-        self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
-        return faces
+        key = f"{kind} {detector.name} {detector.min_face} {_digest(rgb)}"
+        if (known := self._remembered(key)) is None:
+            found = search()
+            rows = [
+                np.concatenate([item.face.box, [item.face.score, item.fit], item.face.landmarks.ravel()])
+                for item in found
+            ]
+            self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
+            return found
+        return [Placed(Face(row[:4], row[6:].reshape(-1, 2), float(row[4])), float(row[5])) for row in known]
 
     def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
         """Seek the faces of a photo in another version of it.
@@ -117,7 +127,8 @@ class Observer:
         """
         if placed:
             # Where all stand upright at their places, turned copies would tell nothing more.
-            own = [same_face(face, self.faces(rgb, turned=False)) for face in expected]
+            upright = [item.face for item in self._upright(rgb)]
+            own = [same_face(face, upright) for face in expected]
             if all(own):
                 return [_at_its_place(rgb, face) for face in own if face]
         found = self.faces(rgb)

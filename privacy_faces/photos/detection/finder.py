@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -64,20 +65,18 @@ class FaceFinder:
         """Ids of the weights in use."""
         return (*self.detector.weights, *self.landmark_model.weights)
 
-    def find(self, rgb: Image, *, turned: bool = True) -> list[Face]:
-        """Every face of an RGB photo (H, W, 3), by falling size of the box.
+    def find(self, rgb: Image) -> list[Face]:
+        """Every face of an RGB photo (H, W, 3), by falling size of the box."""
+        return largest_first(self.with_turned(rgb, self.upright(rgb)))
 
-        Args:
-            rgb: the photo.
-            turned: whether faces are sought in turned copies as well. A photo whose faces are all upright has the same
-                faces either way.
-        """
-        pixels = to_uint8(rgb)
-        found = [self._placed(rgb, detection) for detection in self.detector.detect(pixels)]
-        if turned:
-            others = [self._placed(rgb, detection, realign=True) for detection in detect_turned(self.detector, pixels)]
-            found = merged(found, others)
-        return sorted((item.face for item in found), key=lambda face: -_area(face.box))
+    def upright(self, rgb: Image) -> list[Placed]:
+        """The faces that the detector finds in the photo as it stands. Where all faces are upright, these are all."""
+        return [self._placed(rgb, detection) for detection in self.detector.detect(to_uint8(rgb))]
+
+    def with_turned(self, rgb: Image, upright: Sequence[Placed]) -> list[Placed]:
+        """The `upright` faces, and those that are found in turned copies; each face once."""
+        others = detect_turned(self.detector, to_uint8(rgb))
+        return merged(upright, [self._placed(rgb, detection, realign=True) for detection in others])
 
     def _placed(self, rgb: Image, detection: Detection, realign: bool = False) -> Placed:
         # The detector's five points make the face upright; the landmarks found there place the final frame.
@@ -93,6 +92,11 @@ class FaceFinder:
         affine = frame_affine(points, LANDMARK_FRAME)
         frame = (cut_frame(rgb, affine, LANDMARK_FRAME) * 255 + 0.5).astype(np.uint8)
         return transform(invert(affine), self.landmark_model.place(frame))
+
+
+def largest_first(found: Sequence[Placed]) -> list[Face]:
+    """The faces by falling size of the box."""
+    return sorted((item.face for item in found), key=lambda face: -_area(face.box))
 
 
 def _area(box: NDArray[np.float64]) -> float:
