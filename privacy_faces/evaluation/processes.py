@@ -83,7 +83,7 @@ def in_processes(tasks: Sequence[Task], workers: int, report: Callable[[int, int
     # Each photo is protected, then seen.
     total = sum((1 if task.entry is None else 2) * len(task.probes) for task in tasks)
     with ProcessPoolExecutor(workers, context, initializer=_share, initargs=(counter,), max_tasks_per_child=1) as pool:
-        futures: list[Future[Done]] = [pool.submit(_do, task) for task in tasks]
+        futures: list[Future[Done]] = [pool.submit(see, task) for task in tasks]
         left: set[Future[Done]] = set(futures)
         try:
             while left:
@@ -118,7 +118,8 @@ def _counted(items: Iterable[Any]) -> Iterable[Any]:
                 _counter.value += 1
 
 
-def _do(task: Task) -> Done:
+def see(task: Task) -> Done:
+    """Do a task, in this process."""
     torch.set_num_threads(task.threads)
     store = task.output / STORE
     if task.entry is None:

@@ -17,7 +17,7 @@ from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.folders import Request, evaluate_pairs
 from privacy_faces.evaluation.identification import best_ranks, ranks
 from privacy_faces.evaluation.probes import Probe, find_probes
-from privacy_faces.evaluation.processes import Task, _do
+from privacy_faces.evaluation.processes import Task, see
 from privacy_faces.evaluation.results import MethodResults, Success
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.judge import Judge
@@ -194,7 +194,7 @@ class TestTurned:
             turned = self.receipts(observer, np.rot90(rgb, quarters).copy(), np.rot90(noisy, quarters).copy())
             assert (turned.protected, turned.found) == (upright.protected, upright.found) == (False, "at its place")
             a, b = (item.recognizers["dlib-resnet"].similarity for item in (upright, turned))
-            assert a == pytest.approx(b, abs=0.02)
+            assert a == pytest.approx(b, abs=0.04), "found in another copy, so aligned a little differently"
 
     def test_a_face_that_came_back_turned_is_found(self, observer: Observer) -> None:
         """Another tool saved the photo on its head: the place is lost, the person is not."""
@@ -265,7 +265,7 @@ class TestNothingIsLookedAtTwice:
 
         monkeypatch.setattr(type(recognizer), "features", counted_features)
         monkeypatch.setattr(FaceFinder, "upright", counted_find)
-        done = _do(task)
+        done = see(task)
         receipts = [
             Receipt.parse(path.read_bytes(), path.name)
             for path in sorted((tmp_path / "out/photos/pixelate").glob("*.receipt.json"))
@@ -275,7 +275,7 @@ class TestNothingIsLookedAtTwice:
             len(done.seen.embeddings["written"]["dlib-resnet"].take(np.array([row])).embeddings) for row in range(2)
         ), "each original once, each candidate of each written file once"
         before = dict(counts)
-        again = _do(task)
+        again = see(task)
         assert counts == before, "the second time everything is remembered"
         # The same file, the same number.
         for row, receipt in enumerate(receipts):
