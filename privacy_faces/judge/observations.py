@@ -23,7 +23,7 @@ from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder, largest_first
-from privacy_faces.photos.detection.turned import Placed
+from privacy_faces.photos.detection.turned import MOST_APART, Placed
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
@@ -126,8 +126,8 @@ class Observer:
                 no places: every face found in it counts for every expected one.
         """
         if placed:
-            # Where all stand upright at their places, turned copies would tell nothing more.
-            upright = [item.face for item in self._upright(rgb)]
+            # Where all certainly stand upright at their places, turned copies would tell nothing more.
+            upright = [item.face for item in self._upright(rgb) if item.fit <= MOST_APART]
             own = [same_face(face, upright) for face in expected]
             if all(own):
                 return [_at_its_place(rgb, face) for face in own if face]

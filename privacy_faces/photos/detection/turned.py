@@ -25,8 +25,8 @@ from privacy_faces.photos.frames import transform
 TURNED_SHARE = 1 / 24
 # Side, in the copy, of the smallest face sought there.
 _SMALLEST = 20
-# The most that points and landmarks of a turned face may lie apart, in shares of the frame.
-_MOST_APART = 0.022
+# The most that points and landmarks of a face may lie apart, in shares of the frame, for its turn to be certain.
+MOST_APART = 0.022
 # A turned face replaces an upright one at its place where its points agree so much better; otherwise upright wins.
 _BETTER = 0.6
 # Boxes show one face where they share so much of the smaller one.
@@ -64,7 +64,7 @@ def merged(upright: Sequence[Placed], turned: Sequence[Placed]) -> list[Placed]:
     found = list(upright)
     for item in sorted(turned, key=lambda item: item.fit):
         rivals = [other for other in found if _overlap(item.face.box, other.face.box) > _SHARED]
-        if item.fit <= _MOST_APART and all(item.fit < _BETTER * rival.fit for rival in rivals):
+        if item.fit <= MOST_APART and all(item.fit < _BETTER * rival.fit for rival in rivals):
             found = [other for other in found if not any(other is rival for rival in rivals)] + [item]
     return found
 
