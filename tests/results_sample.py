@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from privacy_faces.evaluation.results import Results, Role
+from privacy_faces.evaluation.results import Results
+from privacy_faces.judge.receipt import Role
 
 ASSETS = Path(__file__).parents[1] / "assets"
 FAR = [0.001, 0.01, 0.1]

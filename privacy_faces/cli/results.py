@@ -67,7 +67,7 @@ def _row(results: Results, item: MethodResults, recognizer: str) -> list[str]:
 
     dodging, aimed = found("dodging"), found("impersonation")
     compressed = [row.dodging for row in item.robustness if (row.operation, row.recognizer) == ("jpeg-75", recognizer)]
-    role = "surrogate" if recognizer in item.surrogates else "held-out"
+    role = dodging.role if dodging else "unknown"
     return [
         item.label,
         f"{recognizer} ({role})",

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from privacy_faces.config.options import Choice, OptionError, Options, spelled_out
+from privacy_faces.config.options import Choice, OptionError, Options, Part, spelled_out
 from privacy_faces.config.registry import Registry
 
 
 @dataclass(frozen=True)
-class Slot:
+class Slot(Part):
     """Marks a field that chooses a component of a registry."""
 
     registry: Registry
+
+    def without(self, choice: Choice, recognizer: str, instead: Sequence[str]) -> Choice:
+        """The choice with a recognizer held out, see `Options.without`."""
+        model = self.registry.spec(choice.name).option_model()
+        options = model.validated(choice.options, f"{self.registry.kind} {choice.name}").without(recognizer, instead)
+        return choice.model_copy(update={"options": options.model_dump(mode="json")})
 
 
 def chosen_from(registry: Registry) -> Any:

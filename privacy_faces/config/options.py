@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, Union, get_origin
@@ -39,6 +40,34 @@ class Options(BaseModel):
         """
         return listed
 
+    def without(self, recognizer: str, instead: Sequence[str] = ()) -> Self:
+        """These options with a recognizer held out: it is in none of the fields that name recognizers (`surrogates`),
+        neither here nor in the components that fields choose.
+
+        A model whose recognizers stand in another field overrides this.
+
+        Args:
+            recognizer: the name that is held out.
+            instead: takes its place where no other is left.
+
+        Raises:
+            OptionError: when none is left and nothing takes its place.
+        """
+        changed: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if name == "surrogates":
+                changed[name] = [other for other in value if other != recognizer] or list(instead)
+                if value and not changed[name]:
+                    raise OptionError(
+                        f"Expected surrogates besides the held-out {recognizer}, found none. Name another: "
+                        "--surrogates NAME; privacy-faces recognizers lists them."
+                    )
+            for part in field.metadata:
+                if isinstance(part, Part) and isinstance(value, Choice):
+                    changed[name] = part.without(value, recognizer, instead)
+        return self.model_copy(update=changed)
+
     def recognizers_used(self) -> Sequence[str]:
         """Names of the recognisers that will be loaded: those in the field `surrogates`, if there is one."""
         names: Sequence[str] = getattr(self, "surrogates", ())
@@ -71,6 +100,14 @@ class Choice(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Part(ABC):
+    """Marks a field that holds a `Choice`; knows the option model of what was chosen."""
+
+    @abstractmethod
+    def without(self, choice: Choice, recognizer: str, instead: Sequence[str]) -> Choice:
+        """The choice with a recognizer held out, see `Options.without`."""
 
 
 def spelled_out(value: Any) -> dict[str, Any] | None:

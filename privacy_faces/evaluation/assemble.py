@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -23,18 +23,24 @@ from privacy_faces.evaluation.results import (
     Failure,
     MethodResults,
     Number,
-    Operating,
     Quality,
     RecognizerInfo,
     Results,
     Service,
 )
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.evaluation.tables import Result, attack_table, robustness_table, roc_table, success_table
-from privacy_faces.judge.thresholds import threshold_for
+from privacy_faces.evaluation.tables.attacks import attack_table
+from privacy_faces.evaluation.tables.result import Result
+from privacy_faces.evaluation.tables.robustness import robustness_table
+from privacy_faces.evaluation.tables.roc import roc_table
+from privacy_faces.evaluation.tables.success import success_table
+from privacy_faces.judge.receipt import Found, evidence_of
 from privacy_faces.recognizers.ensemble import Ensemble
 
 _PACKAGES = ("torch", "numpy", "pillow", "opencv-python-headless", "dlib-bin", "scikit-learn", "scipy")
+
+_EQUAL = "no frame differs from its original"
+_NOT_PLACED = "no photo lies pixel on pixel on its original"
 
 
 def method_results(
@@ -44,6 +50,7 @@ def method_results(
     label: str,
     device: torch.device,
     failures: Mapping[str, str],
+    surrogates: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     held_out: str | None = None,
     target: str | None = None,
@@ -51,16 +58,29 @@ def method_results(
     services: Sequence[Service] = (),
     attackers: bool = True,
 ) -> MethodResults:
-    """All of one method."""
+    """All of one method.
+
+    Args:
+        result: what was seen.
+        name, label, options, held_out, target, cost, services: as in `MethodResults`.
+        device: where networks run.
+        failures: photo -> reason.
+        surrogates: recognizers that helped to make the change, in addition to those that judged.
+        attackers: whether to measure adaptive attackers.
+    """
     return MethodResults(
         name=name,
         label=label,
         options=dict(options or {}),
-        surrogates=[recognizer for recognizer, role in result.roles.items() if role == "surrogate"],
+        surrogates=list(
+            dict.fromkeys([*(name for name, role in result.roles.items() if role == "surrogate"), *surrogates])
+        ),
         held_out=held_out,
         target=target,
-        evidence="held-out" if "held-out" in result.roles.values() else "surrogate-only",
-        photos=len(result.seen.rows),
+        evidence=evidence_of(list(result.roles.values())),
+        photos=len(_photos(result)),
+        faces=len(result.seen.rows),
+        found={where: int((result.seen.found[WRITTEN] == where).sum()) for where in get_args(Found)},
         failures=[Failure(photo=photo, reason=reason) for photo, reason in failures.items()],
         flags=_flags(result, failures),
         success=success_table(result),
@@ -107,7 +127,9 @@ def results(
 
 
 def _flags(result: Result, failures: Mapping[str, str]) -> list[str]:
-    unchanged, count = int(result.seen.unchanged.sum()), len(result.seen.rows)
+    probes, photos = result.setting.probes, _photos(result)
+    unchanged = len({probes[row].name for row in result.seen.rows[result.seen.unchanged]})
+    count = len(photos)
     flags = []
     if unchanged:
         flags.append(
@@ -121,6 +143,11 @@ def _flags(result: Result, failures: Mapping[str, str]) -> list[str]:
     return flags
 
 
+def _photos(result: Result) -> set[str]:
+    """The names of the photos that were judged."""
+    return {result.setting.probes[row].name for row in result.seen.rows}
+
+
 def _quality(result: Result, device: torch.device) -> Quality:
     seen, people = result.seen, result.names
     before, after = (
@@ -131,24 +158,26 @@ def _quality(result: Result, device: torch.device) -> Quality:
     return Quality(
         psnr=mean(psnr, people)
         if (~np.isnan(psnr)).any()
-        else Number(value=None, n=0, missing="no frame differs from its original"),
+        else Number(value=None, n=0, missing=_EQUAL if seen.placed.any() else _NOT_PLACED),
         ssim=mean(seen.quality["ssim"], people),
         lpips=lpips(before, after, people, device),
         fid=fid,
         kid=kid,
-        detected=share(seen.detected[WRITTEN]),
+        detected=share(seen.detected()),
         landmark_shift=mean(seen.quality["landmark_shift"], people),
         color_shift=mean(seen.quality["color_shift"], people),
     )
 
 
 def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
-    people, counts = np.unique(setting.people, return_counts=True)
+    labeled = [setting.probes[row] for row in setting.labeled]
+    people, counts = np.unique([probe.person for probe in labeled], return_counts=True)
     several = int((counts > 1).sum())
-    photos = [LabelledPhoto(probe.photo, probe.person) for probe in setting.probes]
+    photos = [LabelledPhoto(probe.photo, probe.person) for probe in labeled]
     return Data(
         name=name,
         photos=len(photos),
+        faces=len(setting.probes),
         people=len(people),
         people_with_other_photos=several,
         sha256=content_hash(photos),
@@ -163,16 +192,10 @@ def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
 
 
 def _recognizer(setting: Setting, name: str, weights: list[dict[str, str]]) -> RecognizerInfo:
-    thresholds = [threshold_for(setting.thresholds, name, far) for far in setting.far]
     table = setting.thresholds.calibrated if name in setting.thresholds.calibrated else setting.thresholds.legacy
-    return RecognizerInfo.model_validate(
-        {
-            "name": name,
-            "weights": weights,
-            "thresholds": [
-                Operating.model_validate({"far": item.far, "threshold": item.value, "source": item.source})
-                for item in thresholds
-            ],
-            "calibrated_on": str(table[name].data.get("name", "")),
-        }
+    return RecognizerInfo(
+        name=name,
+        weights=weights,
+        thresholds=[setting.threshold(name, far) for far in setting.far],
+        calibrated_on=str(table[name].data.get("name", "")),
     )

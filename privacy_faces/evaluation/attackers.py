@@ -71,7 +71,7 @@ def blur_and_sharpen(view: View) -> View:
     """Low-pass, then unsharp masking."""
     image = Image.fromarray((view.frame * 255 + 0.5).astype(np.uint8)).filter(ImageFilter.GaussianBlur(_BLUR))
     sharp = to_unit(np.asarray(image.filter(ImageFilter.UnsharpMask(2, _SHARPEN, 0))))
-    return View(sharp, view.landmarks, view.detected)
+    return View(sharp, view.landmarks)
 
 
 def purifier() -> Callable[[Sequence[View]], list[View]]:
@@ -94,7 +94,7 @@ def purifier() -> Callable[[Sequence[View]], list[View]]:
             cleaned = (
                 purified(model, prior, frames, PURIFY_FROM, _PURIFY_STEPS).permute(0, 2, 3, 1).contiguous().numpy()
             )
-            found += [View(frame, view.landmarks, view.detected) for frame, view in zip(cleaned, batch, strict=True)]
+            found += [View(frame, view.landmarks) for frame, view in zip(cleaned, batch, strict=True)]
         return found
 
     return purify
@@ -133,9 +133,7 @@ def crops(view: View) -> list[View]:
         angle = np.deg2rad(degrees)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         centre = landmarks.mean(0)
-        found.append(
-            View(frame, (landmarks - centre) @ turn.T + centre + size * np.array([right, down]), view.detected)
-        )
+        found.append(View(frame, (landmarks - centre) @ turn.T + centre + size * np.array([right, down])))
     return found
 
 

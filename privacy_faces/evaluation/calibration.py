@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.judge.thresholds import Point
+from privacy_faces.judge.thresholds import Threshold
 
 FAR_LEVELS = (0.1, 0.01, 0.001)
 _BOOTSTRAPS = 200
@@ -19,7 +19,7 @@ Scores = NDArray[np.float64]
 
 def operating_points(
     embeddings: Scores, identities: Sequence[str], levels: Sequence[float] = FAR_LEVELS, seed: int = 0
-) -> tuple[list[Point], float]:
+) -> tuple[list[Threshold], float]:
     """Thresholds on the cosine at each false accept rate, and the equal error rate.
 
     Impostor pairs join the first photos of two people, so that each person counts once; genuine pairs join photos of
@@ -61,7 +61,7 @@ def operating_points(
         accepted = int((impostor > threshold).sum())
         interval = binomtest(accepted, len(impostor)).proportion_ci(_CONFIDENCE, "wilson")
         points.append(
-            Point(
+            Threshold(
                 far=far,
                 threshold=math.ceil(threshold * 1e6) / 1e6,  # rounded upwards, so that the rate stays at most `far`
                 interval=(round(float(low[index]), 6), round(float(high[index]), 6)),

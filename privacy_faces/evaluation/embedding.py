@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from privacy_faces.photos.batch import COMPARED_FRAME, frame_tensors
+from privacy_faces.judge.observations import Observer, View, view_of
+from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import PhotoError
@@ -19,10 +19,7 @@ from privacy_faces.recognizers.ensemble import Ensemble
 
 log = logging.getLogger(__name__)
 
-_BATCH = 32
 
-
-@torch.no_grad()
 def embed_photos(
     paths: Iterable[Path], finder: FaceFinder, ensemble: Ensemble, device: torch.device
 ) -> tuple[list[Path], dict[str, NDArray[np.float64]]]:
@@ -30,22 +27,17 @@ def embed_photos(
 
     Returns:
         The photos in which a face was found (the others are logged), and name -> embeddings (N, D), unit length.
+
+    Raises:
+        ValueError: when no photo has a face.
     """
-    kept, frames, landmarks = zip(*largest_faces(paths, finder, COMPARED_FRAME, device), strict=True)
-    batches = [
-        ensemble.embed(torch.cat(frames[start : start + _BATCH]), torch.cat(landmarks[start : start + _BATCH]))
-        for start in range(0, len(kept), _BATCH)
-    ]
-    return list(kept), {
-        name: torch.cat([batch[name] for batch in batches]).double().cpu().numpy() for name in ensemble.names
-    }
+    kept, views = zip(*largest_faces(paths, finder), strict=True)
+    rows = Observer(finder, ensemble, device).embed(views)
+    return list(kept), {name: found.astype(np.float64) for name, found in rows.items()}
 
 
-def largest_faces(
-    paths: Iterable[Path], finder: FaceFinder, size: int, device: torch.device
-) -> list[tuple[Path, Tensor, Tensor]]:
-    """Path, frame (1, 3, size, size) and landmarks (1, 68, 2) of the largest face of each photo; photos without a face
-    are logged and left out.
+def largest_faces(paths: Iterable[Path], finder: FaceFinder, size: int = COMPARED_FRAME) -> list[tuple[Path, View]]:
+    """The largest face of each photo, in a frame of side `size`; photos without a face are logged and left out.
 
     Raises:
         ValueError: when no photo has a face.
@@ -53,13 +45,13 @@ def largest_faces(
     found = []
     for path in paths:
         try:
-            photo = read_photo(path)
+            rgb = read_photo(path).rgb
         except PhotoError as error:
             log.warning("left out %s: %s", path, error)
             continue
-        faces = finder.find(photo.rgb)
+        faces = finder.find(rgb)
         if faces:
-            found.append((path, *frame_tensors(photo, faces[:1], size, device)))
+            found.append((path, view_of(rgb, faces[0], size)))
         else:
             log.warning("left out %s: no face found", path)
     if not found:

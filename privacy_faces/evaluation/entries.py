@@ -1,9 +1,9 @@
-"""The rows of a benchmark's leaderboard: methods, each with the recogniser that is kept from it."""
+"""The rows of a benchmark's leaderboard: methods, each with the recognizer that is kept from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from privacy_faces.config.options import Choice
@@ -17,7 +17,7 @@ class Entry:
     Attributes:
         plan: what is done.
         label: for the reader; also the folder of its results.
-        held_out: the recogniser that was kept from the method, if any.
+        held_out: the recognizer that was kept from the method, if any.
     """
 
     plan: Plan
@@ -39,16 +39,16 @@ def judges(names: Sequence[str], configured: Sequence[Choice]) -> list[Choice]:
 def held_out_entries(
     plans: Mapping[str, Callable[[dict[str, Any]], Plan]], recognizers: Sequence[str], held_out: str | None
 ) -> list[Entry]:
-    """One entry for each method, or one for each method and recogniser that is held out.
+    """One entry for each method, or one for each method and recognizer that is held out.
 
     Args:
         plans: method -> makes its plan with options laid over the others.
         recognizers: names of those that judge.
-        held_out: the recogniser that methods may not use; "rotate" holds out each in turn; None leaves every method its
+        held_out: the recognizer that methods may not use; "rotate" holds out each in turn; None leaves every method its
             own surrogates.
 
     Raises:
-        ValueError: for a recogniser that does not judge, or when none would be left.
+        ValueError: for a recognizer that does not judge, or when none would be left.
     """
     if held_out is None:
         return [Entry(make({}), name) for name, make in plans.items()]
@@ -66,10 +66,15 @@ def held_out_entries(
         )
     entries: list[Entry] = []
     for method, make in plans.items():
-        if "surrogates" not in type(make({}).options).model_fields:
-            entries.append(Entry(make({}), method))
-            continue
+        plan = make({})
         for name in names:
-            plan = make({"surrogates": [other for other in recognizers if other != name]})
-            entries.append(Entry(plan, f"{method}-without-{name}", name))
+            others = [other for other in recognizers if other != name]
+            named = "surrogates" in type(plan.options).model_fields
+            apart = make({"surrogates": others}) if named else plan
+            # Components have surrogates of their own.
+            apart = replace(apart, options=apart.options.without(name, others))
+            if not named and apart.options == plan.options:
+                entries.append(Entry(plan, method))
+                break
+            entries.append(Entry(apart, f"{method}-without-{name}", name))
     return entries

@@ -1,4 +1,4 @@
-"""Faces to look at, before and after: the ones that are recognised most easily come first."""
+"""Faces to look at, before and after: the ones that are recognized most easily come first."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from privacy_faces.evaluation.measure import WRITTEN
 from privacy_faces.evaluation.results import Example
-from privacy_faces.evaluation.tables import Result
-from privacy_faces.judge.verdicts import cosine
+from privacy_faces.evaluation.tables.result import Result
+from privacy_faces.judge.verdicts import similarity
 
 Frame = NDArray[np.uint8]
 
@@ -25,20 +24,18 @@ _CHANGED = 3
 
 def worst_examples(result: Result) -> list[Example]:
     """The faces with the largest similarity to their own photo before, measured from the main threshold, over all
-    recognisers."""
+    recognizers."""
     setting, seen = result.setting, result.seen
-    similarity = {
-        name: cosine(setting.original[name][seen.rows], seen.embeddings[WRITTEN][name]) for name in result.roles
-    }
+    found = {name: similarity(result.versions(name)[1], result.original[name]) for name in result.roles}
     if not len(seen.rows):
         return []
-    margin = np.max([values - setting.threshold(name, setting.far[0]) for name, values in similarity.items()], axis=0)
+    margin = np.max([setting.threshold(name, setting.far[0]).margin(values) for name, values in found.items()], axis=0)
     return [
         Example(
-            photo=setting.probes[seen.rows[face]].name,
-            similarity={name: round(float(values[face]), 4) for name, values in similarity.items()},
+            photo=setting.probes[seen.rows[face]].label,
+            similarity={name: round(float(values[face]), 4) for name, values in found.items()},
             margin=round(float(margin[face]), 4),
-            psnr=None if np.isinf(seen.quality["psnr"][face]) else round(float(seen.quality["psnr"][face]), 2),
+            psnr=None if not np.isfinite(seen.quality["psnr"][face]) else round(float(seen.quality["psnr"][face]), 2),
             before=_data_uri(setting.clean.frames[seen.rows[face]]),
             mask=_data_uri(_difference(setting.clean.frames[seen.rows[face]], seen.frames[face])),
             after=_data_uri(seen.frames[face]),

@@ -8,35 +8,31 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.intervals import lift, share
-from privacy_faces.evaluation.measure import (
-    WRITTEN,
-    Probe,
-    Scope,
-    Seen,
-    copy_of,
-    find_probes,
-    measure,
-    originals,
-    seen_in,
-)
-from privacy_faces.evaluation.results import MethodResults, Results, Role, Success
+from privacy_faces.evaluation.measure import Scope, Seen, measure
+from privacy_faces.evaluation.probes import Probe, by_photo, copy_of, find_probes, originals, seen_in
+from privacy_faces.evaluation.results import MethodResults, Results, Success
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.evaluation.tables import Result
+from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.verifiers import Verifier
-from privacy_faces.judge.observations import Embeddings, Observer
-from privacy_faces.judge.receipt import Receipt
+from privacy_faces.judge.candidates import Candidates
+from privacy_faces.judge.observations import Observer
+from privacy_faces.judge.receipt import Receipt, Role
 from privacy_faces.judge.thresholds import ThresholdFile
 from privacy_faces.judge.verdicts import fooled
 from privacy_faces.methods.targets import scored_image
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet
+
+# What --surrogates says where no recognizer helped.
+_NONE = "none"
 
 Progress = Callable[[Sequence[int], str], Iterable[int]]
 
@@ -47,7 +43,7 @@ class Request:
 
     Attributes:
         name: of the protected photos, for the reader.
-        surrogates: recognisers that helped to make the change; None asks the receipts beside the photos.
+        surrogates: recognizers that helped to make the change; None asks the receipts beside the photos.
         targets: name -> test image of the people whom the pairs are to resemble.
         classifier: closed-set classifier whose fooling rate is asked for.
         far: false accept rates, the main one first.
@@ -80,14 +76,14 @@ def evaluate_pairs(
     Args:
         pairs: of `datasets.pairs.find_pairs`.
         observer: finds and embeds faces.
-        thresholds: of its recognisers.
+        thresholds: of its recognizers.
         request: what to judge.
         data_name, command: for results.json.
         progress: wraps the photos of each pass, and is told its name.
 
     Raises:
         ValueError: when no original has a face.
-        ClassifierError: for a classifier over a recogniser that does not judge, or that knows none of the people.
+        ClassifierError: for a classifier over a recognizer that does not judge, or that knows none of the people.
     """
     by_name = {pair.name: pair for pair in pairs}
     usable, faces, unusable = find_probes(
@@ -95,23 +91,25 @@ def evaluate_pairs(
     )
     if not usable:
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
-    receipts = {probe.name: _receipt(by_name[probe.name]) for probe in usable}
+    photos = [photo for photo, _ in by_photo(usable)]
+    receipts = {photo.name: _receipt(by_name[photo.name]) for photo in photos}
     scope = Scope(request.robustness, request.attackers, purifier() if request.attackers else None)
     clean = measure(
         usable,
         faces,
-        [partial(copy_of, probe.photo) for probe in usable],
+        {photo.name: partial(copy_of, photo.photo) for photo in photos},
         observer,
         scope,
         lambda rows: progress(rows, "unprotected"),
     )
-    versions = [partial(read_photo, path) if (path := by_name[probe.name].protected) else None for probe in usable]
-    failures = {
-        probe.name: "no protected version" for probe, version in zip(usable, versions, strict=True) if version is None
+    versions = {
+        photo.name: partial(read_photo, path) for photo in photos if (path := by_name[photo.name].protected) is not None
     }
-    seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"))
+    failures = {photo.name: "no protected version" for photo in photos if photo.name not in versions}
+    seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"), placed=False)
     setting = Setting(usable, originals(usable, faces, observer), clean, thresholds, request.far)
-    roles = _roles(observer, request, [receipt for receipt in receipts.values() if receipt])
+    surrogates = _surrogates(request, [receipt for receipt in receipts.values() if receipt])
+    roles = {name: _role(name, surrogates) for name in observer.ensemble.names}
     methods: list[MethodResults] = []
     for target, part in _by_target(
         seen, [by_name[probe.name].target or _target(receipts[probe.name]) for probe in usable]
@@ -120,24 +118,27 @@ def evaluate_pairs(
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
         label = f"{request.name} as {target}" if target else request.name
         missing = failures if not methods else {}
-        readers = [_versions(by_name[usable[row].name]) for row in part.rows]
-        services = [ask(service, observer.store, readers, result.names, request.far[0]) for service in request.services]
+        readers = [_versions(by_name[usable[row].name]) for row in part.rows if usable[row].labeled]
+        services = [
+            ask(service, observer.store, readers, result.labeled.names, request.far[0]) for service in request.services
+        ]
         found = assemble.method_results(
             result,
             name=request.name,
             label=label,
             device=observer.device,
             failures=missing,
+            surrogates=surrogates or (),
             target=target or None,
             services=services,
             attackers=request.attackers,
         )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
     notes = []
-    if "surrogate" not in roles.values() and request.surrogates is None:
+    if surrogates is None:
         notes.append(
-            "Nothing says which recognizers helped to protect these photos: all count as held out. Name those that "
-            "did with --surrogates."
+            "Nothing says which recognizers helped to protect these photos: their roles are unknown, none counts as "
+            "held out. Name those that helped with --surrogates; --surrogates none if none did."
         )
     return assemble.results(
         setting,
@@ -169,13 +170,20 @@ def _target(receipt: Receipt | None) -> str | None:
     return targets[0] if targets else None
 
 
-def _roles(observer: Observer, request: Request, receipts: Sequence[Receipt]) -> dict[str, Role]:
+def _surrogates(request: Request, receipts: Sequence[Receipt]) -> list[str] | None:
+    """The recognizers that helped, whether or not they judge; None where nothing says so."""
     if request.surrogates is not None:
-        helped = set(request.surrogates)
-    else:
-        verdicts = [item for receipt in receipts for face in receipt.faces for item in face.recognizers.items()]
-        helped = {name for name, verdict in verdicts if verdict.role == "surrogate"}
-    return {name: "surrogate" if name in helped else "held-out" for name in observer.ensemble.names}
+        return [name for name in request.surrogates if name != _NONE]
+    verdicts = [item for receipt in receipts for face in receipt.faces for item in face.recognizers.items()]
+    named = [name for receipt in receipts for name in receipt.surrogates]
+    helped = [name for name, verdict in verdicts if verdict.role == "surrogate"]
+    return list(dict.fromkeys([*named, *helped])) if receipts else None
+
+
+def _role(name: str, surrogates: Sequence[str] | None) -> Role:
+    if surrogates is None:
+        return "unknown"
+    return "surrogate" if name in surrogates else "held-out"
 
 
 def _receipt(pair: Pair) -> Receipt | None:
@@ -193,6 +201,12 @@ def _receipt(pair: Pair) -> Receipt | None:
     return None
 
 
+def _named(classifier: ClosedSet, version: Candidates, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What the classifier says of faces (N,): the truth where it says so of any of their candidates."""
+    said = classifier.classes(version.embeddings)
+    return np.where(version.best(said == truth[version.owner]), truth, said[version.first])
+
+
 def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet) -> MethodResults:
     """The results with the closed-set classifier's rows: how often it errs, and the fooling rate."""
     if classifier.recognizer not in result.roles:
@@ -207,10 +221,10 @@ def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet
             f"The classifier knows {', '.join(classifier.people[:5])}, ... and none of the people in these photos "
             f"({result.names[0]}, ...)."
         )
-    name, rows = classifier.recognizer, result.seen.rows[known]
-    embeddings: list[Embeddings] = [result.setting.original, result.setting.clean.embeddings[WRITTEN]]
-    before, copied = (classifier.classes(side[name][rows]) for side in embeddings)
-    after = classifier.classes(result.seen.embeddings[WRITTEN][name][known])
+    name = classifier.recognizer
+    copies, protected = (version.take(known) for version in result.versions(name))
+    before = classifier.classes(result.original[name][known])
+    copied, after = (_named(classifier, version, truth[known]) for version in (copies, protected))
     truth, names = truth[known], np.array(result.names, dtype=str)[known]
     right = before == truth
     tables = (

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from privacy_faces.judge.candidates import Candidates
+
 Embeddings = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
@@ -28,7 +30,7 @@ def ranks(
         gallery: (M, D), unit length.
         people: (M,), the person of each enrolled photo.
         sought: (N,), the person whose rank is asked for.
-        leave_out: (N,), an enrolled photo that does not count for probe i (its own), or -1.
+        leave_out: (N,) or (N, L), enrolled photos that do not count for probe i (its own), or -1.
 
     Raises:
         ValueError: when shapes do not fit.
@@ -44,11 +46,13 @@ def ranks(
             f"Invalid shapes, we expect probes (N, D), gallery (M, D), people (M,), sought (N,). "
             f"Got: {probes.shape}, {gallery.shape}, {people.shape}, {sought.shape}."
         )
+    if leave_out is not None and leave_out.ndim == 1:
+        leave_out = leave_out[:, None]
     own = np.full(len(probes), -np.inf, dtype=np.float32)
     for index, (probe, person) in enumerate(zip(probes, sought, strict=True)):
         enrolled = np.flatnonzero(people == person)
         if leave_out is not None:
-            enrolled = enrolled[enrolled != leave_out[index]]
+            enrolled = enrolled[~np.isin(enrolled, leave_out[index])]
         if len(enrolled):
             own[index] = (gallery[enrolled] @ probe).max()
     # One person's photos side by side, and never in two blocks, so that each person is counted once.
@@ -57,7 +61,7 @@ def ranks(
     ends = np.append(first[1:], len(order))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    excluded = np.full(len(probes), -1) if leave_out is None else np.where(leave_out >= 0, place[leave_out], -1)
+    excluded = np.full((len(probes), 0), -1) if leave_out is None else np.where(leave_out >= 0, place[leave_out], -1)
     better = torch.zeros(len(probes), dtype=torch.int64)
     size = max(1, _BLOCK // max(1, len(probes)))
     least, wanted = torch.from_numpy(own)[:, None], torch.from_numpy(np.ascontiguousarray(probes))
@@ -66,8 +70,8 @@ def ranks(
         stop = max(start + 1, int(np.searchsorted(ends, first[start] + size, side="right")))
         begin, end = first[start], ends[stop - 1]
         above = wanted @ torch.from_numpy(gallery[order[begin:end]]).T > least
-        inside = np.flatnonzero((excluded >= begin) & (excluded < end))
-        above[inside, excluded[inside] - begin] = False
+        inside, which = np.nonzero((excluded >= begin) & (excluded < end))
+        above[inside, excluded[inside, which] - begin] = False
         hit = _any_photo(above, first[start:stop] - begin)
         # Rounding must not let a person outrank themself.
         mine = np.searchsorted(names[start:stop], sought)
@@ -78,6 +82,14 @@ def ranks(
         better += hit.sum(1)
         start = stop
     return better.numpy() + 1
+
+
+def best_ranks(
+    probes: Candidates, gallery: Embeddings, people: Indices, sought: Indices, leave_out: Indices | None = None
+) -> Indices:
+    """`ranks` of N probes, each by the best of its candidates."""
+    left_out = None if leave_out is None else leave_out[probes.owner]
+    return -probes.best(-ranks(probes.embeddings, gallery, people, sought[probes.owner], left_out))
 
 
 def _any_photo(above: Tensor, first: Indices) -> Tensor:

@@ -12,7 +12,7 @@ from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
-    from privacy_faces.evaluation.measure import Probe
+    from privacy_faces.evaluation.probes import Probe
     from privacy_faces.evaluation.verifiers import Verifier
 
 
@@ -62,7 +62,7 @@ def probes_of(data: Path | None, limit: int) -> list[Probe]:
     Raises:
         DatasetError: for a folder without photos.
     """
-    from privacy_faces.evaluation.measure import Probe
+    from privacy_faces.evaluation.probes import Probe
 
     if data is None:
         photos = sample_photos()[: limit or None]

@@ -4,46 +4,30 @@ that."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from privacy_faces.evaluation.attackers import averaged, blur_and_sharpen, crops
+from privacy_faces.evaluation.probes import Probe, by_photo
 from privacy_faces.evaluation.robustness import OPERATIONS, Operation
-from privacy_faces.judge.observations import Embeddings, Observer, View, moved, view_of
-from privacy_faces.judge.quality import color_shift, landmark_shift, quality
-from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.judge.candidates import Candidates, joined
+from privacy_faces.judge.observations import Observation, Observer, View, moved, view_of
+from privacy_faces.judge.placed import is_placed
+from privacy_faces.judge.quality import color_shift, frame_quality, landmark_shift
+from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
-from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.regions import region_masks
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Names = NDArray[np.str_]
 
 # Photos whose views are held at a time.
 _CHUNK = 8
-
-
-@dataclass(frozen=True)
-class Probe:
-    """A photo of somebody.
-
-    Attributes:
-        name: for the reader.
-        person: who is in it.
-        photo: the unprotected file.
-        groups: column -> value of the data's metadata.
-    """
-
-    name: str
-    person: str
-    photo: Path
-    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,110 +51,74 @@ WRITTEN = "written"
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of one version of the probes: the unprotected copies, or one method's results.
+    """What was seen of one version of the photos: the unprotected copies, or one method's results.
 
     Attributes:
         rows: (N,), the probes of which there is a version.
-        embeddings: kind of view -> recogniser -> (N, D). Kinds are `WRITTEN`, the operations, and the attackers who
-            work on pictures.
-        detected: kind of view -> (N,), where the detector still finds the face.
-        quality: psnr (dB, inf for equal frames), ssim, landmark_shift (NaN where nothing is detected), color_shift:
-            (N,) each.
+        embeddings: kind of view -> recognizer -> candidates of N faces. Kinds are `WRITTEN`, the operations, and the
+            attackers who work on pictures.
+        found: kind of view -> (N,), where the detector finds the face, as in `judge.receipt.Found`.
+        quality: psnr (dB, inf for equal frames), ssim, landmark_shift (NaN where the face is not at its place),
+            color_shift: (N,) each; NaN where the version does not lie on the original.
         unchanged: (N,), where all pixels of the photo are the original's.
-        frames: (N, S, S, 3), at the original's landmarks.
+        placed: (N,), where the version lies pixel on pixel on the original.
+        frames: (N, S, S, 3), at the original's landmarks; of a version that is not placed, the first candidate.
     """
 
     rows: Indices
-    embeddings: dict[str, Embeddings]
-    detected: dict[str, Flags]
+    embeddings: dict[str, dict[str, Candidates]]
+    found: dict[str, Names]
     quality: dict[str, Values]
     unchanged: Flags
+    placed: Flags
     frames: NDArray[np.uint8]
 
-    def take(self, places: Indices) -> Seen:
-        """What was seen of some of the versions (M,)."""
+    def detected(self, kind: str = WRITTEN) -> Flags:
+        """Where the detector still finds the face (N,): at its place, if it has one."""
+        found = self.found[kind]
+        return np.asarray((found == "at its place") | (~self.placed & (found == "elsewhere")))
+
+    def take(self, places: Indices, rows: Indices | None = None) -> Seen:
+        """What was seen of some of the versions (M,); `rows` are their probes, where these are counted anew."""
         return Seen(
-            self.rows[places],
-            {
-                kind: {name: rows[places] for name, rows in embeddings.items()}
-                for kind, embeddings in self.embeddings.items()
-            },
-            {kind: detected[places] for kind, detected in self.detected.items()},
+            self.rows[places] if rows is None else rows,
+            {kind: {name: each.take(places) for name, each in seen.items()} for kind, seen in self.embeddings.items()},
+            {kind: found[places] for kind, found in self.found.items()},
             {name: values[places] for name, values in self.quality.items()},
             self.unchanged[places],
+            self.placed[places],
             self.frames[places],
         )
-
-
-def find_probes(probes: Iterable[Probe], observer: Observer) -> tuple[list[Probe], list[Face], dict[str, str]]:
-    """The probes in which there is a face, the largest face of each, and name -> reason of the others."""
-    usable, faces, unusable = [], [], {}
-    for probe in probes:
-        try:
-            rgb = read_photo(probe.photo).rgb
-            found = observer.faces(rgb)
-        except ValueError as error:
-            unusable[probe.name] = str(error)
-            continue
-        if found:
-            usable.append(probe)
-            # Looked at as its other versions will be, so that an equal picture gives an equal face.
-            faces.append(observer.find_again(found[0], rgb) or found[0])
-        else:
-            unusable[probe.name] = f"no face found (detector {observer.finder.detector.name})"
-    return usable, faces, unusable
-
-
-def seen_in(image: Path, observer: Observer) -> Embeddings:
-    """Name -> embedding (D,) of the largest face of an image.
-
-    Raises:
-        PhotoError, NoFaceError: for an image that cannot be read, or has no face.
-    """
-    rgb = read_photo(image).rgb
-    faces = observer.faces(rgb)
-    if not faces:
-        raise NoFaceError(f"no face found in {image} (detector {observer.finder.detector.name})")
-    return {name: rows[0] for name, rows in observer.embed([view_of(rgb, faces[0])])[0].items()}
-
-
-def copy_of(path: Path) -> Photo:
-    """An unprotected photo as it reads back when it is written as protected ones are: the clean baseline."""
-    photo = read_photo(path)
-    return read_photo(encode_photo(photo)) if photo.lossy else photo
-
-
-def originals(probes: Sequence[Probe], faces: Sequence[Face], observer: Observer) -> Embeddings:
-    """Name -> embeddings (N, D) of the unprotected photos."""
-    return observer.embed(
-        view_of(read_photo(probe.photo).rgb, face) for probe, face in zip(probes, faces, strict=True)
-    )[0]
 
 
 def measure(
     probes: Sequence[Probe],
     faces: Sequence[Face],
-    versions: Sequence[Callable[[], Photo] | None],
+    versions: Mapping[str, Callable[[], Photo]],
     observer: Observer,
     scope: Scope,
     progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    *,
+    placed: bool = True,
 ) -> Seen:
-    """See one version of the probes.
+    """See one version of the photos.
 
     Args:
         probes, faces: of `find_probes`.
-        versions: reads the version of each probe; None where there is none.
+        versions: name of a photo -> reads its version; a photo without one is left out.
         observer: sees.
         scope: how much to measure.
-        progress: wraps the numbers of the probes, to show how far it is.
+        progress: wraps the numbers of the photos, to show how far it is.
+        placed: whether every version is known to lie on its original; otherwise that is checked (`judge.placed`).
     """
-    rows = [index for index, version in enumerate(versions) if version is not None]
+    photos = [(photo, rows) for photo, rows in by_photo(probes) if photo.name in versions]
     parts: list[Seen] = []
     chunk: list[_Pair] = []
-    for index in progress(rows):
-        version = versions[index]
-        assert version is not None  # by the choice of rows
-        chunk.append(_Pair(index, read_photo(probes[index].photo), version(), faces[index]))
+    for index in progress(range(len(photos))):
+        photo, rows = photos[index]
+        original, version = read_photo(photo.photo), versions[photo.name]()
+        own = [faces[row] for row in rows]
+        chunk.append(_Pair(rows, original, version, own, placed or is_placed(original.rgb, version.rgb, own)))
         if len(chunk) == _CHUNK:
             parts.append(_see(chunk, observer, scope))
             chunk = []
@@ -181,66 +129,85 @@ def measure(
 
 @dataclass(frozen=True)
 class _Pair:
-    index: int
+    rows: list[int]
     original: Photo
     photo: Photo
-    original_face: Face
+    original_faces: list[Face]
+    placed: bool
 
     @property
-    def face(self) -> Face:
-        """Where the face is in the version, which another tool may have scaled."""
+    def faces(self) -> list[Face]:
+        """Where the faces are in the version, which another tool may have scaled."""
         if self.photo.rgb.shape == self.original.rgb.shape:
-            return self.original_face
+            return self.original_faces
         scale = np.array([self.photo.width / self.original.width, self.photo.height / self.original.height])
-        return moved(self.original_face, np.column_stack([np.diag(scale), scale / 2 - 0.5]))
+        affine = np.column_stack([np.diag(scale), scale / 2 - 0.5])
+        return [moved(face, affine) for face in self.original_faces]
 
 
 def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
-    written = [observer.again(pair.face, pair.photo.rgb) for pair in pairs]
-    seen = {WRITTEN: observer.embed(written)}
+    written = [item for pair in pairs for item in observer.look(pair.photo.rgb, pair.faces, placed=pair.placed)]
+    views = [view for item in written for view in item.views]
+    counts = np.array([len(item.views) for item in written], dtype=np.int64)
+    embeddings = {WRITTEN: observer.embedded(written)}
+    found = {WRITTEN: _found(written)}
     for name, operation in OPERATIONS.items() if scope.robustness else ():
-        seen[name] = observer.embed(_after(operation, pair, observer) for pair in pairs)
+        later = [item for pair in pairs for item in _after(operation, pair, observer)]
+        embeddings[name], found[name] = observer.embedded(later), _found(later)
     if scope.attackers:
-        seen["blur-and-sharpen"] = observer.embed(map(blur_and_sharpen, written))
-        many, _ = observer.embed(crop for view in written for crop in crops(view))
-        seen["crop-ensemble"] = {name: averaged(rows, len(written)) for name, rows in many.items()}, seen[WRITTEN][1]
+        attacked = {"blur-and-sharpen": observer.embed(map(blur_and_sharpen, views))}
+        many = observer.embed(crop for view in views for crop in crops(view))
+        attacked["crop-ensemble"] = {name: averaged(rows, len(views)) for name, rows in many.items()}
         if scope.purify is not None:
-            seen["diffusion-purification"] = observer.embed(scope.purify(written))
-    before = [view_of(pair.original.rgb, pair.original_face) for pair in pairs]
-    after = [view_of(pair.photo.rgb, pair.face) for pair in pairs]
+            attacked["diffusion-purification"] = observer.embed(scope.purify(views))
+        for name, seen in attacked.items():
+            embeddings[name] = {recognizer: Candidates(rows, counts) for recognizer, rows in seen.items()}
+            found[name] = found[WRITTEN]
+    placed = np.repeat([pair.placed for pair in pairs], [len(pair.rows) for pair in pairs]).astype(bool)
+    before = [view_of(pair.original.rgb, face) for pair in pairs for face in pair.original_faces]
+    here = [view_of(pair.photo.rgb, face) for pair in pairs for face in pair.faces]
+    after = [view if on else item.views[0] for view, on, item in zip(here, placed, written, strict=True)]
     return Seen(
-        np.array([pair.index for pair in pairs], dtype=np.int64),
-        {kind: embeddings for kind, (embeddings, _) in seen.items()},
-        {kind: detected for kind, (_, detected) in seen.items()},
-        _qualities(pairs, before, after, observer),
-        np.array([np.array_equal(pair.original.rgb, pair.photo.rgb) for pair in pairs], dtype=bool),
+        np.array([row for pair in pairs for row in pair.rows], dtype=np.int64),
+        embeddings,
+        found,
+        _qualities([face for pair in pairs for face in pair.faces], written, placed, before, after),
+        np.array([np.array_equal(pair.original.rgb, pair.photo.rgb) for pair in pairs for _ in pair.rows], dtype=bool),
+        placed,
         np.array([(view.frame * 255 + 0.5).astype(np.uint8) for view in after], dtype=np.uint8),
     )
 
 
-def _after(operation: Operation, pair: _Pair, observer: Observer) -> View:
+def _found(observations: Sequence[Observation]) -> Names:
+    return np.array([item.found for item in observations], dtype=str)
+
+
+def _after(operation: Operation, pair: _Pair, observer: Observer) -> list[Observation]:
     rgb, affine = operation(pair.photo.rgb)
-    return observer.again(moved(pair.face, affine), rgb)
+    return observer.look(rgb, [moved(face, affine) for face in pair.faces], placed=pair.placed)
 
 
 def _qualities(
-    pairs: Sequence[_Pair], before: Sequence[View], after: Sequence[View], observer: Observer
+    faces: Sequence[Face],
+    written: Sequence[Observation],
+    placed: Flags,
+    before: Sequence[View],
+    after: Sequence[View],
 ) -> dict[str, Values]:
     found: dict[str, list[float]] = {"psnr": [], "ssim": [], "landmark_shift": [], "color_shift": []}
-    for pair, old, new in zip(pairs, before, after, strict=True):
-        item = quality(_tensor(old), _tensor(new))
-        found["psnr"].append(float("inf") if item.psnr is None else item.psnr)
-        found["ssim"].append(item.ssim)
-        again = observer.find_again(pair.face, pair.photo.rgb)
-        found["landmark_shift"].append(landmark_shift(pair.face, again) if again else float("nan"))
+    for face, item, on, old, new in zip(faces, written, placed, before, after, strict=True):
+        if not on:
+            for values in found.values():
+                values.append(float("nan"))
+            continue
+        compared = frame_quality(old.frame, new.frame)
+        found["psnr"].append(float("inf") if compared.psnr is None else compared.psnr)
+        found["ssim"].append(compared.ssim)
+        found["landmark_shift"].append(landmark_shift(face, item.face) if item.face else float("nan"))
         found["color_shift"].append(
             color_shift(old.frame, new.frame, region_masks(old.landmarks, old.frame.shape[0])["face"])
         )
     return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
-
-
-def _tensor(view: View) -> torch.Tensor:
-    return torch.from_numpy(view.frame).permute(2, 0, 1)
 
 
 def _joined(parts: Sequence[Seen]) -> Seen:
@@ -248,11 +215,12 @@ def _joined(parts: Sequence[Seen]) -> Seen:
     return Seen(
         np.concatenate([part.rows for part in parts]),
         {
-            kind: {name: np.concatenate([part.embeddings[kind][name] for part in parts]) for name in embeddings}
+            kind: {name: joined([part.embeddings[kind][name] for part in parts]) for name in embeddings}
             for kind, embeddings in first.embeddings.items()
         },
-        {kind: np.concatenate([part.detected[kind] for part in parts]) for kind in first.detected},
+        {kind: np.concatenate([part.found[kind] for part in parts]) for kind in first.found},
         {name: np.concatenate([part.quality[name] for part in parts]) for name in first.quality},
         np.concatenate([part.unchanged for part in parts]),
+        np.concatenate([part.placed for part in parts]),
         np.concatenate([part.frames for part in parts]),
     )

@@ -8,25 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
-#: How a recogniser took part in making the change. The two are never averaged together.
-Role = Literal["surrogate", "held-out"]
-
-#: What can be measured of a protected face; `evaluation.success` defines each.
-Measure = Literal[
-    "dodging",  # no longer matches the same photo before
-    "dodging-other-photo",  # no longer matches another, unprotected photo of the person
-    "dodging-protected",  # no longer matches another, protected photo of the person
-    "impersonation",  # matches the target's test image
-    "dodging-and-impersonation",  # both at once
-    "rank-1",  # the person is not the first of the gallery
-    "rank-5",  # the person is not among the first five of the gallery
-    "targeted-rank-1",  # the target is the first of the gallery
-    "targeted-rank-5",  # the target is among the first five of the gallery
-    "misclassification",  # a closed-set classifier names somebody else; its accuracy is one less this
-    "fooling",  # a closed-set classifier was right before and is wrong after, of those it was right about before
-]
+from privacy_faces.config.files import write_atomic
+from privacy_faces.judge.receipt import Evidence, Found, Role
+from privacy_faces.judge.thresholds import Threshold
+from privacy_faces.judge.verdicts import Measure
 
 
 class ResultsError(ValueError):
@@ -62,15 +49,14 @@ class Group(_Part):
 
 
 class Success(_Part):
-    """One measure for one recogniser at one false accept rate; larger is better for the person in the photo.
+    """One measure for one recognizer at one false accept rate; larger is better for the person in the photo.
 
     Attributes:
         measure: see `Measure`.
         recognizer, role: who judged, and whether it had helped to make the change.
         far: false accept rate of the threshold; None where no threshold takes part (ranks, closed-set classifiers).
         group: None for all faces.
-        clean: the same share for the unprotected photos, written in the same way.
-        protected: the share for the protected photos.
+        clean, protected: the share for the unprotected photos, written in the same way, and for the protected ones.
         lift: protected - clean, with a bootstrap interval over people.
     """
 
@@ -88,8 +74,7 @@ class Robustness(_Part):
     """Dodging (same photo) and impersonation after an operation on the written file.
 
     Attributes:
-        operation: name in `evaluation.robustness.OPERATIONS`.
-        summary: what is done to the photo.
+        operation, summary: name in `evaluation.robustness.OPERATIONS`, and what is done to the photo.
         detected: share of the faces that the detector still finds.
         clean: share of the unprotected photos that the operation alone makes unmatched.
     """
@@ -109,11 +94,10 @@ class Attack(_Part):
     """What is left of the protection when an attacker knows of it.
 
     Attributes:
-        attacker: name in `evaluation.attackers`.
-        summary: what the attacker does.
+        attacker, summary: name in `evaluation.attackers`, and what the attacker does.
         far: false accept rate of the attacker's threshold; None where it needs none.
-        clean: the share that the same attacker fails to recognise among unprotected photos.
-        protected: the share that it fails to recognise among protected ones.
+        clean: the share that the same attacker fails to recognize among unprotected photos.
+        protected: the share that it fails to recognize among protected ones.
     """
 
     attacker: str
@@ -148,10 +132,10 @@ class Example(_Part):
 
     Attributes:
         photo: name of the photo.
-        similarity: recogniser -> similarity to the same photo before.
+        similarity: recognizer -> similarity to the same photo before.
         margin: the largest similarity less its threshold at the report's first false accept rate; above zero somebody
             still matches.
-        psnr: in the frame, in dB; None for equal frames.
+        psnr: in the frame, in dB; None for equal frames, and where the version does not lie on the original.
         before, mask, after: frames as data URIs; the mask is where they differ.
     """
 
@@ -214,7 +198,10 @@ class MethodResults(_Part):
 
     Attributes:
         flags: what a reader must know first, such as that the photos came back unchanged.
-        evidence: "surrogate-only" when every recogniser that judged had helped to make the change.
+        surrogates: recognizers that helped to make the change, whether or not they judged.
+        photos, faces: how many were judged.
+        found: how many faces the detector finds where, see `judge.receipt.Found`.
+        evidence: "surrogate-only" when every recognizer that judged had helped to make the change.
         examples: worst cases first.
     """
 
@@ -224,8 +211,10 @@ class MethodResults(_Part):
     surrogates: list[str] = []
     held_out: str | None = None
     target: str | None = None
-    evidence: Literal["held-out", "surrogate-only"]
+    evidence: Evidence
     photos: int
+    faces: int | None = None
+    found: dict[Found, int] = {}
     failures: list[Failure] = []
     flags: list[str] = []
     success: list[Success]
@@ -238,21 +227,17 @@ class MethodResults(_Part):
     examples: list[Example] = []
 
 
-class Operating(_Part):
-    """The threshold in use at one false accept rate: a match is a similarity strictly above it."""
-
-    far: float
-    threshold: float
-    source: Literal["calibrated", "legacy"]
-
-
 class RecognizerInfo(_Part):
-    """A recogniser that judged."""
+    """A recognizer that judged."""
 
     name: str
     weights: list[dict[str, str]] = []
-    thresholds: list[Operating]
+    thresholds: list[Threshold]
     calibrated_on: str
+
+    @field_serializer("thresholds")
+    def _in_use(self, thresholds: list[Threshold]) -> list[dict[str, Any]]:
+        return [{"far": item.far, "threshold": item.threshold, "source": item.source} for item in thresholds]
 
 
 class Data(_Part):
@@ -260,6 +245,7 @@ class Data(_Part):
 
     name: str
     photos: int
+    faces: int | None = None
     people: int
     people_with_other_photos: int
     sha256: str
@@ -293,8 +279,6 @@ class Results(_Part):
 
 def write_results(results: Results, path: Path) -> None:
     """Atomically written results.json."""
-    from privacy_faces.config.files import write_atomic
-
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, (results.model_dump_json(indent=1, by_alias=True) + "\n").encode())
 

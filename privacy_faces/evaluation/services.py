@@ -17,6 +17,7 @@ from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.results import Number, Service
 from privacy_faces.evaluation.verifiers import Comparison, Verifier
 from privacy_faces.judge.store import Store
+from privacy_faces.judge.thresholds import Threshold
 from privacy_faces.judge.verdicts import dodging
 from privacy_faces.photos.faces import to_uint8
 from privacy_faces.photos.photo import Photo
@@ -95,7 +96,10 @@ def ask(
         for side in (0, 1)
     )
     # A face that the service does not find is not matched.
-    unmatched = np.isnan(after) | dodging(after, stated[rate]) if stated else np.isnan(after)
+    unmatched = np.isnan(after)
+    if stated:
+        threshold = Threshold(far=rate, threshold=stated[rate])
+        unmatched[~unmatched] = dodging(after[~unmatched], threshold)
     missing = Number(value=None, n=0, missing=_NO_FACE)
     return Service(
         service=verifier.name,

@@ -1,4 +1,4 @@
-"""What all methods of an evaluation are compared on: the probes, what was seen of them unprotected, the recognisers'
+"""What all methods of an evaluation are compared on: the probes, what was seen of them unprotected, the recognizers'
 thresholds and roles."""
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.measure import WRITTEN, Probe, Seen
+from privacy_faces.evaluation.measure import WRITTEN, Seen
+from privacy_faces.evaluation.probes import Probe
 from privacy_faces.evaluation.results import Group
+from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Embeddings
-from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
+from privacy_faces.judge.thresholds import Threshold, ThresholdFile, threshold_for
 
 Indices = NDArray[np.int64]
 
@@ -26,10 +28,10 @@ class Setting:
     """The ground on which methods are compared.
 
     Attributes:
-        probes: N photos with a face.
-        original: recogniser -> embeddings (N, D) of the photos as they are; the gallery.
+        probes: N faces.
+        original: recognizer -> embeddings (N, D) of the faces as they are; the gallery.
         clean: what was seen of unprotected copies, written as protected photos are; of every probe.
-        thresholds: of the recognisers.
+        thresholds: of the recognizers.
         far: false accept rates, the main one first.
     """
 
@@ -56,13 +58,28 @@ class Setting:
         counts = np.bincount(self.people, minlength=1)
         return np.where(counts[self.people] > 1, np.arange(len(self.people)), -1)
 
-    def threshold(self, recognizer: str, far: float) -> float:
-        """The threshold of a recogniser at a false accept rate."""
-        return threshold_for(self.thresholds, recognizer, far).value
+    @cached_property
+    def labeled(self) -> Indices:
+        """The probes (M,) of whom the data says who they are."""
+        return np.flatnonzero([probe.labeled for probe in self.probes])
 
-    def copies(self, recognizer: str, rows: Indices, kind: str = WRITTEN) -> NDArray[np.float32]:
-        """Embeddings (M, D) of the unprotected copies of some probes (M,)."""
-        return self.clean.embeddings[kind][recognizer][rows]
+    def threshold(self, recognizer: str, far: float) -> Threshold:
+        """The threshold of a recognizer at a false accept rate."""
+        return threshold_for(self.thresholds, recognizer, far)
+
+    def copies(self, recognizer: str, rows: Indices, kind: str = WRITTEN) -> Candidates:
+        """The unprotected copies of some probes (M,)."""
+        return self.clean.embeddings[kind][recognizer].take(rows)
+
+    def take(self, rows: Indices) -> Setting:
+        """The setting of some of the probes (M,)."""
+        return Setting(
+            [self.probes[row] for row in rows],
+            {name: embeddings[rows] for name, embeddings in self.original.items()},
+            self.clean.take(rows, np.arange(len(rows))),
+            self.thresholds,
+            self.far,
+        )
 
     def groups(self, rows: Indices) -> list[tuple[Group, Indices]]:
         """The subgroups that the metadata names among some probes (M,), each with its places (K,) in `rows`."""

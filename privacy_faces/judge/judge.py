@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from privacy_faces.judge.quality import quality
+from privacy_faces.judge.candidates import Candidates
+from privacy_faces.judge.observations import Embeddings, Observation, Observer, View, view_of
+from privacy_faces.judge.quality import frame_quality
 from privacy_faces.judge.receipt import (
     FaceReceipt,
     RecognizerVerdict,
@@ -16,26 +18,32 @@ from privacy_faces.judge.receipt import (
     TargetVerdict,
     evidence_of,
 )
+from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
+from privacy_faces.judge.verdicts import similarity
 from privacy_faces.methods.targets import Target
-from privacy_faces.photos.batch import COMPARED_FRAME, frame_tensors
 from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.photos.faces import Face, same_face
+from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 from privacy_faces.recognizers.ensemble import Ensemble
 
 
 class Judge:
-    """Compares faces before and after with every recogniser in a list.
+    """Compares faces before and after with every recognizer in a list.
 
     Args:
-        ensemble: the recognisers.
+        ensemble: the recognizers.
         finder: finds the faces again in the written photo.
         thresholds: the threshold file.
         far: false accept rate at which a match is declared.
+        device: where the recognizers run.
+
+    Attributes:
+        store: what was seen; None forgets each photo once it is judged. A benchmark sets its own, so that nothing is
+            looked at twice.
 
     Raises:
-        ThresholdError: when a recogniser has no threshold at `far`.
+        ThresholdError: when a recognizer has no threshold at `far`.
     """
 
     def __init__(
@@ -45,8 +53,12 @@ class Judge:
         self.finder = finder
         self.thresholds = {name: threshold_for(thresholds, name, far) for name in ensemble.names}
         self.device = device
+        self.store: Store | None = None
 
-    @torch.no_grad()
+    def observer(self) -> Observer:
+        """Who looks."""
+        return Observer(self.finder, self.ensemble, self.device, self.store)
+
     def judge(
         self,
         photo: Photo,
@@ -64,49 +76,71 @@ class Judge:
             written: reads the protected photo back.
             copied: reads an unprotected copy back that was written in the same way: the clean baseline. The original
                 itself where writing loses nothing.
-            surrogates: names of the recognisers that helped to make the change.
+            surrogates: names of the recognizers that helped to make the change.
             target: whom the faces are to resemble.
         """
-        frames, landmarks = frame_tensors(photo, faces, COMPARED_FRAME, self.device)
-        before = self.ensemble.embed(frames, landmarks)
-        copy = copied()
+        observer = self.observer()
+        views = [view_of(photo.rgb, face) for face in faces]
+        original = observer.embed(views)
+        copy, result = copied(), written()
         # Equal pixels give equal faces: no need to look for them again.
         baseline = (
-            self._scores(before, before) if copy is photo else self._scores(before, self._embedded(copy, faces)[0])
+            {name: Candidates.single(rows) for name, rows in original.items()}
+            if copy is photo
+            else observer.embedded(observer.look(copy.rgb, faces))
         )
-        result = written()
-        again, found = self._embedded(result, faces)
-        after = self._scores(before, again)
-        resembled = self._resembled(target, before, again)
-        changed, _ = frame_tensors(result, faces, COMPARED_FRAME, self.device)
+        observed = observer.look(result.rgb, faces)
+        after = observer.embedded(observed)
+        before, now = (
+            {name: similarity(side[name], rows) for name, rows in original.items()} for side in (baseline, after)
+        )
+        resembled = self._resembled(target, observer, original, after)
         helped = set(surrogates)
-        receipts = []
-        for index, face in enumerate(faces):
-            rows = {
-                name: self._verdict(name, baseline[name][index], after[name][index], name in helped) for name in after
-            }
-            receipts.append(
-                FaceReceipt(
-                    index=index,
-                    box=_box(face),
-                    detection_score=round(face.score, 4),
-                    detected_after=found[index] is not None,
-                    found="at its place" if found[index] is not None else "nowhere",
-                    recognizers=rows,
-                    protected=not any(row.matched for row in rows.values()),
-                    evidence=evidence_of([row.role for row in rows.values()]),
-                    target=resembled[index] if resembled else None,
-                    quality=quality(frames[index], changed[index]),
-                )
+        return [
+            self._receipt(
+                index,
+                face,
+                observed[index],
+                {
+                    name: self._verdict(name, float(before[name][index]), float(now[name][index]), name in helped)
+                    for name in now
+                },
+                resembled[index] if resembled else None,
+                views[index],
+                view_of(result.rgb, face),
             )
-        return receipts
+            for index, face in enumerate(faces)
+        ]
+
+    @staticmethod
+    def _receipt(
+        index: int,
+        face: Face,
+        observed: Observation,
+        rows: dict[str, RecognizerVerdict],
+        target: TargetVerdict | None,
+        before: View,
+        after: View,
+    ) -> FaceReceipt:
+        return FaceReceipt(
+            index=index,
+            box=_box(face),
+            detection_score=round(face.score, 4),
+            detected_after=observed.found == "at its place",
+            found=observed.found,
+            recognizers=rows,
+            protected=not any(row.matched for row in rows.values()),
+            evidence=evidence_of([row.role for row in rows.values()]),
+            target=target,
+            quality=frame_quality(before.frame, after.frame),
+        )
 
     def _verdict(self, name: str, before: float, after: float, helped: bool) -> RecognizerVerdict:
         threshold = self.thresholds[name]
         return RecognizerVerdict(
             similarity_before=round(before, 4),
             similarity=round(after, 4),
-            threshold=threshold.value,
+            threshold=threshold.threshold,
             far=threshold.far,
             threshold_source=threshold.source,
             matched=threshold.matched(after),
@@ -114,43 +148,32 @@ class Judge:
         )
 
     def _resembled(
-        self, target: Target | None, before: dict[str, Tensor], after: dict[str, Tensor]
+        self, target: Target | None, observer: Observer, before: Embeddings, after: dict[str, Candidates]
     ) -> list[TargetVerdict]:
         """How like the target each face was and is, and whether it matches it now; none without a target."""
         if target is None:
             return []
-        embeddings = self.ensemble.embed(target.frame[None].to(self.device), target.landmarks[None].to(self.device))
-        aim = {name: embedding.expand_as(before[name]) for name, embedding in embeddings.items()}
-        clean, similarity = self._scores(aim, before), self._scores(aim, after)
-        verdicts = []
-        for index in range(len(next(iter(clean.values())))):
-            rows = {}
-            for name, threshold in self.thresholds.items():
-                was, now = clean[name][index], similarity[name][index]
-                rows[name] = TargetSimilarity(
-                    similarity_before=round(was, 4),
-                    similarity=round(now, 4),
-                    threshold=threshold.value,
-                    matched=threshold.matched(now),
-                )
-            verdicts.append(TargetVerdict(name=target.name, recognizers=rows))
-        return verdicts
-
-    def _embedded(self, photo: Photo, faces: Sequence[Face]) -> tuple[dict[str, Tensor], list[Face | None]]:
-        """Name -> embeddings (N, D) of the faces in another version of the photo, and the face that the detector found
-        there for each.
-
-        Where it finds none, the recogniser gets the original's landmarks: an attacker can crop by hand.
-        """
-        candidates = self.finder.find(photo.rgb)
-        found = [same_face(face, candidates) for face in faces]
-        frames, landmarks = frame_tensors(
-            photo, [again or face for again, face in zip(found, faces, strict=True)], COMPARED_FRAME, self.device
+        frame = target.frame.permute(1, 2, 0).cpu().numpy()
+        aim = observer.embed([View(np.ascontiguousarray(frame), target.landmarks.double().cpu().numpy())])
+        clean, now = (
+            {name: similarity(rows, np.repeat(aim[name], len(rows), axis=0)) for name, rows in side.items()}
+            for side in ({name: Candidates.single(rows) for name, rows in before.items()}, after)
         )
-        return self.ensemble.embed(frames, landmarks), found
-
-    def _scores(self, before: dict[str, Tensor], after: dict[str, Tensor]) -> dict[str, list[float]]:
-        return {name: values.tolist() for name, values in self.ensemble.similarity(before, after).items()}
+        return [
+            TargetVerdict(
+                name=target.name,
+                recognizers={
+                    name: TargetSimilarity(
+                        similarity_before=round(float(clean[name][index]), 4),
+                        similarity=round(float(now[name][index]), 4),
+                        threshold=threshold.threshold,
+                        matched=threshold.matched(float(now[name][index])),
+                    )
+                    for name, threshold in self.thresholds.items()
+                },
+            )
+            for index in range(len(next(iter(after.values()))))
+        ]
 
 
 def _box(face: Face) -> tuple[float, float, float, float]:

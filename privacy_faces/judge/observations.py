@@ -1,11 +1,14 @@
-"""Pictures as a recogniser sees them: faces found, frames cut, embedded in batches; what was seen once is remembered by
-content."""
+"""Pictures as a recognizer sees them: faces found again, frames cut, embedded in batches; what was seen once is
+remembered by content.
+
+Receipts and evaluations are made of what this one observer sees.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -14,10 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from privacy_faces.config.run import RunOptions
+from privacy_faces.judge.candidates import Candidates
+from privacy_faces.judge.receipt import Found
 from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME
-from privacy_faces.photos.detection.finder import FaceFinder, make_finder
+from privacy_faces.photos.detection.finder import FaceFinder, largest_first
+from privacy_faces.photos.detection.turned import MOST_APART, Placed
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
@@ -27,9 +33,7 @@ Rgb = NDArray[np.uint8] | NDArray[np.uint16]
 Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
-_BOX, _SCORE = 4, 1
-# A face that is searched for again is at least this share of its former size.
-_SMALLER = 0.5
+_QUARTERS = 4
 
 
 @dataclass(frozen=True)
@@ -37,20 +41,32 @@ class View:
     """One face in one picture.
 
     Attributes:
-        frame: (S, S, 3), float32 in [0, 1], S = `COMPARED_FRAME`.
+        frame: (S, S, 3), float32 in [0, 1].
         landmarks: (68, 2) in frame pixels.
-        detected: whether the detector found it there; otherwise its place is known from the original, since an attacker
-            can crop by hand.
     """
 
     frame: NDArray[np.float32]
     landmarks: NDArray[np.float64]
-    detected: bool = True
 
 
-def view_of(rgb: Rgb, face: Face, detected: bool = True) -> View:
-    """A face of a picture (H, W, 3)."""
-    return View(face.frame(rgb, COMPARED_FRAME), face.frame_landmarks(COMPARED_FRAME), detected)
+@dataclass(frozen=True)
+class Observation:
+    """An expected face, sought in one version of the photo.
+
+    Attributes:
+        found: where the detector finds it.
+        views: what may be the face, at least one; the best match counts.
+        face: the face at its place; None where there is none.
+    """
+
+    found: Found
+    views: tuple[View, ...]
+    face: Face | None = None
+
+
+def view_of(rgb: Rgb, face: Face, size: int = COMPARED_FRAME) -> View:
+    """A face of a picture (H, W, 3) in a frame of side `size`."""
+    return View(face.frame(rgb, size), face.frame_landmarks(size))
 
 
 def moved(face: Face, affine: NDArray[np.float64]) -> Face:
@@ -64,7 +80,7 @@ class Observer:
 
     Args:
         finder: finds faces.
-        ensemble: the recognisers.
+        ensemble: the recognizers.
         device: where they run.
         store: remembers faces and embeddings by the content of the picture, the landmarks and the weights.
     """
@@ -75,47 +91,77 @@ class Observer:
         self.finder, self.ensemble, self.device = finder, ensemble, device
         self.store = store or Store()
 
-    def faces(self, rgb: Rgb, smallest: int = 0) -> list[Face]:
-        """The faces of a picture, largest first; faces below `smallest` pixels may be missed."""
-        key = f"faces {self.finder.detector.name} {smallest} {_digest(rgb)}"
-        if (known := self._remembered(key)) is not None:
-            return [Face(row[:_BOX], row[_BOX + _SCORE :].reshape(-1, 2), float(row[_BOX])) for row in known]
-        faces = self.finder.find(rgb, smallest)
-        rows = [np.concatenate([face.box, [face.score], face.landmarks.ravel()]) for face in faces]
-        self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
-        return faces
+    def faces(self, rgb: Rgb) -> list[Face]:
+        """The faces of a picture, largest first."""
+        return largest_first(self._found("turned", rgb, lambda: self.finder.with_turned(rgb, self._upright(rgb))))
 
-    def find_again(self, face: Face, rgb: Rgb) -> Face | None:
-        """A face that was found in one version of a picture, in another version of it.
+    def _upright(self, rgb: Rgb) -> list[Placed]:
+        return self._found("upright", rgb, lambda: self.finder.upright(rgb))
 
-        Its size is known, so that no smaller ones are searched for.
+    def _found(self, kind: str, rgb: Rgb, search: Callable[[], list[Placed]]) -> list[Placed]:
+        """The remembered faces of a picture, or those that a search finds."""
+        detector = self.finder.detector
+        key = f"{kind} {detector.name} {detector.min_face} {_digest(rgb)}"
+        if (known := self._remembered(key)) is None:
+            found = search()
+            rows = [
+                np.concatenate([item.face.box, [item.face.score, item.fit], item.face.landmarks.ravel()])
+                for item in found
+            ]
+            self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
+            return found
+        return [Placed(Face(row[:4], row[6:].reshape(-1, 2), float(row[4])), float(row[5])) for row in known]
+
+    def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
+        """Seek the faces of a photo in another version of it.
+
+        A face that is found at its place is the one candidate. Where there is none, every face in the picture that is
+        not at another expected face's place counts. Only where there is none of those either does the old place count,
+        in all four quarter turns: an attacker can crop by hand.
+
+        Args:
+            rgb: the version (H, W, 3).
+            expected: the photo's faces, in coordinates of the version.
+            placed: whether the version lies pixel on pixel on the photo. One that was cropped, mirrored or turned has
+                no places: every face found in it counts for every expected one.
         """
-        return same_face(face, self.faces(rgb, int(_SMALLER * (face.box[2] - face.box[0]))))
+        if placed:
+            # Where all certainly stand upright at their places, turned copies would tell nothing more.
+            upright = [item.face for item in self._upright(rgb) if item.fit <= MOST_APART]
+            own = [same_face(face, upright) for face in expected]
+            if all(own):
+                return [_at_its_place(rgb, face) for face in own if face]
+        found = self.faces(rgb)
+        own = [same_face(face, found) if placed else None for face in expected]
+        others = tuple(view_of(rgb, face) for face in found if not any(face is mine for mine in own))
+        return [
+            _at_its_place(rgb, mine)
+            if mine
+            else (Observation("elsewhere", others) if others else Observation("nowhere", _by_hand(rgb, face)))
+            for face, mine in zip(expected, own, strict=True)
+        ]
 
-    def again(self, face: Face, rgb: Rgb) -> View:
-        """The view of such a face."""
-        found = self.find_again(face, rgb)
-        return view_of(rgb, found or face, found is not None)
+    def embedded(self, observations: Sequence[Observation]) -> dict[str, Candidates]:
+        """Name -> embeddings of the candidates of N observed faces."""
+        counts = np.array([len(item.views) for item in observations], dtype=np.int64)
+        rows = self.embed(view for item in observations for view in item.views)
+        return {name: Candidates(found, counts) for name, found in rows.items()}
 
     @torch.no_grad()
-    def embed(self, views: Iterable[View]) -> tuple[Embeddings, NDArray[np.bool_]]:
-        """Name -> embeddings (N, D), unit length, of N views, taken as they come; and which of them (N,) were
-        detected."""
+    def embed(self, views: Iterable[View]) -> Embeddings:
+        """Name -> embeddings (N, D), unit length, of N views, taken as they come."""
         rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in self.ensemble.names}
-        detected: list[bool] = []
         remaining = iter(views)
         while batch := list(islice(remaining, _BATCH)):
-            detected += [view.detected for view in batch]
             for recognizer in self.ensemble:
                 rows[recognizer.name] += self._embedded(recognizer, batch)
         sizes = {recognizer.name: recognizer.embedding_size for recognizer in self.ensemble}
-        return {
-            name: np.array(found, dtype=np.float32).reshape(-1, sizes[name]) for name, found in rows.items()
-        }, np.array(detected, dtype=bool)
+        return {name: np.array(found, dtype=np.float32).reshape(-1, sizes[name]) for name, found in rows.items()}
 
     def _embedded(self, recognizer: Recognizer, views: Sequence[View]) -> list[NDArray[np.float64]]:
         weights = ",".join(sorted(record["sha256"] for record in recognizer.weight_records))
-        keys = [f"{recognizer.name} {weights} {_digest(view.frame)} {_digest(view.landmarks)}" for view in views]
+        of = f"{recognizer.name} {recognizer.template!r} {weights}"
+        keys = [f"{of} {_digest(view.frame)} {_digest(view.landmarks)}" for view in views]
         found = {key: known for key in keys if (known := self._remembered(key)) is not None}
         new = {key: view for key, view in zip(keys, views, strict=True) if key not in found}
         if new:
@@ -141,16 +187,30 @@ class Observer:
 
 
 def make_observer(options: RunOptions, store: Store) -> Observer:
-    """An observer with the recognisers, detector and device of a run.
+    """An observer with the recognizers, detector and device of a run.
 
     Raises:
         ValueError: (or a named subclass) when a weight or a plugin is missing.
     """
-    context = Context(options.device, {choice.name: choice.options for choice in options.recognizers})
-    finder = make_finder(options.detector, options.min_face, context.device)
-    return Observer(
-        finder, Ensemble([context.recognizer(choice.name) for choice in options.recognizers]), context.device, store
+    context = Context(
+        options.device,
+        {choice.name: choice.options for choice in options.recognizers},
+        detector=options.detector,
+        min_face=options.min_face,
     )
+    ensemble = Ensemble([context.recognizer(choice.name) for choice in options.recognizers])
+    return Observer(context.finder, ensemble, context.device, store)
+
+
+def _at_its_place(rgb: Rgb, face: Face) -> Observation:
+    return Observation("at its place", (view_of(rgb, face),), face)
+
+
+def _by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:
+    """The place of a face, as it stands and in the three quarter turns."""
+    view = view_of(rgb, face)
+    turns = (np.ascontiguousarray(np.rot90(view.frame, quarters)) for quarters in range(_QUARTERS))
+    return tuple(View(frame, view.landmarks) for frame in turns)
 
 
 def _digest(array: NDArray[np.generic]) -> str:

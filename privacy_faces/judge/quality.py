@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from kornia.metrics import psnr, ssim
 from numpy.typing import NDArray
 from skimage.color import deltaE_cie76, rgb2lab
@@ -26,6 +27,12 @@ def quality(original: Tensor, protected: Tensor) -> FrameQuality:
         ssim=round(float(ssim(protected[None], original[None], _SSIM_WINDOW).mean()), 4),
         lpips=None,
     )
+
+
+def frame_quality(original: NDArray[np.float32], protected: NDArray[np.float32]) -> FrameQuality:
+    """`quality` of two frames (S, S, 3)."""
+    first, second = (torch.from_numpy(frame).permute(2, 0, 1).contiguous() for frame in (original, protected))
+    return quality(first, second)
 
 
 def color_shift(original: NDArray[np.float32], protected: NDArray[np.float32], face: NDArray[np.bool_]) -> float:

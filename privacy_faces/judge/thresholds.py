@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from privacy_faces.config.files import resource
 
@@ -19,9 +20,15 @@ class ThresholdError(ValueError):
     """No threshold for a recogniser at a false accept rate, or a malformed threshold file."""
 
 
-class Point(BaseModel):
-    """One operating point: the threshold at a false accept rate, its 95 % bootstrap interval, and the true accept rate
-    there."""
+class Threshold(BaseModel):
+    """The threshold of one recognizer at one false accept rate: a match is a similarity strictly above it.
+
+    Attributes:
+        interval: its 95 % bootstrap interval.
+        far_interval: the 95 % interval of the rate.
+        tar: the true accept rate there.
+        source: where it comes from, once it was chosen by `threshold_for`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     far: float
@@ -29,6 +36,43 @@ class Point(BaseModel):
     interval: tuple[float, float] | None = None
     far_interval: tuple[float, float] | None = None
     tar: float | None = None
+    source: Literal["calibrated", "legacy"] | None = Field(default=None, exclude=True)
+
+    @overload
+    def margin(self, similarity: float) -> float: ...
+    @overload
+    def margin(self, similarity: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    @overload
+    def margin(self, similarity: Tensor) -> Tensor: ...
+    def margin(self, similarity: Any) -> Any:
+        """How far similarities lie above the threshold; negative is no match.
+
+        Raises:
+            ValueError: for one that is not a number.
+        """
+        return _numbers(similarity) - self.threshold
+
+    @overload
+    def matched(self, similarity: float) -> bool: ...
+    @overload
+    def matched(self, similarity: NDArray[np.float64]) -> NDArray[np.bool_]: ...
+    def matched(self, similarity: Any) -> Any:
+        """Whether similarities are a match.
+
+        Raises:
+            ValueError: for one that is not a number: nothing was measured, and nobody is protected by that.
+        """
+        return _numbers(similarity) > self.threshold
+
+
+def _numbers(similarity: Any) -> Any:
+    arrays = np.isnan if isinstance(similarity, float | np.ndarray) else type(similarity).isnan
+    if bool(arrays(similarity).any()):
+        raise ValueError(
+            f"Expected similarities that are numbers, found {similarity}: an embedding is broken. Check the weights: "
+            "privacy-faces weights list"
+        )
+    return similarity
 
 
 class Calibration(BaseModel):
@@ -37,7 +81,7 @@ class Calibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     similarity: str
     direction: str = "larger is more alike"
-    points: tuple[Point, ...]
+    points: tuple[Threshold, ...]
     eer: float | None = None
     data: dict[str, Any]
 
@@ -50,19 +94,6 @@ class ThresholdFile(BaseModel):
     schema_version: int = 1
     calibrated: dict[str, Calibration] = {}
     legacy: dict[str, Calibration] = {}
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A match is a similarity strictly above `value`."""
-
-    value: float
-    far: float
-    source: Literal["calibrated", "legacy"]
-
-    def matched(self, similarity: float) -> bool:
-        """Whether this similarity is a match."""
-        return similarity > self.value
 
 
 def load_thresholds(path: Path | None = None) -> ThresholdFile:
@@ -97,7 +128,7 @@ def threshold_for(file: ThresholdFile, recognizer: str, far: float) -> Threshold
     for source, table in tables.items():
         for point in table[recognizer].points if recognizer in table else ():
             if abs(point.far - far) < 1e-9:
-                return Threshold(point.threshold, far, source)
+                return point.model_copy(update={"source": source})
     known = sorted(
         {
             point.far
@@ -120,4 +151,4 @@ def above_threshold(file: ThresholdFile, far: float) -> Callable[[str, Tensor], 
     Raises:
         ThresholdError: on the call, when that recogniser has no threshold.
     """
-    return lambda name, similarity: similarity - threshold_for(file, name, far).value
+    return lambda name, similarity: threshold_for(file, name, far).margin(similarity)

@@ -92,11 +92,13 @@ def load_portraits(
             header = json.loads(file.metadata()["portraits"])
             if header["made_from"] == made_from:
                 return Portraits(file.get_tensor("frames"), file.get_tensor("landmarks"), header["identities"])
-    faces = largest_faces(progress([photo.path for photo in photos]), make_finder(), size, torch.device("cpu"))
-    frames = torch.cat([(frame * 255 + 0.5).to(torch.uint8) for _, frame, _ in faces])
-    landmarks = torch.cat([places for _, _, places in faces]).float()
+    faces = largest_faces(progress([photo.path for photo in photos]), make_finder(), size)
+    frames = torch.stack(
+        [(torch.from_numpy(view.frame).permute(2, 0, 1) * 255 + 0.5).to(torch.uint8) for _, view in faces]
+    )
+    landmarks = torch.stack([torch.from_numpy(view.landmarks).float() for _, view in faces])
     person = {photo.path: photo.identity for photo in photos}
-    identities = [person[path] for path, _, _ in faces]
+    identities = [person[path] for path, _ in faces]
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         header = json.dumps({"made_from": made_from, "identities": identities})

@@ -27,13 +27,12 @@ from torch.nn.functional import cross_entropy
 from privacy_faces.config.files import write_atomic
 from privacy_faces.datasets.celeba import Split, split_by_identity
 from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders
-from privacy_faces.judge.observations import View, view_of
+from privacy_faces.evaluation.embedding import largest_faces
+from privacy_faces.judge.observations import View
 from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.detection.finder import FaceFinder, make_finder
-from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.frames import transform
-from privacy_faces.photos.photo import PhotoError
 from privacy_faces.pipeline.sharing import launched
 from privacy_faces.recognizers.closed_set import ClosedSet, save_classifier
 from privacy_faces.recognizers.contract import Recognizer
@@ -205,15 +204,9 @@ def augmented(view: View, random: np.random.Generator) -> View:
 def _views(path: Path, count: int, finder: FaceFinder, seed: int) -> list[View]:
     """The largest face of a photo, and count - 1 augmented copies; none where there is no face."""
     try:
-        rgb = read_photo(path).rgb
-    except PhotoError as error:
-        log.warning("left out %s: %s", path, error)
+        ((_, view),) = largest_faces([path], finder)
+    except ValueError:  # logged
         return []
-    faces = finder.find(rgb)
-    if not faces:
-        log.warning("left out %s: no face found", path)
-        return []
-    view = view_of(rgb, faces[0])
     random = np.random.default_rng([seed, *path.name.encode()])
     return [view, *(augmented(view, random) for _ in range(count - 1))]
 

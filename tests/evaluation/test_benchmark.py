@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from privacy_faces.cli import main
+from privacy_faces.config.files import resource
+from privacy_faces.config.options import OptionError
 from privacy_faces.config.plan import make_plan
+from privacy_faces.config.profiles import load_config
 from privacy_faces.config.registry import METHODS
-from privacy_faces.evaluation.entries import held_out_entries
+from privacy_faces.config.run import RunOptions
+from privacy_faces.evaluation.entries import Entry, held_out_entries, judges
+from privacy_faces.evaluation.probes import Probe
+from privacy_faces.evaluation.processes import Task, see
 from privacy_faces.evaluation.results import Results, read_results
+from privacy_faces.photos.faces import Face
 
 
 def bench(output: Path, *flags: str) -> Result:
@@ -132,3 +141,51 @@ def test_held_out_recognisers_take_turns() -> None:
 
 def test_every_installed_method_can_be_entered() -> None:
     assert {"inpaint-saliency", "inpaint-random", "blur"} <= set(METHODS.entries())
+
+
+class TestHeldOut:
+    def test_components_are_held_out_too(self) -> None:
+        """The fill of inpaint-gradcam-without-dlib-resnet was still optimized against dlib-resnet."""
+        recognizers = ["dlib-resnet", "facenet"]
+        plans = {
+            "inpaint-gradcam": lambda options: make_plan(
+                "inpaint-gradcam", options=options, run={"recognizers": recognizers}
+            )
+        }
+        entries = held_out_entries(plans, recognizers, "rotate")
+        for entry, left in zip(entries, ("facenet", "dlib-resnet"), strict=True):
+            options = entry.plan.options.model_dump()
+            assert options["surrogates"] == options["inpainter"]["options"]["surrogates"] == [left]
+
+    def test_options_without_a_recognizer(self) -> None:
+        options = make_plan("noise-pgd", options={"surrogates": ["dlib-resnet", "facenet"]}).options
+        assert options.without("facenet").surrogates == ["dlib-resnet"]  # type: ignore[attr-defined]
+        alone = options.without("facenet")
+        assert alone.without("dlib-resnet", ["ir152"]).surrogates == ["ir152"]  # type: ignore[attr-defined]
+        with pytest.raises(OptionError, match="Expected surrogates besides the held-out dlib-resnet, found none"):
+            alone.without("dlib-resnet")
+        blur = make_plan("blur").options
+        assert blur.without("facenet") == blur
+
+    def test_a_row_fails_when_the_held_out_recognizer_was_built_in(self, tmp_path: Path) -> None:
+        plan = make_plan("noise-fgsm")
+        rgb = np.zeros((8, 8, 3), dtype=np.uint8)
+        photo = tmp_path / "a.png"
+        Image.fromarray(rgb).save(photo)
+        landmarks = np.random.default_rng(0).uniform(0, 8, (68, 2))
+        face = Face(np.array([0.0, 0, 8, 8]), landmarks, 1.0)
+        entry = Entry(plan, "noise-fgsm-without-dlib-resnet", "dlib-resnet")
+        task = Task(entry, plan.run, [Probe("a.png", "ann", photo)], [face], tmp_path, False, False, 1)
+        done = see(task)
+        assert not len(done.seen.rows)
+        (reason,) = done.failures.values()
+        assert "built without the held-out recognizer dlib-resnet, found it among its surrogates" in reason
+
+
+def test_judges_keep_the_options_of_the_config_file() -> None:
+    """diffam.yaml's `alignment: whole` became `template`, and facenet's weights were lost."""
+    configured = load_config(resource("configs/diffam.yaml")).run["recognizers"]
+    run = RunOptions.validated({"recognizers": judges(["facenet", "dlib-resnet"], configured)}, "the run")
+    facenet, dlib = run.recognizers
+    assert (facenet.name, facenet.options) == ("facenet", {"alignment": "whole", "weights": "diffam"})
+    assert dlib.name == "dlib-resnet"

@@ -122,7 +122,9 @@ class TestExtremes:
         assert {row.protected.value for row in method.attacks} == {0.0}
         assert (method.quality.psnr.value, method.quality.ssim.value) == (None, 1.0)
         assert method.examples[0].psnr is None
-        assert method.evidence == "held-out"
+        assert method.evidence == "unknown"
+        assert {row.role for row in method.success} == {"unknown"}
+        assert (method.photos, method.faces, method.found["at its place"]) == (8, 8, 8)
         assert any("Nothing says which recognizers helped" in note for note in results.notes)
         assert results.data.people_with_other_photos == 4
         assert {row.group.value for row in method.success if row.group} == {"first", "second"}
@@ -262,7 +264,7 @@ class TestFolders:
 
         def embeddings(folder: str) -> np.ndarray:
             pictures = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "ppd" / folder).iterdir())]
-            return observer.embed(view_of(rgb, observer.faces(rgb)[0]) for rgb in pictures)[0]["dlib-resnet"]
+            return observer.embed(view_of(rgb, observer.faces(rgb)[0]) for rgb in pictures)["dlib-resnet"]
 
         before, after = embeddings("original"), embeddings("results")
         truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
@@ -312,13 +314,13 @@ class TestObserver:
             type(recognizer).features = lambda self, chips: (calls.append(len(chips)), original(self, chips))[1]  # type: ignore[method-assign]
             first = Observer(finder, Ensemble([recognizer]), context.device, Store(tmp_path / "seen.sqlite"))
             (face,) = first.faces(sample)
-            view = first.again(face, sample)
-            once, detected = first.embed([view, view])
+            (seen,) = first.look(sample, [face])
+            assert seen.found == "at its place"
+            once = first.embed([*seen.views, *seen.views])
             assert calls == [1]
-            assert detected.tolist() == [True, True]
             # Another process, later: it asks the file.
             second = Observer(finder, Ensemble([recognizer]), context.device, Store(tmp_path / "seen.sqlite"))
-            twice, _ = second.embed([second.again(second.faces(sample)[0], sample)])
+            twice = second.embed(second.look(sample, second.faces(sample))[0].views)
             assert calls == [1]
         finally:
             type(recognizer).features = original  # type: ignore[method-assign]
@@ -327,17 +329,15 @@ class TestObserver:
     def test_the_batch_changes_nothing(self, sample: np.ndarray, observer: Observer) -> None:
         (face,) = observer.faces(sample)
         views = [view_of((sample * scale).astype(np.uint8), face) for scale in (1.0, 0.8, 0.6)]
-        together = observer.embed(views)[0]["dlib-resnet"]
+        together = observer.embed(views)["dlib-resnet"]
         alone = [
-            Observer(observer.finder, observer.ensemble, observer.device).embed([view])[0]["dlib-resnet"][0]
+            Observer(observer.finder, observer.ensemble, observer.device).embed([view])["dlib-resnet"][0]
             for view in views
         ]
         np.testing.assert_allclose(np.stack(alone), together, atol=1e-5)
 
     def test_nothing_to_see(self, observer: Observer) -> None:
-        embeddings, detected = observer.embed([])
-        assert embeddings["dlib-resnet"].shape == (0, 128)
-        assert detected.shape == (0,)
+        assert observer.embed([])["dlib-resnet"].shape == (0, 128)
 
 
 class TestOperations:
@@ -385,12 +385,12 @@ class TestAttackers:
             assert np.abs(clean.frame - view.frame).mean() < np.abs(noisy.frame - view.frame).mean()
         (alone,), together = purify([view]), purify([noisy, view])
         np.testing.assert_allclose(together[1].frame, alone.frame, atol=2e-3)
-        embedded = observer.embed([view, alone])[0]["dlib-resnet"]
+        embedded = observer.embed([view, alone])["dlib-resnet"]
         assert embedded[0] @ embedded[1] > 0.927
 
     def test_crops_are_of_one_face(self, view: View, observer: Observer) -> None:
         views = crops(view)
-        rows = observer.embed([view, *views])[0]["dlib-resnet"]
+        rows = observer.embed([view, *views])["dlib-resnet"]
         assert len(views) == 10
         assert (rows[1:] @ rows[0] > 0.927).all(), "each still is the person"
         mean = averaged(rows[1:], 1)

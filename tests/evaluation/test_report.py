@@ -24,15 +24,15 @@ from privacy_faces.config.files import resource
 from privacy_faces.evaluation.report import charts, colors, wording
 from privacy_faces.evaluation.report.page import render
 from privacy_faces.evaluation.results import (
-    Measure,
     Number,
-    Operating,
     Results,
     ResultsError,
     Roc,
     read_results,
     write_results,
 )
+from privacy_faces.judge.thresholds import Threshold
+from privacy_faces.judge.verdicts import Measure
 from tests.results_sample import FAR, HOSTILE, NO_INCEPTION, NO_LPIPS, full, minimal
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -572,7 +572,7 @@ class TestCharts:
             protected=[0, 0.1, 0.2, 1],
         )
         operating = [
-            Operating(far=far, threshold=value, source="calibrated")
+            Threshold(far=far, threshold=value, source="calibrated")
             for far, value in ((1e-4, 0.95), (0.001, 0.8), (0.01, 0.7), (0.1, 0.05))
         ]
         chart = charts.roc_chart([curve], operating, "ROC", "salt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_shipped_thresholds_have_provenance() -> None:
 def test_threshold_source_and_errors(tmp_path: Path) -> None:
     file = load_thresholds()
     assert threshold_for(file, "dlib-resnet", 0.001).source == "calibrated"
-    assert threshold_for(file, "facenet", 0.01) == Threshold(0.409131, 0.01, "legacy")
+    assert threshold_for(file, "facenet", 0.01) == Threshold(far=0.01, threshold=0.409131, source="legacy")
     with pytest.raises(
         ThresholdError, match=r"No threshold for 'dlib-resnet' at FAR 0.05; known rates: 0.001, 0.01, 0.1"
     ):
@@ -60,8 +61,18 @@ def test_threshold_source_and_errors(tmp_path: Path) -> None:
 
 
 def test_a_match_is_strictly_above() -> None:
-    threshold = Threshold(0.5, 0.01, "calibrated")
-    assert [threshold.matched(value) for value in (0.4999, 0.5, 0.5001)] == [False, False, True]
+    threshold = Threshold(far=0.01, threshold=0.5)
+    values = np.array([0.4999, 0.5, 0.5001])
+    assert [threshold.matched(float(value)) for value in values] == [False, False, True]
+    assert threshold.matched(values).tolist() == [False, False, True]
+    np.testing.assert_allclose(threshold.margin(torch.from_numpy(values)), [-0.0001, 0, 0.0001], atol=1e-9)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), np.array([0.1, np.nan]), torch.tensor([torch.nan])])
+def test_what_is_no_number_is_an_error_and_never_dodged(broken: Any) -> None:
+    for ask in (Threshold(far=0.01, threshold=0.5).matched, Threshold(far=0.01, threshold=0.5).margin):
+        with pytest.raises(ValueError, match="Expected similarities that are numbers, found"):
+            ask(broken)
 
 
 def test_threshold_of_normal_scores_is_the_analytic_quantile() -> None:

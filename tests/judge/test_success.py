@@ -10,10 +10,15 @@ import pytest
 
 from privacy_faces.evaluation.identification import ranks
 from privacy_faces.evaluation.intervals import lift, mean, share
-from privacy_faces.evaluation.measure import WRITTEN, Probe, Seen
+from privacy_faces.evaluation.measure import WRITTEN, Seen
+from privacy_faces.evaluation.probes import Probe
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.evaluation.tables import Result, attack_table, roc_table, success_table
-from privacy_faces.judge.thresholds import Calibration, Point, ThresholdFile
+from privacy_faces.evaluation.tables.attacks import attack_table
+from privacy_faces.evaluation.tables.result import Result
+from privacy_faces.evaluation.tables.roc import roc_table
+from privacy_faces.evaluation.tables.success import success_table
+from privacy_faces.judge.candidates import Candidates
+from privacy_faces.judge.thresholds import Calibration, Threshold, ThresholdFile
 from privacy_faces.judge.verdicts import (
     best_of_person,
     both,
@@ -35,6 +40,10 @@ TARGET = 150.0
 THRESHOLD = float(np.cos(np.deg2rad(20.0)))
 
 
+def at(value: float) -> Threshold:
+    return Threshold(far=0.001, threshold=value)
+
+
 def unit(*degrees: float) -> np.ndarray:
     angles = np.deg2rad(degrees)
     return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
@@ -46,10 +55,11 @@ def seen(embeddings: np.ndarray, rows: np.ndarray | None = None) -> Seen:
     quality = {name: np.ones(count) for name in ("psnr", "ssim", "landmark_shift", "color_shift")}
     return Seen(
         rows,
-        {WRITTEN: {"toy": embeddings}},
-        {WRITTEN: np.ones(count, dtype=bool)},
+        {WRITTEN: {"toy": Candidates.single(embeddings)}},
+        {WRITTEN: np.full(count, "at its place")},
         quality,
         np.zeros(count, dtype=bool),
+        np.ones(count, dtype=bool),
         np.zeros((count, 4, 4, 3), dtype=np.uint8),
     )
 
@@ -59,7 +69,7 @@ def setting(order: np.ndarray | None = None) -> Setting:
     probes = [
         Probe(str(row), PEOPLE[row], Path(f"{row}.png"), {"side": "left" if row < 3 else "right"}) for row in order
     ]
-    points = tuple(Point(far=far, threshold=value) for far, value in ((0.001, THRESHOLD), (0.01, 0.5)))
+    points = tuple(Threshold(far=far, threshold=value) for far, value in ((0.001, THRESHOLD), (0.01, 0.5)))
     file = ThresholdFile(calibrated={"toy": Calibration(similarity="cosine", points=points, data={})})
     original = unit(*ORIGINAL)[order]
     return Setting(probes, {"toy": original}, seen(original), file, [0.001, 0.01])
@@ -109,10 +119,10 @@ def test_every_measure_is_what_paper_says() -> None:
 def test_the_functions_themselves() -> None:
     same = cosine(unit(*ORIGINAL), unit(*PROTECTED))
     np.testing.assert_allclose(same, np.cos(np.deg2rad([0, 15, 30, 25, 2, 23])), atol=1e-6)
-    assert dodging(same, THRESHOLD).tolist() == [bool(flag) for flag in EXPECTED["dodging"]]
-    assert dodging(np.array([0.5, 0.5001]), 0.5).tolist() == [True, False], "a match is strictly above"
-    assert impersonation(np.array([0.5, 0.5001]), 0.5).tolist() == [False, True]
-    assert both(np.array([0.1, 0.9, 0.1]), np.array([0.9, 0.9, 0.1]), 0.5).tolist() == [True, False, False]
+    assert dodging(same, at(THRESHOLD)).tolist() == [bool(flag) for flag in EXPECTED["dodging"]]
+    assert dodging(np.array([0.5, 0.5001]), at(0.5)).tolist() == [True, False], "a match is strictly above"
+    assert impersonation(np.array([0.5, 0.5001]), at(0.5)).tolist() == [False, True]
+    assert both(np.array([0.1, 0.9, 0.1]), np.array([0.9, 0.9, 0.1]), at(0.5)).tolist() == [True, False, False]
     assert not_identified(np.array([1, 2, 5, 6]), 5).tolist() == [False, False, False, True]
     assert identified_as_target(np.array([1, 2, 5, 6]), 5).tolist() == [True, True, True, False]
     assert fooled(np.array([0, 1, 2, 0]), np.array([0, 1, 0, 0]), np.array([0, 2, 2, 1])).tolist() == [
@@ -121,7 +131,8 @@ def test_the_functions_themselves() -> None:
         True,
     ]
     people = np.array([0, 0, 1])
-    best = best_of_person(unit(0, 10, 60), people, unit(0, 10, 60), people)
+    photos = Candidates.single(unit(0, 10, 60))
+    best = best_of_person(photos, people, photos, people, np.arange(3))
     np.testing.assert_allclose(best[:2], np.cos(np.deg2rad([10, 10])), atol=1e-6)
     assert np.isnan(best[2]), "no other photo, no answer"
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from privacy_faces.photos.detection.finder import FaceFinder, make_finder
+from privacy_faces.config.files import resource
+from privacy_faces.photos.detection.finder import FaceFinder, largest_first, make_finder
+from privacy_faces.photos.detection.turned import Placed, merged
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, invert, scale_of, transform
 from privacy_faces.photos.paste import paste_frame
@@ -175,3 +178,52 @@ def test_same_face_needs_the_same_place(sample_face: Face) -> None:
 def test_affine_inverse() -> None:
     affine = frame_affine(UPRIGHT, 256)
     np.testing.assert_allclose(transform(invert(affine), transform(affine, UPRIGHT)), UPRIGHT, atol=1e-9)
+
+
+class TestTurnedFaces:
+    @pytest.mark.parametrize("degrees", [90, 135, 180])
+    def test_is_found_and_its_frame_is_upright(self, degrees: int) -> None:
+        upright = np.asarray(Image.open(resource("assets/faces/004.png")).convert("RGB"))
+        finder = make_finder("mtcnn")
+        (expected,) = finder.find(upright)
+        rgb, affine = turned(upright, degrees)
+        (face,) = finder.find(rgb)
+        apart = np.abs(face.landmarks - transform(affine, expected.landmarks)).mean() / expected.eye_distance
+        assert apart < 0.1, "the right way up: a mirrored or inverted face would be a whole eye distance away"
+        assert np.abs(face.frame(rgb, 64) - expected.frame(upright, 64)).mean() < 0.04
+
+    def test_a_sideways_head_beside_an_upright_one(self) -> None:
+        upright, other = (
+            np.asarray(Image.open(resource(f"assets/faces/{name}.png")).convert("RGB")) for name in ("003", "005")
+        )
+        faces = make_finder("mtcnn").find(np.concatenate([upright, np.rot90(other)], 1))
+        assert sorted(round(float(face.box[0]) / 256) for face in faces) == [0, 1]
+        eyes = {round(float(face.box[0]) / 256): np.diff(five_points(face.landmarks)[:2], axis=0)[0] for face in faces}
+        assert abs(eyes[0][1]) < 0.2 * abs(eyes[0][0]), "level"
+        assert abs(eyes[1][0]) < 0.2 * abs(eyes[1][1]), "one above the other"
+
+    @pytest.mark.parametrize("detector", ["mtcnn", "dlib"])
+    def test_upright_photos_have_the_very_same_faces(self, detector: str, sample: np.ndarray) -> None:
+        finder = make_finder(detector)  # type: ignore[arg-type]
+        photos = [np.asarray(Image.open(resource(f"assets/faces/{name:03}.png")).convert("RGB")) for name in range(4)]
+        for rgb in (sample, *photos):
+            for one, other in zip(finder.find(rgb), largest_first(finder.upright(rgb)), strict=True):
+                np.testing.assert_array_equal(one.landmarks, other.landmarks)
+                np.testing.assert_array_equal(one.box, other.box)
+
+    def test_a_tie_is_upright(self, sample_face: Face) -> None:
+        upside_down = Face(sample_face.box, sample_face.landmarks[::-1], 1.0)
+        assert merged([Placed(sample_face, 0.01)], [Placed(upside_down, 0.009)])[0].face is sample_face
+        assert merged([Placed(sample_face, 0.04)], [Placed(upside_down, 0.009)])[0].face is upside_down
+        assert merged([], [Placed(upside_down, 0.04)]) == []
+
+
+def turned(rgb: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    """The photo turned about its middle on a gray ground, and the affine (2, 3) from old to new pixels."""
+    import cv2
+
+    height, width = rgb.shape[:2]
+    side = int(np.ceil(np.hypot(height, width)))
+    affine = cv2.getRotationMatrix2D((width / 2 - 0.5, height / 2 - 0.5), degrees, 1.0)
+    affine[:, 2] += [(side - width) / 2, (side - height) / 2]
+    return cv2.warpAffine(rgb, affine, (side, side), borderValue=(128, 128, 128)), affine

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from markupsafe import Markup
 
 from privacy_faces.evaluation.report import charts, wording
-from privacy_faces.evaluation.results import MethodResults, Operating, RecognizerInfo, Results, Roc, Success
+from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results, Roc, Success
 from privacy_faces.judge.receipt import Role
+from privacy_faces.judge.thresholds import Threshold as Operating
 
 _Item = TypeVar("_Item")
 # In the summary, a method protects where even the low end of the interval says that so many faces are hidden.

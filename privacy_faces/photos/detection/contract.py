@@ -29,8 +29,16 @@ class Detector(Protocol):
     def weights(self) -> tuple[str, ...]:
         """Ids in the weight manifest."""
 
+    @property
+    def min_face(self) -> int:
+        """Smallest face sought, in pixels, as the user set it; 0: the detector's own choice."""
+
+    @property
+    def least_turned_score(self) -> float:
+        """The score below which a face that is found in a turned copy of the photo is not believed."""
+
     def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
-        """The faces, in any order; at least those of `smallest` pixels and more (0: of the detector's own least
+        """The upright faces, in any order; at least those of `smallest` pixels and more (0: of the detector's own least
         size)."""
 
 

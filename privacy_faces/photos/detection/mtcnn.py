@@ -1,4 +1,4 @@
-"""MTCNN (Zhang et al., IEEE SPL 2016) from facenet-pytorch: the default detector; finds turned and small faces."""
+"""MTCNN (Zhang et al., IEEE SPL 2016) from facenet-pytorch: the default detector; finds tilted and small faces."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class MtcnnDetector:
 
     name = "mtcnn"
     weights = ("mtcnn",)
+    # Of the faces of 24 portraits, sought in each quarter turn: 0.97 and more in the right one.
+    least_turned_score = 0.97
 
     def __init__(self, min_face: int = 0, device: str | torch.device = "cpu") -> None:
         from facenet_pytorch import MTCNN

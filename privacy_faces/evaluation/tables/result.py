@@ -1,0 +1,56 @@
+"""What the tables of one method are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from privacy_faces.evaluation.measure import WRITTEN, Seen
+from privacy_faces.evaluation.setting import Setting
+from privacy_faces.judge.candidates import Candidates
+from privacy_faces.judge.observations import Embeddings
+from privacy_faces.judge.receipt import Role
+
+
+@dataclass(frozen=True)
+class Result:
+    """One method's results in a setting.
+
+    Attributes:
+        setting: what methods are compared on.
+        seen: what was seen of the protected photos.
+        roles: recognizer -> role.
+        target: recognizer -> embedding (D,) of the target's test image, where there is a target.
+    """
+
+    setting: Setting
+    seen: Seen
+    roles: Mapping[str, Role]
+    target: Embeddings | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The person of each protected face."""
+        return [str(name) for name in self.setting.names[self.seen.rows]]
+
+    @cached_property
+    def labeled(self) -> Result:
+        """The same of the faces of whom the data says who they are: searches ask for people."""
+        chosen = self.setting.labeled
+        if len(chosen) == len(self.setting.probes):
+            return self
+        places = np.flatnonzero(np.isin(self.seen.rows, chosen))
+        rows = np.searchsorted(chosen, self.seen.rows[places])
+        return Result(self.setting.take(chosen), self.seen.take(places, rows), self.roles, self.target)
+
+    @property
+    def original(self) -> Embeddings:
+        """Recognizer -> embeddings (M, D) of the protected faces, before."""
+        return {name: embeddings[self.seen.rows] for name, embeddings in self.setting.original.items()}
+
+    def versions(self, recognizer: str, kind: str = WRITTEN) -> tuple[Candidates, Candidates]:
+        """The unprotected copies (M), and the protected faces (M)."""
+        return self.setting.copies(recognizer, self.seen.rows, kind), self.seen.embeddings[kind][recognizer]
