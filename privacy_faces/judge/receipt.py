@@ -19,7 +19,7 @@ Role = Literal["surrogate", "held-out", "unknown"]
 #: What the verdict on a face rests on; surrogate-only: every recogniser that judged also helped to make the change.
 Evidence = Literal["held-out", "surrogate-only", "unknown"]
 #: Where the detector finds the face again: at its place; nowhere there, but faces elsewhere in the photo, which count
-#: instead; or no face in the whole photo, so that its old place counts, since an attacker can crop by hand.
+#: instead; or no face that is not somebody else's, so that its old place counts, since an attacker can crop by hand.
 Found = Literal["at its place", "elsewhere", "nowhere"]
 
 

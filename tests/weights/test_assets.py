@@ -91,7 +91,7 @@ class TestFaces:
             for paths in (FACES, [path.parent / "second" / path.name for path in FACES])
         )
         similarity = recognizer.similarity(first, second)
-        assert similarity.min() > threshold_for(load_thresholds(), recognizer.name, 0.001).value
+        assert similarity.min() > threshold_for(load_thresholds(), recognizer.name, 0.001).threshold
         assert similarity.max() < 0.995
 
     @pytest.mark.slow(reason="finds 24 faces, and for the strangers all 915 portraits")
