@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from privacy_faces.photos.regions import region_masks
     from privacy_faces.pipeline.sharing.launched import leads
     from privacy_faces.pipeline.sharing.launched import state as launched_state
+    from privacy_faces.recognizers.alignment import ARCFACE, Template, WholeImage
     from privacy_faces.recognizers.contract import Recognizer
     from privacy_faces.recognizers.ensemble import Ensemble
     from privacy_faces.training.faces import to_pixels
@@ -117,6 +118,7 @@ _NAMES = {
     "methods.identity_losses": "dodging_loss impersonation_loss",
     "judge.thresholds": "above_threshold load_thresholds",
     # Recognizers.
+    "recognizers.alignment": "ARCFACE Template WholeImage",
     "recognizers.contract": "Recognizer",
     "recognizers.ensemble": "Ensemble",
     # Inpainters.
@@ -164,6 +166,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "ARCFACE",
     "INPAINTERS",
     "LPIPS_WEIGHTS",
     "METHODS",
@@ -206,12 +209,14 @@ __all__ = [
     "ServiceError",
     "Spec",
     "Target",
+    "Template",
     "Turn",
     "UnknownNameError",
     "UnreachableError",
     "UploadNotAllowedError",
     "Verifier",
     "VerifierError",
+    "WholeImage",
     "WrongTensorsError",
     "above_threshold",
     "bar",
