@@ -190,7 +190,7 @@ def command(
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
     from privacy_faces.pipeline.batch import run
     from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
-    from privacy_faces.pipeline.sharing import chosen_engine
+    from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
     with wrong_usage():
