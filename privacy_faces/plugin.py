@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from privacy_faces.datasets.base import find as find_in_data_set
     from privacy_faces.datasets.base import some as first_few
     from privacy_faces.datasets.celeba import read_identities as read_celeba_identities
-    from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, photos_below
+    from privacy_faces.datasets.folder import DatasetError, LabeledPhoto, photos_below
     from privacy_faces.evaluation.verifiers import (
         BusyError,
         Comparison,
@@ -149,7 +149,7 @@ _NAMES = {
     "photos.regions": "region_masks",
     "photos.blur": "gaussian_blur",
     # Data sets.
-    "datasets.folder": "DatasetError LabelledPhoto photos_below",
+    "datasets.folder": "DatasetError LabeledPhoto photos_below",
     "datasets.base": "DataSet find_in_data_set=find photos_of lines_of first_few=some",
     "datasets.celeba": "read_celeba_identities=read_identities",
     # Training.
@@ -187,7 +187,7 @@ __all__ = [
     "FaceModel",
     "FrameBatch",
     "Inpainter",
-    "LabelledPhoto",
+    "LabeledPhoto",
     "MalformedAnswerError",
     "Method",
     "MethodOptions",

@@ -149,7 +149,7 @@ class MethodContract(_Named):
         for index in range(3):
             alone = method(contract_batch[index])
             # Sums in another order may turn over a pixel at the very edge of a mask. Elsewhere they differ in the last
-            # digit, and a fill that descends a gradient for dozens of steps makes more of it: three grey levels of 255
+            # digit, and a fill that descends a gradient for dozens of steps makes more of it: three gray levels of 255
             # are allowed.
             assert (alone.mask[0] != together.mask[index]).float().mean() < 1e-3
             agree = alone.mask[0] == together.mask[index]

@@ -99,9 +99,9 @@ def chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def png_of_rows(size: tuple[int, int], depth: int, colour_type: int, rows: bytes, extra: bytes = b"") -> bytes:
+def png_of_rows(size: tuple[int, int], depth: int, color_type: int, rows: bytes, extra: bytes = b"") -> bytes:
     """A PNG of this (width, height) and of `rows`, each with its filter byte; `extra` chunks before them."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, colour_type, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, color_type, 0, 0, 0))
     return PNG_SIGNATURE + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
@@ -203,10 +203,10 @@ def cmyk_profile() -> bytes:
     def grid(points: int, axes: int) -> Array:
         return np.stack(np.meshgrid(*[np.linspace(0, 1, points)] * axes, indexing="ij"), -1).reshape(-1, axes)
 
-    # Back from Lab by a search for the nearest colour, as little black as possible: rough, but enough to tell
+    # Back from Lab by a search for the nearest color, as little black as possible: rough, but enough to tell
     # directions apart.
     inks = grid(8, 4)[:, [1, 2, 3, 0]]
-    squared = [((lab_of(inks).astype(float) - colour) ** 2).sum(-1) for colour in grid(7, 3) * 255]
+    squared = [((lab_of(inks).astype(float) - color) ** 2).sum(-1) for color in grid(7, 3) * 255]
     nearest = inks[np.argmin(squared, axis=1)]
     white = struct.pack(">3I", 63190, 65536, 54061)
     tags = {

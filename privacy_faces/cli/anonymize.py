@@ -1,4 +1,4 @@
-"""`privacy-faces anonymize`: photos in, anonymised photos and receipts out."""
+"""`privacy-faces anonymize`: photos in, anonymized photos and receipts out."""
 
 from __future__ import annotations
 

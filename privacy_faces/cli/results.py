@@ -32,7 +32,7 @@ def conclude(results: Results, output: Path, as_json: bool) -> None:
 
 
 def _summary(results: Results, output: Path) -> str:
-    """The leaderboard as text: the main measures of each method and recogniser, at the main false accept rate."""
+    """The leaderboard as text: the main measures of each method and recognizer, at the main false accept rate."""
     header = [
         "method",
         "recognizer",

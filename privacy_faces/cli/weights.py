@@ -21,7 +21,7 @@ def command() -> None:
 @command.command(name="list")
 @click.option("as_json", "--json", is_flag=True, help="print one JSON object")
 def list_weights(as_json: bool) -> None:
-    """Every known set of weights: licence, size, and whether it is on this machine."""
+    """Every known set of weights: license, size, and whether it is on this machine."""
     items = [
         {**asdict(item), "bytes": item.bytes, "present": store.is_present(item.id), "command": item.command}
         for item in manifest().values()
@@ -35,11 +35,11 @@ def list_weights(as_json: bool) -> None:
             f"{item['bytes'] / 1e6:.1f} MB",
             "here" if item["present"] else f"missing: {item['command']}",
             item["summary"],
-            item["licence"],
+            item["license"],
         ]
         for item in items
     ]
-    click.echo(table(["id", "size", "status", "what", "licence"], rows))
+    click.echo(table(["id", "size", "status", "what", "license"], rows))
 
 
 @command.command()

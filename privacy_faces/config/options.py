@@ -36,7 +36,7 @@ class Options(BaseModel):
         """Names (see `weights.places`) of the weights without which these options come to nothing; by default all that
         the spec has `listed`.
 
-        Components that a field chooses, and recognisers, are asked for theirs.
+        Components that a field chooses, and recognizers, are asked for theirs.
         """
         return listed
 
@@ -69,7 +69,7 @@ class Options(BaseModel):
         return self.model_copy(update=changed)
 
     def recognizers_used(self) -> Sequence[str]:
-        """Names of the recognisers that will be loaded: those in the field `surrogates`, if there is one."""
+        """Names of the recognizers that will be loaded: those in the field `surrogates`, if there is one."""
         names: Sequence[str] = getattr(self, "surrogates", ())
         return names
 

@@ -173,12 +173,12 @@ def make_plan(
 
 def weights_of(options: Options, listed: Sequence[str], given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """What a thing with these options loads: its own weights, those of the components chosen in its fields, and those
-    of the recognisers that it asks.
+    of the recognizers that it asks.
 
     Args:
         options: of the thing.
         listed: the weights in its spec.
-        given: recogniser -> its options, where they are not the defaults.
+        given: recognizer -> its options, where they are not the defaults.
     """
     yield from options.weights_used(listed)
     for field, slot in slots_of(type(options)).items():

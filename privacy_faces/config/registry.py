@@ -48,14 +48,14 @@ class NotInstalledError(UnknownNameError):
 
 @dataclass(frozen=True)
 class Spec:
-    """The card of a method, recogniser or inpainter; its module must be light to import.
+    """The card of a method, recognizer or inpainter; its module must be light to import.
 
     Attributes:
         summary: one line for the listings.
         options: "module:class" of its option model, a subclass of `privacy_faces.config.options.Options`: defaults,
             YAML validation and flags.
         factory: "module:callable", called as `factory(options, context)`.
-        weights: ids in the weight manifest that it may load, of a recogniser first those of its default options. A run
+        weights: ids in the weight manifest that it may load, of a recognizer first those of its default options. A run
             needs all of them, unless the option model's `weights_used` says which.
         seeded: whether the result depends on the seed (with the default options).
         profiles: profile -> what differs from the default options under it.

@@ -1,1 +1,1 @@
-"""Where labelled photos come from."""
+"""Where labeled photos come from."""

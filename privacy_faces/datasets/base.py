@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, photos_in
+from privacy_faces.datasets.folder import DatasetError, LabeledPhoto, photos_in
 
 # Photos that a message names, of many.
 _NAMED = 5
@@ -29,7 +29,7 @@ class DataSet:
     """
 
     name: str
-    parts: Mapping[str, Sequence[LabelledPhoto]]
+    parts: Mapping[str, Sequence[LabeledPhoto]]
     notes: Sequence[str] = ()
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privacy_faces.datasets.base import DataSet, find, lines_of, photos_of, some
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto
+from privacy_faces.datasets.folder import DatasetError, LabeledPhoto
 
 _ORIGIN = (
     "CelebA comes from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html: img_align_celeba.zip (unpacked), "
@@ -42,8 +42,8 @@ class Split:
         left_out: people with too few photos -> how many they have.
     """
 
-    train: list[LabelledPhoto]
-    test: list[LabelledPhoto]
+    train: list[LabeledPhoto]
+    test: list[LabeledPhoto]
     alone: list[str]
     left_out: dict[str, int]
 
@@ -61,7 +61,7 @@ def read_celeba(root: Path) -> DataSet:
     identities = read_identities(listed)
     photos = photos_of(folder, "photos NNNNNN.jpg", _ORIGIN)
     _same_names(photos, identities, folder, listed)
-    everyone = {name: LabelledPhoto(path, identities[name]) for name, path in photos.items()}
+    everyone = {name: LabeledPhoto(path, identities[name]) for name, path in photos.items()}
     parts = {"all": list(everyone.values())}
     partition = next((root / name for name in _PARTITION if (root / name).is_file()), None)
     if partition is not None:
@@ -89,7 +89,7 @@ def read_identities(path: Path) -> dict[str, str]:
 
 
 def split_by_identity(
-    photos: Iterable[LabelledPhoto], train_fraction: float = 0.8, seed: int = 0, min_photos: int = 1
+    photos: Iterable[LabeledPhoto], train_fraction: float = 0.8, seed: int = 0, min_photos: int = 1
 ) -> Split:
     """Divide the photos of each person; everyone with two photos or more is on both sides.
 
@@ -110,7 +110,7 @@ def split_by_identity(
             "Expected a share of training photos between 0 and 1, such as --train-fraction 0.8, got "
             f"{train_fraction:g}."
         )
-    people: dict[str, list[LabelledPhoto]] = defaultdict(list)
+    people: dict[str, list[LabeledPhoto]] = defaultdict(list)
     for photo in photos:
         people[photo.identity].append(photo)
     left_out = {person: len(own) for person, own in sorted(people.items()) if len(own) < min_photos}

@@ -16,14 +16,14 @@ class DatasetError(ValueError):
 
 
 @dataclass(frozen=True)
-class LabelledPhoto:
+class LabeledPhoto:
     """A photo and the person in it."""
 
     path: Path
     identity: str
 
 
-def identity_folders(root: Path) -> list[LabelledPhoto]:
+def identity_folders(root: Path) -> list[LabeledPhoto]:
     """Every photo of `root`/IDENTITY/FILE, in order of path.
 
     Raises:
@@ -32,7 +32,7 @@ def identity_folders(root: Path) -> list[LabelledPhoto]:
     if not root.is_dir():
         raise DatasetError(f"Expected a folder with one sub-folder per person, found none at {root}.")
     photos = [
-        LabelledPhoto(path, folder.name)
+        LabeledPhoto(path, folder.name)
         for folder in sorted(root.iterdir())
         if folder.is_dir()
         for path in photos_in(folder)
@@ -54,7 +54,7 @@ def is_photo(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
-def photos_below(root: Path) -> list[LabelledPhoto]:
+def photos_below(root: Path) -> list[LabeledPhoto]:
     """Every photo in `root` and the folders below it, in order of path; the person is told by the folder, or by the
     file's name directly in `root`.
 
@@ -67,7 +67,7 @@ def photos_below(root: Path) -> list[LabelledPhoto]:
     if not photos:
         raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
     return [
-        LabelledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos
+        LabeledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos
     ]
 
 
@@ -94,7 +94,7 @@ def metadata_of(root: Path) -> dict[Path, dict[str, str]]:
     return found
 
 
-def content_hash(photos: list[LabelledPhoto]) -> str:
+def content_hash(photos: list[LabeledPhoto]) -> str:
     """The sha256 over identities and bytes of all photos: which data a number was measured on."""
     digest = hashlib.sha256()
     for photo in photos:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from privacy_faces.config.version import __version__
-from privacy_faces.datasets.folder import LabelledPhoto, content_hash
+from privacy_faces.datasets.folder import LabeledPhoto, content_hash
 from privacy_faces.evaluation.examples import worst_examples
 from privacy_faces.evaluation.fidelity import fid_and_kid, lpips
 from privacy_faces.evaluation.intervals import mean, share
@@ -173,7 +173,7 @@ def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
     labeled = [setting.probes[row] for row in setting.labeled]
     people, counts = np.unique([probe.person for probe in labeled], return_counts=True)
     several = int((counts > 1).sum())
-    photos = [LabelledPhoto(probe.photo, probe.person) for probe in labeled]
+    photos = [LabeledPhoto(probe.photo, probe.person) for probe in labeled]
     return Data(
         name=name,
         photos=len(photos),

@@ -1,7 +1,7 @@
 """Attackers who know that photos are protected, and adapt: they clean the photo, average over crops, or learn from
 protected photos.
 
-An attack on pictures turns views into views, which a recogniser then embeds; an attack on embeddings works on what was
+An attack on pictures turns views into views, which a recognizer then embeds; an attack on embeddings works on what was
 embedded.
 """
 
@@ -46,7 +46,7 @@ SUMMARIES = {
 }
 
 _BLUR, _SHARPEN = 1.5, 150
-# Noise of about ten grey levels, which covers what noise methods add; further up, the grain of the small model is worse
+# Noise of about ten gray levels, which covers what noise methods add; further up, the grain of the small model is worse
 # than what it takes away.
 PURIFY_FROM, _PURIFY_STEPS = 20, 2
 _BATCH = 16
@@ -64,7 +64,7 @@ _CROPS = (
     (0.0, 0.0, 1.0, -4.0, True),
 )
 # Of the classifier: weak, since there are few photos of each person.
-_REGULARISATION = 0.1
+_REGULARIZATION = 0.1
 
 
 def blur_and_sharpen(view: View) -> View:
@@ -122,7 +122,7 @@ def purified(model: FaceDiffusion, prior: FaceModel, frames: Tensor, start: int,
 
 
 def crops(view: View) -> list[View]:
-    """Ten slightly different alignments of one face: the landmarks move, so that the recogniser cuts another chip."""
+    """Ten slightly different alignments of one face: the landmarks move, so that the recognizer cuts another chip."""
     size = view.frame.shape[0]
     mirrored = np.ascontiguousarray(view.frame[:, ::-1])
     found = []
@@ -132,8 +132,8 @@ def crops(view: View) -> list[View]:
         )
         angle = np.deg2rad(degrees)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        centre = landmarks.mean(0)
-        found.append(View(frame, (landmarks - centre) @ turn.T + centre + size * np.array([right, down])))
+        center = landmarks.mean(0)
+        found.append(View(frame, (landmarks - center) @ turn.T + center + size * np.array([right, down])))
     return found
 
 
@@ -180,5 +180,5 @@ def named(training: Embeddings, training_people: Indices, probes: Embeddings) ->
     """Whom a linear classifier, trained on embeddings (M, D) of known people (M,), names on the probes (N, D); (N,)."""
     from sklearn.linear_model import RidgeClassifier
 
-    classifier = RidgeClassifier(alpha=_REGULARISATION).fit(training.astype(np.float64), training_people)
+    classifier = RidgeClassifier(alpha=_REGULARIZATION).fit(training.astype(np.float64), training_people)
     return np.asarray(classifier.predict(probes.astype(np.float64)), dtype=np.int64)

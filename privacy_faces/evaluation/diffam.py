@@ -1,6 +1,6 @@
 """DiffAM's evaluation (CVPR 2024), as its code runs it, so that numbers can be compared with those of the paper.
 
-The whole picture is what a recogniser sees, without a detector. A protected photo counts as a success when its cosine
+The whole picture is what a recognizer sees, without a detector. A protected photo counts as a success when its cosine
 to the *scored* image of the target exceeds the published threshold. Photos come in groups, one for each target, each in
 a folder with the target's name. The published code measures this alone, which says nothing of whether the person is
 still found: beside it stands the same rate of the originals, and how many still match their own original.
@@ -27,9 +27,9 @@ from privacy_faces.methods.context import Context
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.recognizers.contract import Recognizer
 
-#: Person whom the attack is optimised towards -> image on which its success is scored, both of CelebA-HQ.
+#: Person whom the attack is optimized towards -> image on which its success is scored, both of CelebA-HQ.
 TARGETS = {"005869": "008793", "085807": "047073", "116481": "055622", "169284": "166607"}
-#: The recognisers in the published order, of which one is left out of the surrogates in turn.
+#: The recognizers in the published order, of which one is left out of the surrogates in turn.
 RECOGNIZERS = ("ir152", "irse50", "mobileface", "facenet")
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     name: {"alignment": "whole"} | ({"weights": "diffam"} if name == "facenet" else {}) for name in RECOGNIZERS
@@ -41,7 +41,7 @@ _BATCH = 32
 
 
 class ProtocolError(ValueError):
-    """Folders in which the protocol's groups, targets or originals cannot be found, or a recogniser that it does not
+    """Folders in which the protocol's groups, targets or originals cannot be found, or a recognizer that it does not
     know."""
 
 
@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Row:
-    """Attack success rates of one recogniser at one false accept rate, on one group or ("all") on every photo.
+    """Attack success rates of one recognizer at one false accept rate, on one group or ("all") on every photo.
 
     Attributes:
         role: "surrogate" helped to make the change; "held-out" did not, and is the paper's black box.
@@ -123,18 +123,18 @@ def attack_success(
     thresholds: ThresholdFile,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> list[Row]:
-    """The rows of every recogniser, false accept rate and group, and of all groups together.
+    """The rows of every recognizer, false accept rate and group, and of all groups together.
 
     Args:
         groups: of `find_groups`.
-        context: builds recognisers with `OPTIONS`.
-        names: recognisers to ask, of `RECOGNIZERS`.
+        context: builds recognizers with `OPTIONS`.
+        names: recognizers to ask, of `RECOGNIZERS`.
         surrogates: those that helped to make the change.
         thresholds: whose legacy part holds the published thresholds.
         progress: wraps the pictures.
 
     Raises:
-        ProtocolError: for a recogniser without a published threshold.
+        ProtocolError: for a recognizer without a published threshold.
         MissingWeightError: (and the like) for its weights.
     """
     if unknown := [name for name in names if name not in RECOGNIZERS]:
@@ -182,7 +182,7 @@ def _cosines(group: Group, embeddings: dict[Path, NDArray[np.float32]]) -> tuple
 def _embed(
     pictures: Sequence[Path], recognizers: Sequence[Recognizer], progress: Callable[[Sequence[Path]], Iterable[Path]]
 ) -> dict[str, dict[Path, NDArray[np.float32]]]:
-    """Recogniser -> picture -> embedding (D,), unit length; each picture is read once."""
+    """Recognizer -> picture -> embedding (D,), unit length; each picture is read once."""
     found: dict[str, dict[Path, NDArray[np.float32]]] = {recognizer.name: {} for recognizer in recognizers}
     batch: dict[Path, Tensor] = {}
 

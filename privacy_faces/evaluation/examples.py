@@ -18,7 +18,7 @@ Frame = NDArray[np.uint8]
 _SHOWN = 6
 _SIDE = 224
 _QUALITY = 82
-# Grey levels by which a pixel must differ to count as changed: fewer may come from writing the file.
+# Gray levels by which a pixel must differ to count as changed: fewer may come from writing the file.
 _CHANGED = 3
 
 

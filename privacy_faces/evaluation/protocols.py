@@ -1,4 +1,4 @@
-"""Protocols of papers as functions, beside our own judgement; like the functions in `verbs`."""
+"""Protocols of papers as functions, beside our own judgment; like the functions in `verbs`."""
 
 from __future__ import annotations
 

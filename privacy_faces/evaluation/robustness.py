@@ -45,7 +45,7 @@ class Operation:
         kept = 1 - 2 * self.corner
         scale = np.array([after.width / (before.width * kept), after.height / (before.height * kept)])
         start = self.corner * np.array([before.width, before.height])
-        # Pixels are centred on integers: x' = (x + 1/2 - start) * scale - 1/2.
+        # Pixels are centered on integers: x' = (x + 1/2 - start) * scale - 1/2.
         return np.asarray(after), np.column_stack([np.diag(scale), (0.5 - start) * scale - 0.5])
 
 
@@ -101,7 +101,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "median-blur": Operation("median of 3 x 3 pixels", _median),
     "crop": Operation(f"{_CROPPED:.0%} cut off at each edge, the face found and aligned anew", _cropped, _CROPPED),
     "brightness": Operation("30 % brighter", lambda image: ImageEnhance.Brightness(image).enhance(1.3)),
-    "screenshot": Operation("shown at 80 %, colours 5 % stronger, saved as JPEG 90 without subsampling", _screenshot),
+    "screenshot": Operation("shown at 80 %, colors 5 % stronger, saved as JPEG 90 without subsampling", _screenshot),
     "social-network": Operation(f"reduced to {_KEPT} pixels (smaller photos to {_REDUCED:.0%}), JPEG 75", _network),
     "messenger": Operation("JPEG 85, half its size, sharpened, JPEG 60", _messenger),
 }

@@ -36,7 +36,7 @@ def frame_quality(original: NDArray[np.float32], protected: NDArray[np.float32])
 
 
 def color_shift(original: NDArray[np.float32], protected: NDArray[np.float32], face: NDArray[np.bool_]) -> float:
-    """How far colours moved where no face is: the mean CIE 1976 difference of two frames (S, S, 3) in [0, 1] outside
+    """How far colors moved where no face is: the mean CIE 1976 difference of two frames (S, S, 3) in [0, 1] outside
     the face (S, S); 1 is barely visible."""
     return float(deltaE_cie76(rgb2lab(original), rgb2lab(protected))[~face].mean())
 

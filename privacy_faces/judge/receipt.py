@@ -14,9 +14,9 @@ from pydantic import (
     model_serializer,
 )
 
-#: How a recogniser took part in making the change; unknown where nothing says so. They are never averaged together.
+#: How a recognizer took part in making the change; unknown where nothing says so. They are never averaged together.
 Role = Literal["surrogate", "held-out", "unknown"]
-#: What the verdict on a face rests on; surrogate-only: every recogniser that judged also helped to make the change.
+#: What the verdict on a face rests on; surrogate-only: every recognizer that judged also helped to make the change.
 Evidence = Literal["held-out", "surrogate-only", "unknown"]
 #: Where the detector finds the face again: at its place; nowhere there, but faces elsewhere in the photo, which count
 #: instead; or no face that is not somebody else's, so that its old place counts, since an attacker can crop by hand.
@@ -44,7 +44,7 @@ class WeightRecord(_Part):
 
 
 class RecognizerVerdict(_Part):
-    """What one recogniser says of one face.
+    """What one recognizer says of one face.
 
     Attributes:
         similarity_before: to the original, of an unprotected copy that was written in the same way.
@@ -62,7 +62,7 @@ class RecognizerVerdict(_Part):
 
 
 class TargetSimilarity(_Part):
-    """How like the target one recogniser finds a face, before and after."""
+    """How like the target one recognizer finds a face, before and after."""
 
     similarity_before: float | None = None
     similarity: float
@@ -93,7 +93,7 @@ class FaceReceipt(_Part):
         box: (x0, y0, x1, y1) in photo pixels.
         detected_after: whether the detector finds it at its place again.
         found: where the detector finds it again.
-        protected: true only when no recogniser in the list still matches.
+        protected: true only when no recognizer in the list still matches.
         details: what the method decided for this face.
     """
 
@@ -142,7 +142,7 @@ class Receipt(_Part):
     Attributes:
         input, output: the photo as it was named, and the file that was written; None for a photo in memory.
         method, options, seed, profile, detector, metadata_kept: what was done.
-        surrogates: recognisers that helped to make the change, whether or not they judge.
+        surrogates: recognizers that helped to make the change, whether or not they judge.
         faces: largest first; none where a photo without a face was copied.
         plan_sha256, input_sha256, output_sha256: by these a later run knows that the photo is done.
     """
@@ -189,7 +189,7 @@ class Receipt(_Part):
 
 
 def evidence_of(roles: Sequence[Role]) -> Evidence:
-    """What a verdict of recognisers with these roles rests on."""
+    """What a verdict of recognizers with these roles rests on."""
     if "held-out" in roles:
         return "held-out"
     return "unknown" if "unknown" in roles else "surrogate-only"

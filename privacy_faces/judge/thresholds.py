@@ -1,4 +1,4 @@
-"""The thresholds at which a recogniser declares a match, with where they come from."""
+"""The thresholds at which a recognizer declares a match, with where they come from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ThresholdError(ValueError):
-    """No threshold for a recogniser at a false accept rate, or a malformed threshold file."""
+    """No threshold for a recognizer at a false accept rate, or a malformed threshold file."""
 
 
 class Threshold(BaseModel):
@@ -76,7 +76,7 @@ def _numbers(similarity: Any) -> Any:
 
 
 class Calibration(BaseModel):
-    """The operating points of one recogniser. `data` says on what they were measured."""
+    """The operating points of one recognizer. `data` says on what they were measured."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     similarity: str
@@ -117,7 +117,7 @@ def load_thresholds(path: Path | None = None) -> ThresholdFile:
 
 
 def threshold_for(file: ThresholdFile, recognizer: str, far: float) -> Threshold:
-    """The threshold of a recogniser at a false accept rate: the calibrated one, otherwise the legacy one, and `source`
+    """The threshold of a recognizer at a false accept rate: the calibrated one, otherwise the legacy one, and `source`
     says which.
 
     Raises:
@@ -145,10 +145,10 @@ def threshold_for(file: ThresholdFile, recognizer: str, far: float) -> Threshold
 
 
 def above_threshold(file: ThresholdFile, far: float) -> Callable[[str, Tensor], Tensor]:
-    """How far similarities (N,) of the recogniser of a name lie above its threshold at a false accept rate; negative is
+    """How far similarities (N,) of the recognizer of a name lie above its threshold at a false accept rate; negative is
     no match.
 
     Raises:
-        ThresholdError: on the call, when that recogniser has no threshold.
+        ThresholdError: on the call, when that recognizer has no threshold.
     """
     return lambda name, similarity: threshold_for(file, name, far).margin(similarity)

@@ -1,4 +1,4 @@
-"""What methods and inpainters are built with: device, face finder, recognisers shared with the judge, thresholds."""
+"""What methods and inpainters are built with: device, face finder, recognizers shared with the judge, thresholds."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def _no_judge(name: str, similarity: Tensor) -> Tensor:
 
 
 class Context:
-    """Loads each recogniser once, and the face finder when it is asked for.
+    """Loads each recognizer once, and the face finder when it is asked for.
 
     Args:
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
-        recognizer_options: name -> options of recognisers that are not to be built with their defaults.
+        recognizer_options: name -> options of recognizers that are not to be built with their defaults.
         above_threshold: the judge's answer to how far similarities (N,) to a person lie above the threshold of the
-            recogniser of that name; a method that goes on until the person is no longer matched asks it, and knows no
+            recognizer of that name; a method that goes on until the person is no longer matched asks it, and knows no
             threshold of its own.
         detector, min_face: of the face finder, see `make_finder`.
 
@@ -63,13 +63,13 @@ class Context:
         return make_finder(self._detector, self._min_face, self.device)
 
     def recognizer(self, name: str) -> Recognizer:
-        """The recogniser registered under `name`, ready to embed."""
+        """The recognizer registered under `name`, ready to embed."""
         if name not in self._recognizers:
             self._recognizers[name] = RECOGNIZERS.build(name, self._options.get(name), self.device)
         return self._recognizers[name]
 
     def loaded(self) -> list[Recognizer]:
-        """The recognisers that were asked for so far."""
+        """The recognizers that were asked for so far."""
         return list(self._recognizers.values())
 
     def target(self, name: str) -> Target:

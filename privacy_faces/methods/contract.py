@@ -53,10 +53,10 @@ class Method(ABC):
 
     Args:
         options: an instance of the option model in the method's spec.
-        context: device and recognisers.
+        context: device and recognizers.
     """
 
-    #: Names of the recognisers that help to make the change; the judge calls all others held-out.
+    #: Names of the recognizers that help to make the change; the judge calls all others held-out.
     surrogates: tuple[str, ...] = ()
 
     def __init__(self, options: Options, context: Context) -> None:

@@ -40,7 +40,7 @@ class PixelateOptions(MethodOptions):
 class FillOptions(MethodOptions):
     """Options of `fill`."""
 
-    color: Literal["skin", "black"] = Field("skin", description="mean colour of the face's skin, or black")
+    color: Literal["skin", "black"] = Field("skin", description="mean color of the face's skin, or black")
 
 
 class InpaintOptions(MethodOptions):
@@ -74,7 +74,7 @@ class InpaintRandomOptions(InpaintOptions):
     """Options of `inpaint-random`."""
 
     patch_size: int = Field(32, ge=4, le=128, description="side of a patch, in pixels of a 512-pixel frame")
-    area: Literal["face", "centre"] = Field(
+    area: Literal["face", "center"] = Field(
         "face", description="where patches may lie: on the face, or anywhere but the frame's border"
     )
     draws: float | None = Field(

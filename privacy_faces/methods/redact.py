@@ -40,18 +40,18 @@ class Pixelate(Redaction):
     options: PixelateOptions
 
     def cover(self, batch: FrameBatch) -> Tensor:
-        """Frames whose square cells each show their mean colour."""
+        """Frames whose square cells each show their mean color."""
         cells = F.interpolate(batch.frames, (self.options.cells, self.options.cells), mode="area")
         return F.interpolate(cells, batch.frames.shape[-2:], mode="nearest-exact")
 
 
 class Fill(Redaction):
-    """One flat colour."""
+    """One flat color."""
 
     options: FillOptions
 
     def cover(self, batch: FrameBatch) -> Tensor:
-        """Black frames, or frames in the mean colour of each face's skin."""
+        """Black frames, or frames in the mean color of each face's skin."""
         if self.options.color == "black":
             return batch.frames.new_zeros(batch.frames.shape)
         skin = batch.regions["skin"].to(batch.frames.dtype)

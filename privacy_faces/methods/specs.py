@@ -11,7 +11,7 @@ PIXELATE = Spec(
     "mosaic over the face", "privacy_faces.methods.options:PixelateOptions", "privacy_faces.methods.redact:Pixelate"
 )
 FILL = Spec(
-    "one flat colour over the face", "privacy_faces.methods.options:FillOptions", "privacy_faces.methods.redact:Fill"
+    "one flat color over the face", "privacy_faces.methods.options:FillOptions", "privacy_faces.methods.redact:Fill"
 )
 INPAINT_RANDOM = Spec(
     "random patches, inpainted",

@@ -42,20 +42,25 @@ class FaceModel:
         return (frames.flatten(1) - self.mean) @ self.components / (self.components.square().sum(0) + self.variance)
 
     def posterior(
-        self, frame: Tensor, visible: Tensor, temperature: float, hint: Tensor | None = None, doubt: float = 1.0
+        self,
+        frame: Tensor,
+        visible: Tensor,
+        temperature: float,
+        hint: Tensor | None = None,
+        hint_deviation: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """Mean (K,) and factor L (K, K) of z given the visible pixels: z = mean + L u, u ~ N(0, I).
 
-        With H = diag(1 / doubt^2) on the hinted coefficients h and M = W_v^T W_v + t sigma^2 (I + H), mean = M^-1
-        (W_v^T (x_v - mean_v) + t sigma^2 H h) and L L^T = t sigma^2 M^-1.
+        With H = diag(1 / hint_deviation^2) on the hinted coefficients h and M = W_v^T W_v + t sigma^2 (I + H), mean =
+        M^-1 (W_v^T (x_v - mean_v) + t sigma^2 H h) and L L^T = t sigma^2 M^-1.
 
         Args:
             frame: (3, S, S).
             visible: boolean (S, S).
-            temperature: t. The model takes the noise of neighbouring pixels for independent, though one patch of odd
-                colour moves hundreds of them together; t > 1 counts them as fewer.
+            temperature: t. The model takes the noise of neighboring pixels for independent, though one patch of odd
+                color moves hundreds of them together; t > 1 counts them as fewer.
             hint: (H,), a measurement of the leading coefficients.
-            doubt: standard deviation of the hint.
+            hint_deviation: standard deviation of the hint.
         """
         rows = visible.expand(3, -1, -1).flatten()
         components = self.components[rows]
@@ -63,8 +68,8 @@ class FaceModel:
         hinted = torch.zeros_like(components[0])
         target = components.T @ (frame.flatten()[rows] - self.mean[rows])
         if hint is not None:
-            hinted[: len(hint)] = doubt**-2
-            target[: len(hint)] += noise * doubt**-2 * hint
+            hinted[: len(hint)] = hint_deviation**-2
+            target[: len(hint)] += noise * hint_deviation**-2 * hint
         precision = components.T @ components + noise * torch.diag(1 + hinted)
         lower = torch.linalg.cholesky(precision)
         mean = torch.cholesky_solve(target[:, None], lower)[:, 0]

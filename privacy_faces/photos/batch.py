@@ -12,7 +12,7 @@ from torch import Tensor
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
 
-# Frames in which faces are compared. Every recogniser's chip is smaller, so more would change nothing.
+# Frames in which faces are compared. Every recognizer's chip is smaller, so more would change nothing.
 COMPARED_FRAME = 256
 
 

@@ -33,7 +33,7 @@ class Face:
 
     @property
     def eye_distance(self) -> float:
-        """Distance between the eye centres in photo pixels."""
+        """Distance between the eye centers in photo pixels."""
         points = five_points(self.landmarks)
         return float(np.hypot(*(points[1] - points[0])))
 

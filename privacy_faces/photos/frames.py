@@ -1,6 +1,6 @@
 """Frames: upright square crops of a photo, eyes level, hair and chin inside, and the affine that leads there and back.
 
-Pixel coordinates put integers at pixel centres, x to the right and y down, as OpenCV does.
+Pixel coordinates put integers at pixel centers, x to the right and y down, as OpenCV does.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# The five points that place a frame: eye centres, nose tip and mouth corners, left and right as seen in the image.
+# The five points that place a frame: eye centers, nose tip and mouth corners, left and right as seen in the image.
 _EYE_LEFT, _EYE_RIGHT, _NOSE, _MOUTH_LEFT, _MOUTH_RIGHT = range(5)
 
 
 def five_points(landmarks: Array) -> Array:
-    """Eye centres, nose tip and mouth corners (5, 2) of 68 iBUG landmarks (68, 2)."""
+    """Eye centers, nose tip and mouth corners (5, 2) of 68 iBUG landmarks (68, 2)."""
     return np.stack([landmarks[36:42].mean(0), landmarks[42:48].mean(0), landmarks[30], landmarks[48], landmarks[54]])
 
 
@@ -43,11 +43,11 @@ def frame_affine(points: Array, size: int) -> Array:
     if length < 1e-6 or half < 1e-6:
         raise ValueError(f"Expected five distinct facial points, got {points.round(1).tolist()}.")
     cosine, sine = axis / length
-    centre = eyes.mean(0) + 0.1 * eye_to_mouth
+    center = eyes.mean(0) + 0.1 * eye_to_mouth
     scale = size / (2 * half)
     linear = scale * np.array([[cosine, sine], [-sine, cosine]])
-    # The photo's corner is half a pixel before its first centre: the frame's centre lies between pixels when S is even.
-    offset = np.full(2, (size - 1) / 2) - linear @ centre
+    # The photo's corner is half a pixel before its first center: the frame's center lies between pixels when S is even.
+    offset = np.full(2, (size - 1) / 2) - linear @ center
     return np.concatenate([linear, offset[:, None]], axis=1)
 
 

@@ -17,12 +17,12 @@ def overlay(photo: Photo, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Grey (H, W) or RGB (H, W, 3) pixels as a PNG file."""
+    """Gray (H, W) or RGB (H, W, 3) pixels as a PNG file."""
     return _encoded(pixels, ".png")
 
 
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    """Grey (H, W) or RGB (H, W, 3) pixels as a JPEG file."""
+    """Gray (H, W) or RGB (H, W, 3) pixels as a JPEG file."""
     return _encoded(pixels, ".jpg")
 
 

@@ -1,6 +1,6 @@
 """A photo as two aligned arrays: `rgb`, what detectors and methods see, and `native`, the samples its file holds.
 
-Keeping both lets a pixel that no method touched go back to the file bit for bit, whatever the file's colour model.
+Keeping both lets a pixel that no method touched go back to the file bit for bit, whatever the file's color model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 Samples = npt.NDArray[np.unsignedinteger[Any]]
 
-# The colour models each file format can hold; all of them with 8 bits per sample.
+# The color models each file format can hold; all of them with 8 bits per sample.
 MODES_OF_FORMAT = {
     "JPEG": ("L", "RGB", "CMYK"),
     "PNG": ("L", "LA", "RGB", "RGBA"),
@@ -28,7 +28,7 @@ MODES_OF_FORMAT = {
     "BMP": ("L", "RGB", "RGBA"),
 }
 FORMATS_WITH_16_BITS = ("PNG", "TIFF")
-COLOUR_CHANNELS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3, "CMYK": 4}  # without alpha
+COLOR_CHANNELS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3, "CMYK": 4}  # without alpha
 
 # EXIF is kept by list: any other tag may hold or point to a picture of the old face (thumbnails, previews, Photoshop
 # layers).
@@ -56,7 +56,7 @@ KEPT_EXIF_TAGS = (
 XMP_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)(?:[A-Za-z0-9+/=\s]|&#x[aAdD];)*")
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
 
-# Out-of-gamut colours are clipped, all others keep their hue; black point compensation keeps shadows apart in print
+# Out-of-gamut colors are clipped, all others keep their hue; black point compensation keeps shadows apart in print
 # profiles.
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
@@ -120,7 +120,7 @@ class Photo:
 
     rgb: (H, W, 3) uint8 or uint16, EXIF orientation applied, alpha dropped; in the file's own RGB space, sRGB for CMYK
         files.
-    native: (H, W) or (H, W, C), same dtype, upright, in the colour model `mode`.
+    native: (H, W) or (H, W, C), same dtype, upright, in the color model `mode`.
     lossless: WebP only, whether the file was (and so will be) coded without loss.
     """
 
@@ -145,10 +145,10 @@ class Photo:
     ) -> Photo:
         """The photo of the upright samples `native`, its `rgb` computed from them."""
         native = np.ascontiguousarray(native)
-        samples = native.reshape(*native.shape[:2], -1)[..., : COLOUR_CHANNELS[mode]]
+        samples = native.reshape(*native.shape[:2], -1)[..., : COLOR_CHANNELS[mode]]
         if mode == "CMYK" and icc_profile and _cmyk_transforms(icc_profile) is None:
             log.warning(
-                "the colour profile of this CMYK photo cannot convert CMYK; using the plain CMYK formula, as viewers do"
+                "the color profile of this CMYK photo cannot convert CMYK; using the plain CMYK formula, as viewers do"
             )
         return cls(_rgb_of(samples, mode, icc_profile), native, mode, format, icc_profile, metadata, lossless)
 
@@ -180,7 +180,7 @@ class Photo:
         """The photo that shows `rgb`, (H, W, 3) of the same dtype; a pixel equal to its old rgb keeps its native
         samples bit for bit.
 
-        Changed pixels are converted to the native colour model: luma for L and LA, the inverse of the conversion used
+        Changed pixels are converted to the native color model: luma for L and LA, the inverse of the conversion used
             on
         reading for CMYK; alpha stays. `rgb` of the result is what the file will show, so gray where the file is gray.
         Raises ValueError when shape or dtype differ from this photo's.
@@ -193,7 +193,7 @@ class Photo:
         if not changed.any():
             return self
         native = self.native.copy()
-        samples = native.reshape(self.height, self.width, -1)[..., : COLOUR_CHANNELS[self.mode]]  # a view of `native`
+        samples = native.reshape(self.height, self.width, -1)[..., : COLOR_CHANNELS[self.mode]]  # a view of `native`
         samples[changed] = _native_of(rgb[changed], self.mode, self.icc_profile)
         shown = self.rgb.copy()
         shown[changed] = _rgb_of(samples[changed], self.mode, self.icc_profile)
@@ -201,19 +201,19 @@ class Photo:
 
 
 def _rgb_of(samples: Samples, mode: str, icc_profile: bytes | None) -> Samples:
-    """(..., C) colour samples of `mode` to (..., 3) RGB, same dtype."""
+    """(..., C) color samples of `mode` to (..., 3) RGB, same dtype."""
     if mode == "CMYK":
         return _convert(samples, "CMYK", "RGB", icc_profile)
-    if COLOUR_CHANNELS[mode] == 1:
+    if COLOR_CHANNELS[mode] == 1:
         return np.repeat(samples, 3, axis=-1)
     return np.ascontiguousarray(samples)
 
 
 def _native_of(rgb: Samples, mode: str, icc_profile: bytes | None) -> Samples:
-    """(N, 3) RGB to (N, C) colour samples of `mode`, same dtype."""
+    """(N, 3) RGB to (N, C) color samples of `mode`, same dtype."""
     if mode == "CMYK":
         return _convert(rgb, "RGB", "CMYK", icc_profile)
-    if COLOUR_CHANNELS[mode] == 1:
+    if COLOR_CHANNELS[mode] == 1:
         # ITU-R BT.601 luma in 16-bit fixed point, as in Pillow. The weights sum to 65536, so gray stays exactly itself.
         wide = rgb.astype(np.uint32)
         luma = (wide[:, 0] * 19595 + wide[:, 1] * 38470 + wide[:, 2] * 7471 + 32768) >> 16
@@ -243,5 +243,5 @@ def _cmyk_transforms(icc_profile: bytes | None) -> dict[str, ImageCms.ImageCmsTr
             "RGB": ImageCms.buildTransform(cmyk, srgb, "CMYK", "RGB", _INTENT, _FLAGS),
             "CMYK": ImageCms.buildTransform(srgb, cmyk, "RGB", "CMYK", _INTENT, _FLAGS),
         }
-    except (OSError, ImageCms.PyCMSError):  # damaged, or a profile for another colour model
+    except (OSError, ImageCms.PyCMSError):  # damaged, or a profile for another color model
         return None

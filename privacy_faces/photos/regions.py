@@ -53,17 +53,17 @@ def face_oval(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     brow = landmarks[17:27].mean(0)
     up = brow - landmarks[33]
     apex = brow + 0.55 * up
-    centre = (left + right) / 2
+    center = (left + right) / 2
     angles = np.linspace(0, np.pi, 25)[1:-1, None]
-    return np.concatenate([jaw, centre + np.cos(angles) * (right - centre) + np.sin(angles) * (apex - centre)])
+    return np.concatenate([jaw, center + np.cos(angles) * (right - center) + np.sin(angles) * (apex - center)])
 
 
 def _with_lids(eye: NDArray[np.float64], brow: NDArray[np.float64]) -> NDArray[np.float64]:
     """The eye opening (6, 2), grown outwards by a quarter of its width and halfway up to the brow: where eyeshadow
     goes."""
-    centre = eye.mean(0)
-    grown = centre + (eye - centre) * 1.35
-    lift = (brow.mean(0) - centre) * 0.45
+    center = eye.mean(0)
+    grown = center + (eye - center) * 1.35
+    lift = (brow.mean(0) - center) * 0.45
     upper = grown[1:3] + lift
     return np.concatenate([grown[:1], upper, grown[3:]])
 

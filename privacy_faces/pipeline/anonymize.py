@@ -51,7 +51,7 @@ def anonymize(
     run: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
-    """Anonymise the faces in one photo, as `privacy-faces anonymize` does.
+    """Anonymize the faces in one photo, as `privacy-faces anonymize` does.
 
     Args:
         photo: a file, a PIL image, or an array (H, W, 3), uint8.

@@ -1,1 +1,1 @@
-"""Recognisers: the contract, and one file per family."""
+"""Recognizers: the contract, and one file per family."""

@@ -1,4 +1,4 @@
-"""From a frame to a recogniser's own chip, differentiably: by a similarity warp onto its template, or as a whole."""
+"""From a frame to a recognizer's own chip, differentiably: by a similarity warp onto its template, or as a whole."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EYE_DISTANCE_IN_FRAME = 0.25
 
 
 class Alignment(Protocol):
-    """How a frame becomes the square chip of `size` pixels that a recogniser takes."""
+    """How a frame becomes the square chip of `size` pixels that a recognizer takes."""
 
     @property
     def size(self) -> int:
@@ -33,7 +33,7 @@ class Alignment(Protocol):
 
 @dataclass(frozen=True)
 class WholeImage:
-    """The whole frame, resized: what AMT-GAN, CLIP2Protect and DiffAM feed to recognisers, and what their thresholds
+    """The whole frame, resized: what AMT-GAN, CLIP2Protect and DiffAM feed to recognizers, and what their thresholds
     were measured on.
 
     Attributes:
@@ -53,13 +53,13 @@ class WholeImage:
 
 @dataclass(frozen=True)
 class Template:
-    """Where a recogniser expects a face in its square input chip.
+    """Where a recognizer expects a face in its square input chip.
 
     Attributes:
         size: side C of the chip in pixels.
         groups: K groups of indices among the 68 iBUG landmarks; the mean of a group is one point.
         points: (K, 2), where those K points lie in the chip, in pixels.
-        eye_distance: distance between the eye centres in the chip, in pixels.
+        eye_distance: distance between the eye centers in the chip, in pixels.
     """
 
     size: int
@@ -113,7 +113,7 @@ class Template:
 
 
 # Eyes, tip of the nose and corners of the mouth in the 112 x 112 chip of ArcFace (Deng et al., CVPR 2019), with which
-# most recognisers since were trained.
+# most recognizers since were trained.
 ARCFACE = Template(
     size=112,
     groups=(tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),
@@ -123,5 +123,5 @@ ARCFACE = Template(
 
 
 def aligned(template: Alignment, way: Literal["template", "whole"]) -> Alignment:
-    """The alignment that an option names: the recogniser's own template, or the whole frame at that size."""
+    """The alignment that an option names: the recognizer's own template, or the whole frame at that size."""
     return template if way == "template" else WholeImage(template.size)

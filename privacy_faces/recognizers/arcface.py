@@ -1,5 +1,5 @@
-"""What the recognisers of ArcFace's kind share: 112 x 112 chips in [-1, 1], 512-D, weights that were published under
-the recogniser's own name."""
+"""What the recognizers of ArcFace's kind share: 112 x 112 chips in [-1, 1], 512-D, weights that were published under
+the recognizer's own name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ArcFaceRecognizer(Recognizer):
-    """A published network behind the recogniser contract; a subclass says which, and writes `cam_layer`."""
+    """A published network behind the recognizer contract; a subclass says which, and writes `cam_layer`."""
 
     embedding_size = 512
     template: Alignment = ARCFACE

@@ -1,4 +1,4 @@
-"""Closed-set classifiers: who of the people that it was trained on is this? A recogniser with a linear layer on top, as
+"""Closed-set classifiers: who of the people that it was trained on is this? A recognizer with a linear layer on top, as
 PrivacyPreservingDiffusion fine-tunes FaceNet (`training.recognizer`): logits = W relu(e) + b of the unit-length
 embedding e."""
 
@@ -26,10 +26,10 @@ class ClassifierError(ValueError):
 
 @dataclass(frozen=True)
 class ClosedSet:
-    """A linear layer over a recogniser's embeddings.
+    """A linear layer over a recognizer's embeddings.
 
     Attributes:
-        recognizer: registered name of the recogniser below.
+        recognizer: registered name of the recognizer below.
         people: K names, in the order of the classes.
         weight: W, (K, D).
         bias: b, (K,).
@@ -53,7 +53,7 @@ class ClosedSet:
         weight, bias = (torch.from_numpy(array).to(embeddings) for array in (self.weight, self.bias))
         return embeddings.relu() @ weight.T + bias
 
-    def surprise(self, features: Tensor) -> Tensor:
+    def cross_entropy(self, features: Tensor) -> Tensor:
         """Cross-entropy (N,) of features (N, D) against the class that they are given now; differentiable."""
         from torch.nn.functional import cross_entropy, normalize
 

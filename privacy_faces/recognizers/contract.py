@@ -1,4 +1,4 @@
-"""The recogniser contract."""
+"""The recognizer contract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privacy_faces.recognizers.alignment import Alignment
 
 
 class Recognizer(nn.Module, ABC):
-    """A face recogniser that embeds frames through its own alignment.
+    """A face recognizer that embeds frames through its own alignment.
 
     A subclass sets the class attributes and writes `features` and `cam_layer`. Gradients flow from the embedding to the
     frame; parameters are frozen.

@@ -44,7 +44,7 @@ _BLOCKS = (
 
 
 class DlibResNet(Recognizer):
-    """The recogniser `dlib-resnet`."""
+    """The recognizer `dlib-resnet`."""
 
     name = "dlib-resnet"
     embedding_size = 128

@@ -1,4 +1,4 @@
-"""Several recognisers asked at once."""
+"""Several recognizers asked at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from privacy_faces.recognizers.contract import Recognizer
 
 
 class Ensemble(nn.Module):
-    """An ordered set of recognisers; each aligns and embeds in its own way, so results stay apart by name.
+    """An ordered set of recognizers; each aligns and embeds in its own way, so results stay apart by name.
 
     Raises:
         ValueError: when empty, or when two members share a name.

@@ -19,7 +19,7 @@ _LEFT_EYE, _RIGHT_EYE, _MOUTH = tuple(range(36, 42)), tuple(range(42, 48)), (48,
 
 
 class FaceNet(Recognizer):
-    """The recogniser `facenet`.
+    """The recognizer `facenet`.
 
     It was trained on MTCNN boxes stretched to 160 x 160. The template puts the eyes and the mouth where they lie in
     such boxes on average (measured on 20 portraits, made symmetric), so that the alignment is a fixed, differentiable
@@ -51,7 +51,7 @@ class FaceNet(Recognizer):
 
     def features(self, chips: Tensor) -> Tensor:
         """Embeddings (N, 512), already of unit length, of chips (N, 3, 160, 160) in [0, 1]."""
-        # facenet-pytorch's fixed standardisation: (x - 127.5) / 128 with x in 0..255.
+        # facenet-pytorch's fixed standardization: (x - 127.5) / 128 with x in 0..255.
         output: Tensor = self.network((chips * 255 - 127.5) / 128)
         return output
 

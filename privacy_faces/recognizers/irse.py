@@ -100,14 +100,14 @@ class _Residual(ArcFaceRecognizer):
 
 
 class Ir152(_Residual):
-    """The recogniser `ir152`."""
+    """The recognizer `ir152`."""
 
     name = "ir152"
     published = IR152
 
 
 class IrSe50(_Residual):
-    """The recogniser `irse50`."""
+    """The recognizer `irse50`."""
 
     name = "irse50"
     published = IRSE50

@@ -100,7 +100,7 @@ MOBILE_FACE = Published("mobile_face.pth", MobileFaceNet)
 
 
 class MobileFace(ArcFaceRecognizer):
-    """The recogniser `mobileface`."""
+    """The recognizer `mobileface`."""
 
     name = "mobileface"
     published = MOBILE_FACE

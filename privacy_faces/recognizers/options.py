@@ -1,4 +1,4 @@
-"""The options of the built-in recognisers."""
+"""The options of the built-in recognizers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NoOptions(Options):
 
 
 class AlignmentOptions(Options):
-    """Options of recognisers that papers also feed with whole pictures."""
+    """Options of recognizers that papers also feed with whole pictures."""
 
     alignment: Literal["template", "whole"] = Field(
         "template", description="template: align by landmarks; whole: resize the whole frame, as DiffAM does"

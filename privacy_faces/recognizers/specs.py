@@ -1,4 +1,4 @@
-"""What the built-in recognisers are called; light to import: a listing needs neither torch nor pydantic."""
+"""What the built-in recognizers are called; light to import: a listing needs neither torch nor pydantic."""
 
 from __future__ import annotations
 

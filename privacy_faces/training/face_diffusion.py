@@ -19,7 +19,7 @@ from privacy_faces.training.holes import random_hole
 from privacy_faces.training.portraits import Portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
 
-# Augmentation: shift in pixels, and gain of each colour channel.
+# Augmentation: shift in pixels, and gain of each color channel.
 _SHIFT = 4
 _GAIN = 0.06
 # The coarse side is drawn between this many components and all of them: a fill far from its hole's rim is that much

@@ -25,13 +25,13 @@ _TYPICAL, _LEADING, _REST = 0.9, 60, 0.85
 # smile, and in the others. Farther, and men turn into women; as it is, dlib-resnet calls the two one person
 # (tests/weights/test_assets.py).
 _OCCASION, _OTHER_OCCASION, _OTHER_DETAIL = 12, 0.7, 0.25
-# Blur of the colour, not of the light, in frame sides: the model's colour is as blotchy as its light is sharp.
+# Blur of the color, not of the light, in frame sides: the model's color is as blotchy as its light is sharp.
 _COLOR_BLUR = 0.023
 # The picture's side, to which the model's frame is enlarged: the detector was made for larger faces.
 _PICTURE = 256
 # Half the axes of the ellipse that head and hair fill, in frame sides; beyond it the model paints all its backgrounds
 # at once, which are blurred.
-_HEAD, _HEAD_CENTRE, _BACKDROP_BLUR = (0.36, 0.46), (0.5, 0.47), 0.1
+_HEAD, _HEAD_CENTER, _BACKDROP_BLUR = (0.36, 0.46), (0.5, 0.47), 0.1
 # dlib's distance of the closest pair allowed, and of the closest training portrait; the library calls two photos one
 # person below 0.6.
 PAIR, STRANGER = 0.6, 0.5
@@ -48,7 +48,7 @@ class SyntheticFace:
         picture: (3, 256, 256) in [0, 1].
         landmarks: (68, 2) in pixels of the picture.
         score: the detector's.
-        descriptor: of the recogniser, (D,).
+        descriptor: of the recognizer, (D,).
         nearest_training: distance of the closest training portrait's descriptor.
     """
 
@@ -148,7 +148,7 @@ def _head(size: int) -> Tensor:
     """One on the head, falling softly to zero around it: (1, 1, S, S)."""
     grid = (torch.arange(size) + 0.5) / size
     radius = (
-        ((grid[None, :] - _HEAD_CENTRE[0]) / _HEAD[0]) ** 2 + ((grid[:, None] - _HEAD_CENTRE[1]) / _HEAD[1]) ** 2
+        ((grid[None, :] - _HEAD_CENTER[0]) / _HEAD[0]) ** 2 + ((grid[:, None] - _HEAD_CENTER[1]) / _HEAD[1]) ** 2
     ).sqrt()
     return torch.sigmoid((1 - radius) * 14)[None, None]
 

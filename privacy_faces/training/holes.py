@@ -9,7 +9,7 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.methods.inpainting.masks.random_patches import centre_cells, grid_side, patch_ranking
+from privacy_faces.methods.inpainting.masks.random_patches import center_cells, grid_side, patch_ranking
 from privacy_faces.methods.inpainting.masks.selection import top_fraction
 
 # How often each kind is drawn. The whole frame is what DDIM inversion and new faces need.
@@ -28,7 +28,7 @@ def random_hole(regions: Mapping[str, Tensor], generator: torch.Generator) -> Te
     share = float(torch.rand((), generator=generator))
     if kind == "patches":
         patch = 2 ** int(torch.randint(4, 7, (), generator=generator))
-        cells = centre_cells(grid_side(patch))
+        cells = center_cells(grid_side(patch))
         hidden = top_fraction(patch_ranking(cells, generator)[None], 0.15 + 0.4 * share, cells[None])
         return interpolate(hidden.float(), (size, size), mode="nearest-exact")[0] > 0.5
     if kind == "blobs":

@@ -13,7 +13,7 @@ from privacy_faces.config.registry import RECOGNIZERS
 
 
 class RecognizerFinetuneOptions(Options):
-    """Options of `finetune recognizer`; the defaults are PrivacyPreservingDiffusion's, but for the recogniser, the
+    """Options of `finetune recognizer`; the defaults are PrivacyPreservingDiffusion's, but for the recognizer, the
     number of photos and `standardize`."""
 
     data: Path = Field(
@@ -36,8 +36,8 @@ class RecognizerFinetuneOptions(Options):
     )
     epochs: int = Field(8, ge=1, description="passes over the training photos")
     batch: int = Field(32, ge=1, description="photos per step")
-    rate: float = Field(1e-3, gt=0, description="learning rate of Adam")
-    milestones: list[int] = Field([5, 10], description="epochs after which the rate is multiplied by gamma")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam")
+    milestones: list[int] = Field([5, 10], description="epochs after which the learning rate is multiplied by gamma")
     gamma: float = Field(0.1, gt=0, le=1, description="see milestones")
     detector: Literal["auto", "mtcnn", "dlib"] = Field(
         "auto", description="auto: mtcnn where facenet-pytorch is installed, otherwise dlib"

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from privacy_faces.datasets.folder import LabelledPhoto, content_hash, identity_folders
+from privacy_faces.datasets.folder import LabeledPhoto, content_hash, identity_folders
 from privacy_faces.evaluation.embedding import largest_faces
 from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.photos.regions import region_masks
@@ -70,7 +70,7 @@ def load_portraits(
     size: int,
     cache: Path | None = None,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
-    photos_of: Callable[[Path], list[LabelledPhoto]] = identity_folders,
+    photos_of: Callable[[Path], list[LabeledPhoto]] = identity_folders,
 ) -> Portraits:
     """The largest face of every photo of `data`/PERSON/, or of whatever `photos_of` finds in `data`.
 

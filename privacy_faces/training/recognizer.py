@@ -1,4 +1,4 @@
-"""A closed-set classifier on a frozen recogniser, as PrivacyPreservingDiffusion fine-tunes FaceNet: ReLU, a linear
+"""A closed-set classifier on a frozen recognizer, as PrivacyPreservingDiffusion fine-tunes FaceNet: ReLU, a linear
 layer, cross-entropy, Adam.
 
 The trunk does not change, so that each photo passes through it once, and an epoch costs one product of matrices per
@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 
 from privacy_faces.config.files import write_atomic
 from privacy_faces.datasets.celeba import Split, split_by_identity
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders
+from privacy_faces.datasets.folder import DatasetError, LabeledPhoto, identity_folders
 from privacy_faces.evaluation.embedding import largest_faces
 from privacy_faces.judge.observations import View
 from privacy_faces.judge.store import Store
@@ -55,7 +55,7 @@ Progress = Callable[[Any], Any]
 class Scale:
     """What the linear layer is trained on: (relu(e) - mean) / deviation, each (D,).
 
-    The embeddings of some recognisers, dlib's among them, differ little from one another: a layer on them as they are
+    The embeddings of some recognizers, dlib's among them, differ little from one another: a layer on them as they are
     learns next to nothing in eight epochs.
     """
 
@@ -83,14 +83,14 @@ def scale_of(embeddings: Tensor, standardize: bool) -> Scale:
 
 @dataclass(frozen=True)
 class StepRecipe(Recipe):
-    """A recipe whose rate falls by `gamma` at each of some steps (MultiStepLR)."""
+    """A recipe whose learning rate falls by `gamma` at each of some steps (MultiStepLR)."""
 
     falls: tuple[int, ...] = ()
     gamma: float = 0.1
 
-    def rate_at(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.rate * float(self.gamma ** bisect_right(self.falls, step))
+        return self.learning_rate * float(self.gamma ** bisect_right(self.falls, step))
 
 
 def finetune_recognizer(
@@ -127,7 +127,7 @@ def finetune_recognizer(
         raise DatasetError(
             f"Expected photos with faces of two people or more to train with in {options.data}, found {len(people)}."
         )
-    training, test = (_labelled(side, found, people) for side in (split.train, split.test))
+    training, test = (_labeled(side, found, people) for side in (split.train, split.test))
     return _train_head(options, recognizer, people, training, test, progress, say, started)
 
 
@@ -218,7 +218,7 @@ def _embed(recognizer: Recognizer, views: Sequence[View], device: torch.device) 
     return recognizer.embed(frames.to(device), landmarks.to(device)).cpu().numpy()
 
 
-def _labelled(photos: Sequence[LabelledPhoto], found: dict[Path, Features], people: list[str]) -> tuple[Tensor, Tensor]:
+def _labeled(photos: Sequence[LabeledPhoto], found: dict[Path, Features], people: list[str]) -> tuple[Tensor, Tensor]:
     """Embeddings (N, D) and classes (N,) of the photos of the people that can be told."""
     places = {person: index for index, person in enumerate(people)}
     kept = [photo for photo in photos if photo.identity in places and len(found[photo.path])]
@@ -245,11 +245,11 @@ def _train_head(
     torch.manual_seed(options.seed)
     layer = nn.Linear(inputs.shape[1], len(people))
     per_epoch = -(-len(inputs) // options.batch)
-    chosen = options.model_dump(mode="json", include={"batch", "rate", "milestones", "gamma", "seed"})
+    chosen = options.model_dump(mode="json", include={"batch", "learning_rate", "milestones", "gamma", "seed"})
     digest = hashlib.sha256(inputs.numpy().tobytes() + classes.numpy().tobytes()).hexdigest()
     recipe = StepRecipe(
         steps=options.epochs * per_epoch,
-        rate=options.rate,
+        learning_rate=options.learning_rate,
         ema=0.0,  # the last weights, not an average
         seed=options.seed,
         save_every=per_epoch,
@@ -293,11 +293,11 @@ def _train_head(
             {"epoch": epoch, **shares, "seconds": round(now - since, 3)},
         ]
         write_atomic(report, (json.dumps({**about, "epochs": epochs}, indent=2) + "\n").encode())
-        told = ", ".join(
+        accuracies = ", ".join(
             f"{name.replace('_', ' ')} {'unknown' if share is None else f'{100 * share:.2f} %'}"
             for name, share in shares.items()
         )
-        say(f"epoch {epoch}: {told}, {now - since:.1f} s")
+        say(f"epoch {epoch}: {accuracies}, {now - since:.1f} s")
         since = perf_counter()
 
     train(layer, loss, recipe, options.output, on_checkpoint, progress)

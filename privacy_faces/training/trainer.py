@@ -57,9 +57,9 @@ class Recipe:
     """How to train.
 
     Attributes:
-        steps: optimiser steps in all, those of earlier sessions included.
-        rate: learning rate of AdamW after the warm-up.
-        warmup: steps over which the rate rises.
+        steps: optimizer steps in all, those of earlier sessions included.
+        learning_rate: learning rate of AdamW after the warm-up.
+        warmup: steps over which it rises.
         ema: largest decay of the moving average.
         seed: of everything random.
         save_every: steps between checkpoints.
@@ -69,7 +69,7 @@ class Recipe:
     """
 
     steps: int
-    rate: float = 3e-4
+    learning_rate: float = 3e-4
     warmup: int = 100
     ema: float = 0.999
     seed: int = 0
@@ -78,13 +78,13 @@ class Recipe:
     tracker: str | None = None
     purpose: str = ""
 
-    def rate_at(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step: a linear rise, a plateau, a linear fall.
 
         A recipe with another course overrides it.
         """
         falling = (self.steps - step) / max(1, _DECAY * self.steps)
-        return self.rate * min(1.0, (step + 1) / max(1, self.warmup), falling)
+        return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup), falling)
 
 
 def train(
@@ -99,7 +99,7 @@ def train(
 
     Args:
         model: the network; its frozen parameters stay as they are, the others end with their averaged values.
-        loss: named loss terms of a fresh batch; their sum is minimised. It must call the network as a whole, so that
+        loss: named loss terms of a fresh batch; their sum is minimized. It must call the network as a whole, so that
             many processes can share the work.
         recipe: how to train.
         folder: holds `checkpoint.safetensors`.
@@ -116,7 +116,7 @@ def train(
         accelerator.init_trackers("privacy-faces")
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     average = EMAModel(trained, decay=recipe.ema, use_ema_warmup=True)
-    optimizer = torch.optim.AdamW(trained, lr=recipe.rate, weight_decay=0.0, fused=True)
+    optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0, fused=True)
     checkpoint = folder / "checkpoint.safetensors"
     started = _resume(checkpoint, model, average, optimizer, recipe.purpose) if checkpoint.is_file() else 0
     average.to(accelerator.device)
@@ -126,7 +126,7 @@ def train(
     model.train()
     for step in steps:
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate_at(step)
+            group["lr"] = recipe.learning_rate_at(step)
         generator = torch.Generator().manual_seed(_step_seed(recipe.seed, step, accelerator.process_index))
         with accelerator.autocast():
             turn = Turn(step, accelerator.process_index, accelerator.num_processes, generator, accelerator.device)

@@ -1,1 +1,1 @@
-"""Weights: one manifest (licence, origin, sha256, size), one cache, one way to load them safely."""
+"""Weights: one manifest (license, origin, sha256, size), one cache, one way to load them safely."""

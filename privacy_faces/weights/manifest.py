@@ -1,4 +1,4 @@
-"""The one list of weights: id, licence, origin, sha256, size; the core's part, and the parts that plugins bring.
+"""The one list of weights: id, license, origin, sha256, size; the core's part, and the parts that plugins bring.
 
 An entry point of the group below names a package that holds a `weights.json` of the same form as the core's
 manifest.json. Its weights of store "shipped" lie in the package's folder assets/.
@@ -56,7 +56,7 @@ class Weight:
 
     id: str
     summary: str
-    licence: str
+    license: str
     origin: str
     store: Literal["package", "shipped", "cache", "hub"]
     files: tuple[WeightFile, ...]

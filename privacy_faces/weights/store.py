@@ -78,7 +78,7 @@ def missing(item: Weight, revision: str = "") -> str:
     """The message about weights that are not here; `revision` is another one than the manifest's."""
     command = f"{item.command}@{revision}" if revision else item.command
     text = (
-        f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.licence}) are not on this machine. Get them: "
+        f"The weights {item.id!r} ({item.bytes / 1e6:.0f} MB, {item.license}) are not on this machine. Get them: "
         f"{command}"
     )
     if item.store == "cache":

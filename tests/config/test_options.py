@@ -219,7 +219,7 @@ class TestLayers:
             **kept, profile="full", config=config, assignments={"frame_size": 448}, options={"frame_size": 320}
         )
         assert top.options.frame_size == 320
-        assert top.options.area == "centre"
+        assert top.options.area == "center"
 
     def test_a_run_option(self, tmp_path: Path) -> None:
         config = config_file(tmp_path, "run: {seed: 1, recognizers: [{name: facenet, weights: casia-webface}]}")
@@ -383,8 +383,8 @@ class TestMessages:
             ),
             # Also of a method that does not run today.
             (
-                "methods: {fill: {colour: black}}",
-                "unknown option 'colour' of method fill: expected one of frame_size, color",
+                "methods: {fill: {color: black}}",
+                "unknown option 'color' of method fill: expected one of frame_size, color",
             ),
         ],
     )
@@ -507,8 +507,7 @@ class TestFlags:
         assert set(classical) <= set(shown)
         assert "--inpainter-prompt" not in shown
         assert shown["--inpainter-radius"].endswith(
-            "classical: neighbourhood that telea and navier-stokes read, as a share of the frame's side  [default: "
-            "0.06]"
+            "classical: neighborhood that telea and navier-stokes read, as a share of the frame's side  [default: 0.06]"
         )
 
     @pytest.mark.parametrize(

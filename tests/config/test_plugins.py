@@ -160,7 +160,7 @@ class TestWeights:
     ITEM = {  # noqa: RUF012 (a constant)
         "id": "toy-weights",
         "summary": "three bytes",
-        "licence": "CC0-1.0",
+        "license": "CC0-1.0",
         "origin": "nowhere",
         "store": "shipped",
         "install": "pip install privacy-faces-toy",

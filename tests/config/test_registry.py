@@ -68,7 +68,7 @@ class TestSeparateDistribution:
         assert rows["invert"] == {
             "name": "invert",
             "installed": True,
-            "summary": "colours of the face inverted",
+            "summary": "colors of the face inverted",
             "distribution": "privacy-faces-invert",
             "missing_weights": [],
         }
@@ -80,7 +80,7 @@ class TestSeparateDistribution:
         assert (result.returncode, result.stderr) == (0, "")
         assert "Options of invert:\n" in result.stdout
         assert re.search(r"--region \[face\|eyes\]\s+what is inverted\s+\[default: face\]", result.stdout)
-        assert re.search(r"--strength FLOAT\s+share of the inverted colour\s+\[default: 1.0\]", result.stdout)
+        assert re.search(r"--strength FLOAT\s+share of the inverted color\s+\[default: 1.0\]", result.stdout)
         assert "--sigma" not in result.stdout
 
     def test_anonymizes_the_sample_photo(self, site: Path, tmp_path: Path) -> None:
@@ -275,6 +275,6 @@ class TestLight:
 
     def test_what_the_package_does_not_have_is_named(self) -> None:
         with pytest.raises(
-            AttributeError, match=r"^module 'privacy_faces' has no attribute 'anonymise'; it has .*anonymize"
+            AttributeError, match=r"^module 'privacy_faces' has no attribute 'anonymize'; it has .*anonymize"
         ):
-            privacy_faces.anonymise  # noqa: B018
+            privacy_faces.anonymize  # noqa: B018

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from privacy_faces.cli import main
 from privacy_faces.datasets import prepare as preparing
 from privacy_faces.datasets.celeba import read_celeba, split_by_identity
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, identity_folders
+from privacy_faces.datasets.folder import DatasetError, LabeledPhoto, identity_folders
 from privacy_faces.datasets.lfw import DIFFERENT, SAME, read_lfw, read_pairs
 from privacy_faces.datasets.prepare import HARD, RECORD, SYMBOLIC, THERE, link
 from privacy_faces.pipeline.layouts.pairs import find_pairs
@@ -246,9 +246,9 @@ def test_ways_of_being_wrong(way: str, tmp_path: Path) -> None:
         read_once(root)
 
 
-def photos(people: dict[str, int]) -> list[LabelledPhoto]:
+def photos(people: dict[str, int]) -> list[LabeledPhoto]:
     return [
-        LabelledPhoto(Path(f"{person}-{number}.jpg"), person)
+        LabeledPhoto(Path(f"{person}-{number}.jpg"), person)
         for person, count in people.items()
         for number in range(count)
     ]

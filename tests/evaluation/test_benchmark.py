@@ -123,7 +123,7 @@ def test_what_cannot_work_is_refused_before_anything_is_done(flags: list[str], m
     assert not (tmp_path / "out/results.json").exists()
 
 
-def test_held_out_recognisers_take_turns() -> None:
+def test_held_out_recognizers_take_turns() -> None:
     recognizers = ["dlib-resnet", "facenet"]
     plans = {
         name: lambda options, name=name: make_plan(name, options=options, run={"recognizers": recognizers})

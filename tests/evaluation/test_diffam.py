@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A cache with two of the four recognisers."""
+    """A cache with two of the four recognizers."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRIVACY_FACES_CACHE", str(folder))
@@ -45,13 +45,13 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
     for folder in ("originals", "targets", *(f"protected/{name}" for name in TARGETS)):
         (root / folder).mkdir(parents=True)
-    for group, (optimised, scored) in enumerate(TARGETS.items()):
+    for group, (optimized, scored) in enumerate(TARGETS.items()):
         goal = random.integers(0, 256, (64, 64, 3))
         save(goal, root / f"targets/{scored}.png")
         for number in range(3):
             source = random.integers(0, 256, (64, 64, 3))
             save(source, root / f"originals/{group}-{number}.png")
-            save((number * goal + (2 - number) * source) // 2, root / f"protected/{optimised}/{group}-{number}.jpg")
+            save((number * goal + (2 - number) * source) // 2, root / f"protected/{optimized}/{group}-{number}.jpg")
     return root
 
 
@@ -80,12 +80,12 @@ def direct(photos: Path) -> dict[str, tuple[np.ndarray, ...]]:
         return torch.nn.functional.normalize(network(interpolate(pixels, (112, 112), mode="bilinear")))[0]
 
     found = {}
-    for optimised, scored in TARGETS.items():
+    for optimized, scored in TARGETS.items():
         goal = embedded(photos / f"targets/{scored}.png")
-        names = sorted(path.stem for path in (photos / "protected" / optimised).iterdir())
+        names = sorted(path.stem for path in (photos / "protected" / optimized).iterdir())
         before = torch.stack([embedded(photos / f"originals/{name}.png") for name in names])
-        after = torch.stack([embedded(photos / f"protected/{optimised}/{name}.jpg") for name in names])
-        found[optimised] = tuple(part.numpy() for part in (before @ goal, after @ goal, (before * after).sum(1)))
+        after = torch.stack([embedded(photos / f"protected/{optimized}/{name}.jpg") for name in names])
+        found[optimized] = tuple(part.numpy() for part in (before @ goal, after @ goal, (before * after).sum(1)))
     return found
 
 

@@ -186,7 +186,7 @@ def test_roc_meets_the_definition() -> None:
 
 class TestIntervals:
     def test_wilson_by_hand(self) -> None:
-        # p = 0.8, n = 10, z = 1.959964: centre (p + z^2 / 2n) / (1 + z^2 / n) = 0.716740, half width 0.226585.
+        # p = 0.8, n = 10, z = 1.959964: center (p + z^2 / 2n) / (1 + z^2 / n) = 0.716740, half width 0.226585.
         number = share(np.array([True] * 8 + [False] * 2))
         assert (number.value, number.n) == (0.8, 10)
         assert (number.low, number.high) == (pytest.approx(0.490155, abs=2e-4), pytest.approx(0.943325, abs=2e-4))

@@ -19,7 +19,7 @@ from privacy_faces.methods.inpainting.masks.gradcam import gradcam_map
 from privacy_faces.methods.inpainting.masks.identity_score import identity_score
 from privacy_faces.methods.inpainting.masks.random_patches import (
     cells_in,
-    centre_cells,
+    center_cells,
     drawn_cells,
     grid_side,
     patch_ranking,
@@ -36,7 +36,7 @@ from privacy_faces.testing import batch_of
 
 
 class Quadrant(Recognizer):
-    """A recogniser that sees only the upper left quarter of its chip, through one convolution whose maps are known."""
+    """A recognizer that sees only the upper left quarter of its chip, through one convolution whose maps are known."""
 
     name = "quadrant"
     embedding_size = 2
@@ -134,7 +134,7 @@ def test_unit_range_keeps_an_empty_map_empty() -> None:
 @pytest.mark.parametrize(("patch", "share"), [(32, 0.42), (64, 0.25), (16, 0.1)])
 def test_random_patches_hide_the_stated_share_of_the_inner_grid(patch: int, share: float) -> None:
     cells = grid_side(patch)
-    inner = centre_cells(cells)
+    inner = center_cells(cells)
     mask = top_fraction(patch_ranking(inner, torch.Generator().manual_seed(0))[None], share, inner[None])
     assert mask.sum() == round(share * cells**2)
     edge = cells // 8
@@ -160,7 +160,7 @@ def test_cells_belong_to_the_region_that_covers_half_of_them() -> None:
     assert not cells_in(region, 2).any()
 
 
-def test_random_patches_prefer_the_centre() -> None:
+def test_random_patches_prefer_the_center() -> None:
     cells = torch.ones(1, 16, 16, dtype=torch.bool)
     ranking = torch.stack([patch_ranking(cells, torch.Generator().manual_seed(seed)) for seed in range(200)]).mean(
         (0, 1)
@@ -169,7 +169,7 @@ def test_random_patches_prefer_the_centre() -> None:
 
 
 def test_draws_with_replacement_hide_what_chance_leaves() -> None:
-    inner = centre_cells(16)
+    inner = center_cells(16)
     drawn = torch.stack([drawn_cells(inner, 1.0, torch.Generator().manual_seed(seed)) for seed in range(200)])
     assert not (drawn & ~inner).any()
     # Of n cells, n draws with replacement hit 1 - (1 - 1/n)^n on average.
@@ -204,8 +204,8 @@ class TestPublishedSettings:
         return batch_of([sample], [sample_face], 128, [3])
 
     def test_random_patches(self, batch: FrameBatch) -> None:
-        mask = self.method("inpaint-random", area="centre", draws=1.0)(batch).mask
-        expected = drawn_cells(centre_cells(16), 1.0, batch.generators()[0])
+        mask = self.method("inpaint-random", area="center", draws=1.0)(batch).mask
+        expected = drawn_cells(center_cells(16), 1.0, batch.generators()[0])
         assert torch.equal(mask, torch.nn.functional.interpolate(expected[None].float(), (128, 128)) > 0.5)
 
     def test_gradcam_above_a_threshold_anywhere_in_the_frame(self, batch: FrameBatch, context: Context) -> None:
@@ -312,7 +312,7 @@ class TestAuto:
         plan = make_plan("inpaint-random", assignments={"frame_size": 128, "inpainter": "classical", "fraction": 0.2})
         method = METHODS.build("inpaint-random", plan.options, Context("cpu"))
         assert method(pair).mask.float().mean().item() == pytest.approx(0.2, abs=0.003)
-        assert method.surrogates == (), "a recogniser that was not asked is held-out"
+        assert method.surrogates == (), "a recognizer that was not asked is held-out"
 
     def test_needs_a_judge(self, pair: FrameBatch) -> None:
         plan = make_plan("inpaint-random", assignments={"frame_size": 128, "inpainter": "classical"})

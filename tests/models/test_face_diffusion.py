@@ -145,8 +145,8 @@ class TestTraining:
         assert len({round(share, 3) for share in shares}) > 30
 
     def test_rate_rises_stays_and_falls(self) -> None:
-        recipe = Recipe(steps=1000, rate=1.0, warmup=10)
-        rates = [recipe.rate_at(step) for step in (0, 9, 500, 699, 850, 1000)]
+        recipe = Recipe(steps=1000, learning_rate=1.0, warmup=10)
+        rates = [recipe.learning_rate_at(step) for step in (0, 9, 500, 699, 850, 1000)]
         assert rates == pytest.approx([0.1, 1.0, 1.0, 1.0, 0.5, 0.0])
 
     def test_every_twentieth_person_is_left_out(self) -> None:

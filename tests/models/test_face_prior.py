@@ -57,7 +57,9 @@ def test_a_hint_is_a_measurement_of_the_leading_coefficients() -> None:
     visible[:, :2] = True
     mean, factor = model.posterior(frame, visible, 1.0)
     spread = factor @ factor.T
-    hinted, hinted_factor = model.posterior(frame, visible, 1.0, torch.tensor([2.0], dtype=torch.float64), doubt=0.5)
+    hinted, hinted_factor = model.posterior(
+        frame, visible, 1.0, torch.tensor([2.0], dtype=torch.float64), hint_deviation=0.5
+    )
     gain = spread[:, 0] / (spread[0, 0] + 0.25)
     torch.testing.assert_close(hinted, mean + gain * (2.0 - mean[0]))
     torch.testing.assert_close(hinted_factor @ hinted_factor.T, spread - torch.outer(gain, spread[0]))
@@ -134,10 +136,10 @@ def test_light_and_fine_detail_stay_the_photos_own(faces: FrameBatch, context: C
     change = painted(faces, context) - faces.frames
     inside = faces.regions["face"]
     assert change.abs().masked_select(inside).mean() > 0.01
-    # Skin tone: the mean over the face moves by less than four grey levels of 255 in each channel.
+    # Skin tone: the mean over the face moves by less than four gray levels of 255 in each channel.
     mean = (change * inside).sum((2, 3)) / inside.sum((2, 3))
     assert mean.abs().max() < 4 / 255
-    # Fine detail (above a blur of one pixel of 256) is still recognisably the photo's.
+    # Fine detail (above a blur of one pixel of 256) is still recognizably the photo's.
     fine = [
         (image - gaussian_blur2d(image, (7, 7), (1.0, 1.0))).masked_select(inside)
         for image in (faces.frames + change, faces.frames)

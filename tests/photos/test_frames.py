@@ -26,7 +26,7 @@ def smooth_photo(height: int, width: int) -> np.ndarray:
 
 
 def test_frame_is_the_ffhq_crop() -> None:
-    # By hand: eyes 40 apart, eye to mouth 40; half side max(2 * 40, 1.8 * 40) = 80; centre (60, 54); so a 160-pixel
+    # By hand: eyes 40 apart, eye to mouth 40; half side max(2 * 40, 1.8 * 40) = 80; center (60, 54); so a 160-pixel
     # frame has scale 1.
     affine = frame_affine(UPRIGHT, 160)
     np.testing.assert_allclose(affine, [[1, 0, 79.5 - 60], [0, 1, 79.5 - 54]], atol=1e-9)

@@ -1,4 +1,4 @@
-"""Reading photos: every format, colour model, depth and orientation gives the right upright pixels, and writing keeps
+"""Reading photos: every format, color model, depth and orientation gives the right upright pixels, and writing keeps
 them."""
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def test_jpeg_survives(mode: str, orientation: int) -> None:
     [(RGB.convert("1"), "L"), (RGB.convert("L"), "L"), (RGB.quantize(64), "RGB"), (RGB, "RGB")],
     ids=["1", "L", "P", "RGB"],
 )
-def test_bits_become_gray_and_palettes_colours(image: Image.Image, mode: str, format: str) -> None:
+def test_bits_become_gray_and_palettes_colors(image: Image.Image, mode: str, format: str) -> None:
     photo = read_photo(saved(image, format))
     assert (photo.format, photo.mode) == (format, mode)
     np.testing.assert_array_equal(photo.native, np.asarray(image.convert(mode)))
@@ -138,7 +138,7 @@ def test_transparent_palette_becomes_rgba(transparency: int | bytes, alphas: lis
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_transparent_colour_becomes_alpha(mode: str, dtype: Any) -> None:
+def test_transparent_color_becomes_alpha(mode: str, dtype: Any) -> None:
     samples = pixels(mode, dtype)
     key = np.atleast_1d(samples[7, 9])
     photo = read_photo(png(samples, mode, chunk(b"tRNS", key.astype(">u2").tobytes())))
@@ -165,7 +165,7 @@ def test_premultiplied_and_unspecified_extra_channels_of_16_bit_tiff() -> None:
     samples = np.full((HEIGHT, WIDTH, 4), (8192, 16384, 32768, 32768), np.uint16)
     samples[0, 0] = 0
     photo = read_photo(tiff(samples, photometric="rgb", extrasamples=["assocalpha"]))
-    assert photo.native[1, 1].tolist() == [16384, 32768, 65535, 32768]  # colour * 65535 / alpha, rounded
+    assert photo.native[1, 1].tolist() == [16384, 32768, 65535, 32768]  # color * 65535 / alpha, rounded
     assert photo.native[0, 0].tolist() == [0, 0, 0, 0]
     photo = read_photo(tiff(samples, photometric="rgb", extrasamples=["unspecified"]))
     assert photo.mode == "RGB"

@@ -173,7 +173,7 @@ BAD_FILES: dict[str, tuple[str, Make, str]] = {
         "expected a whole PNG.*IHDR",
     ),
     "PNG pixels": (".png", short_pixels_png, "expected a whole PNG, found one cut short"),
-    "PNG colour type": (".png", lambda: png_of_rows((WIDTH, HEIGHT), 8, 7, bytes(5000)), "expected an intact PNG"),
+    "PNG color type": (".png", lambda: png_of_rows((WIDTH, HEIGHT), 8, 7, bytes(5000)), "expected an intact PNG"),
     "JPEG header": (
         ".jpg",
         lambda: b"\xff\xd8\xff\xe0" + bytes(50),
@@ -189,7 +189,7 @@ BAD_FILES: dict[str, tuple[str, Make, str]] = {
     "LAB TIFF": (
         ".tif",
         lab_tiff,
-        "8-bit samples, or of 16-bit gray or RGB, found LAB colours; save it as 8-bit RGB first",
+        "8-bit samples, or of 16-bit gray or RGB, found LAB colors; save it as 8-bit RGB first",
     ),
     "float TIFF": (".tif", lambda: tiff(pixels("L").astype(np.float32)), "found 32-bit floating point samples"),
     "32-bit TIFF": (".tif", lambda: tiff(pixels("L").astype(np.uint32)), "found 32-bit samples"),

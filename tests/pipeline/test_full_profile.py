@@ -62,7 +62,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A machine with everything that the profile full names: the hub's cache, and recogniser and LPIPS added by
+    """A machine with everything that the profile full names: the hub's cache, and recognizer and LPIPS added by
     `weights add`."""
     folder = tmp_path_factory.mktemp("full")
     with pytest.MonkeyPatch.context() as patch:

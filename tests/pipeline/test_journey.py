@@ -1,4 +1,4 @@
-"""Whole photos: group pictures, faces that overlap or leave the picture, colour models, and what the seed decides."""
+"""Whole photos: group pictures, faces that overlap or leave the picture, color models, and what the seed decides."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_of_two_overlapping_frames_the_larger_face_is_in_front(pixelate: Anonymi
 
 
 @pytest.mark.parametrize("case", ["gray", "alpha", "sixteen", "cmyk"])
-def test_colour_models_survive_the_whole_way(case: str, pixelate: Anonymizer, sample: np.ndarray) -> None:
+def test_color_models_survive_the_whole_way(case: str, pixelate: Anonymizer, sample: np.ndarray) -> None:
     original = photo_in(case, sample)
     kept = Kept(case)
     receipt = pixelate.anonymize(original, kept)

@@ -238,7 +238,7 @@ def look(done):
         file.write(f"{os.environ.get('RANK', '0')}:{done} ")
 
 
-train(model, loss, Recipe(steps=20, rate=0.01, save_every=10), folder, look)
+train(model, loss, Recipe(steps=20, learning_rate=0.01, save_every=10), folder, look)
 torch.save(model.state_dict(), folder / f"model-{os.environ.get('RANK', '0')}.pt")
 """
 

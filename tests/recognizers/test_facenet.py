@@ -87,7 +87,7 @@ def test_architecture_gives_the_published_output(state: dict[str, Tensor]) -> No
 
 def test_recognizer_gives_the_published_output(recognizer: FaceNet) -> None:
     given, expected = golden_pair()
-    # The network was fed (x - 127.5) / 128 of 0..255; the recogniser takes chips in [0, 1].
+    # The network was fed (x - 127.5) / 128 of 0..255; the recognizer takes chips in [0, 1].
     with torch.no_grad():
         assert relative_error(recognizer.features((given * 128 + 127.5) / 255), expected) < 1e-4
 
@@ -157,8 +157,8 @@ def test_eyes_lie_where_the_network_expects_them(size: int) -> None:
         chip = FaceNet.template.chips(spot, face_with_eyes_at(left, right))[0, 0]
         assert chip.shape == (160, 160)
         rows, columns = torch.meshgrid(torch.arange(160.0), torch.arange(160.0), indexing="ij")
-        centre = (float((chip * columns).sum() / chip.sum()), float((chip * rows).sum() / chip.sum()))
-        assert centre == pytest.approx(place, abs=0.3)
+        center = (float((chip * columns).sum() / chip.sum()), float((chip * rows).sum() / chip.sum()))
+        assert center == pytest.approx(place, abs=0.3)
 
 
 def test_cam_layer_is_the_one_the_paper_reads(recognizer: FaceNet, batch: FrameBatch) -> None:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @dataclass(frozen=True)
 class Case:
-    """One published file: weight id, recogniser with options, golden files, and whether the golden output has unit
+    """One published file: weight id, recognizer with options, golden files, and whether the golden output has unit
     length."""
 
     id: str
@@ -94,7 +94,7 @@ def test_recognizer_gives_the_published_output(case: Case, recognizer: Recognize
     shape = json.loads((GOLDEN / f"{case.golden}.json").read_text())["input_shape"]
     given = torch.from_numpy(np.random.RandomState(0).uniform(-1, 1, shape).astype(np.float32))
     expected = torch.from_numpy(np.load(GOLDEN / f"{case.golden}.npy"))
-    # The networks take [-1, 1], of which FaceNet's own standardisation is (x - 127.5) / 128; the recogniser takes chips
+    # The networks take [-1, 1], of which FaceNet's own standardization is (x - 127.5) / 128; the recognizer takes chips
     # in [0, 1].
     chips = (given * 128 + 127.5) / 255 if case.recognizer == "facenet" else (given + 1) / 2
     with torch.no_grad():

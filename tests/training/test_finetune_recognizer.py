@@ -1,4 +1,4 @@
-"""`finetune recognizer`: a closed-set classifier on a frozen recogniser, trained on the shipped synthetic faces."""
+"""`finetune recognizer`: a closed-set classifier on a frozen recognizer, trained on the shipped synthetic faces."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def command(data: Path, output: Path, *flags: str) -> Result:
             str(output),
             "--copies",
             str(COPIES),
-            "--rate",
+            "--learning-rate",
             "0.01",
             *flags,
         ],
@@ -155,7 +155,7 @@ def test_photos_without_a_face_are_left_out_and_nobody_else_may_be_missing(peopl
         finetune_recognizer(RecognizerFinetuneOptions(data=tmp_path / "data", output=tmp_path / "out"))
 
 
-def test_layer_on_standardised_inputs_is_a_layer_on_the_embeddings() -> None:
+def test_layer_on_standardized_inputs_is_a_layer_on_the_embeddings() -> None:
     embeddings = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
     layer = torch.nn.Linear(8, 3)
     for standardize in (True, False):
@@ -166,7 +166,7 @@ def test_layer_on_standardised_inputs_is_a_layer_on_the_embeddings() -> None:
 
 
 def test_rate_falls_at_the_milestones() -> None:
-    recipe = StepRecipe(steps=40, rate=1e-3, falls=(20, 30), gamma=0.1)
-    assert [recipe.rate_at(step) for step in (0, 19, 20, 29, 30, 39)] == pytest.approx(
+    recipe = StepRecipe(steps=40, learning_rate=1e-3, falls=(20, 30), gamma=0.1)
+    assert [recipe.learning_rate_at(step) for step in (0, 19, 20, 29, 30, 39)] == pytest.approx(
         [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
     )

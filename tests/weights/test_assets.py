@@ -59,16 +59,16 @@ class TestManifest:
             assert path.stat().st_size == listed[name].bytes, name
 
     @pytest.mark.parametrize("weight_id", [item.id for item in OWN])
-    def test_says_licence_and_origin(self, weight_id: str) -> None:
+    def test_says_license_and_origin(self, weight_id: str) -> None:
         item = manifest()[weight_id]
-        assert item.licence.startswith("Apache-2.0")
+        assert item.license.startswith("Apache-2.0")
         assert item.origin.startswith("privacy-faces ")
         assert item.bytes <= 32 * 2**20
 
     @pytest.mark.parametrize("name", ["face-prior", "face-diffusion-128", "faces"])
     def test_a_card_lies_beside_the_files(self, name: str) -> None:
         card = (ASSETS / f"{name}.md").read_text(encoding="utf-8")
-        for part in ("**What**", "**Made by** `privacy-faces models", "**Limits**", "**Licence**"):
+        for part in ("**What**", "**Made by** `privacy-faces models", "**Limits**", "**License**"):
             assert part in card
 
 

@@ -110,7 +110,7 @@ def test_entry_is_complete(weight_id: str) -> None:
     item = weight(weight_id)
     assert item.id == weight_id
     assert item.summary
-    assert item.licence
+    assert item.license
     assert item.origin
     assert item.files
     assert item.bytes > 0

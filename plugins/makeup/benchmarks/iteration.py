@@ -4,12 +4,13 @@ plain float32 loop, and ours.
     python plugins/makeup/benchmarks/iteration.py --side 256
 
 Every variant runs in a process of its own, so that its peak memory is its own. "plain" keeps all activations of all
-generation steps, trains all weights, and computes the features of photo and reference anew in each iteration; "frugal"
-computes them once and keeps few activations (`--frugal`); "bf16" also runs the network in bfloat16 (`--precision
-bf16`), "adapter" also trains a low-rank adapter, of all but the finest level, instead of all weights (`--rank 8
---frozen-levels 1`). The loss of the first iteration is the same, since an adapter starts at zero; in bfloat16 within a
-thousandth. CPU seconds are those of all threads: they tell the work where the machine is shared. THP_MEM_ALLOC_ENABLE=1
-in the environment lets torch take its memory in large pages, where Linux has them.
+generation steps, trains all weights, and computes the features of photo and reference anew in each iteration;
+"activation_checkpointing" computes them once and keeps few activations (`--activation-checkpointing`); "bf16" also runs
+the network in bfloat16 (`--precision bf16`), "adapter" also trains a low-rank adapter, of all but the finest level,
+instead of all weights (`--rank 8 --frozen-levels 1`). The loss of the first iteration is the same, since an adapter
+starts at zero; in bfloat16 within a thousandth. CPU seconds are those of all threads: they tell the work where the
+machine is shared. THP_MEM_ALLOC_ENABLE=1 in the environment lets torch take its memory in large pages, where Linux has
+them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import sys
 import time
 from typing import Any
 
-VARIANTS = ("plain", "frugal", "bf16", "adapter")
+VARIANTS = ("plain", "activation_checkpointing", "bf16", "adapter")
 # What the loss in bfloat16 may differ by, as a share.
 TOLERANCE = 1e-3
 
@@ -57,7 +58,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     torch.manual_seed(0)
     cpu = torch.device("cpu")
     context = Context("cpu", above_threshold=above_threshold(load_thresholds(), 0.001))
-    options = TransferOptions(generation_steps=steps, diversity=0.0, frugal=variant != "plain")
+    options = TransferOptions(generation_steps=steps, diversity=0.0, activation_checkpointing=variant != "plain")
     finder, ensemble = make_finder(), Ensemble([context.recognizer("dlib-resnet")])
     photo = read_photo(packaged("assets/faces/001.png"))
     frames, landmarks = frame_tensors(photo, finder.find(photo.rgb)[:1], side, cpu)
@@ -77,7 +78,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)
     latents = Latents(torch.randn_like(frames), denoiser.condition(frames), frames)
-    if options.frugal:
+    if options.activation_checkpointing:
         give_back_at_once()
     if variant == "adapter":
         adapter.attach(network, 8, adapter.adaptable(network, 1))

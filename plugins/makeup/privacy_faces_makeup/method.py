@@ -64,7 +64,7 @@ class Makeup(Method):
         subject = self.objective.subject(small, landmarks)
         start = latents.noisy
         if self.painter is self.original and options.histogram:
-            # No adapter paints: from the photo as it is, the steps would be spent on the colours.
+            # No adapter paints: from the photo as it is, the steps would be spent on the colors.
             start = self.original.invert(
                 self.objective.recolored(subject), options.t_0, options.inversion_steps, latents.condition
             )

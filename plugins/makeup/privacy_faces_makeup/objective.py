@@ -1,6 +1,6 @@
-"""What makeup transfer minimises: named terms, one value per face, and their weights.
+"""What makeup transfer minimizes: named terms, one value per face, and their weights.
 
-What does not change while the faces do (features of the photo, of the reference and of the target, and the colours to
+What does not change while the faces do (features of the photo, of the reference and of the target, and the colors to
 reach) is computed once.
 """
 
@@ -18,7 +18,7 @@ from privacy_faces_makeup.clip.image_text import ImageText
 from privacy_faces_makeup.face.regions import Canvas, canvas_of
 from privacy_faces_makeup.face.style import Style
 from privacy_faces_makeup.losses.direction import log_direction_loss
-from privacy_faces_makeup.losses.diversity import diverse, thinned
+from privacy_faces_makeup.losses.diversity import diverse, with_dropout
 from privacy_faces_makeup.losses.histogram import histogram_loss, matched
 from privacy_faces_makeup.losses.perceptual import Perceptual
 from privacy_faces_makeup.options import TransferOptions
@@ -35,7 +35,7 @@ class Subject:
         frames: (N, 3, S, S) in [0, 1].
         landmarks: (N, 68, 2) in frame pixels.
         canvas: where makeup may lie.
-        colors: (N, 3, S, S), the faces with the colours that each region should have.
+        colors: (N, 3, S, S), the faces with the colors that each region should have.
         person: surrogate -> embeddings (N, D).
         looks: CLIP embeddings (N, D); empty when the direction is not asked for.
     """
@@ -102,7 +102,7 @@ class Objective:
             edited: gradients flow to them.
             subject: the faces before.
             generators: one per face, for the diversity of the adversarial term.
-            adversarial: false leaves that term out (DiffAM's first passes).
+            adversarial: false leaves that term out (DiffAM's first epochs).
         """
         with torch.autocast(edited.device.type, enabled=False):
             return self._terms(edited.float(), subject, generators, adversarial)
@@ -125,7 +125,7 @@ class Objective:
         return terms
 
     def recolored(self, subject: Subject) -> Tensor:
-        """The faces (N, 3, S, S) with the reference's colours put on flat: where steps on a photo set out."""
+        """The faces (N, 3, S, S) with the reference's colors put on flat: where steps on a photo set out."""
         share = (subject.canvas.regions * self.shares.clamp(max=1)[:, None, None]).amax(1, keepdim=True)
         return subject.canvas.wear(subject.frames, share * (subject.colors - subject.frames)).clamp(0, 1)
 
@@ -148,7 +148,7 @@ class Objective:
     def _adversarial(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator]) -> Tensor:
         strength = self.options.diversity
         seen, landmarks = diverse(edited, subject.landmarks, strength, generators)
-        with thinned(self.ensemble, strength, generators):
+        with with_dropout(self.ensemble, strength, generators):
             return self._away(self.ensemble.embed(seen, landmarks), subject.person)
 
     def _away(self, embeddings: dict[str, Tensor], person: dict[str, Tensor]) -> Tensor:

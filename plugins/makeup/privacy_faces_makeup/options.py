@@ -54,7 +54,7 @@ class DiffusionOptions(Options):
     generation_steps: int = Field(
         3, ge=2, le=1000, description="steps of the generation, from t_0 to the photo; the paper takes 6"
     )
-    frugal: bool = Field(
+    activation_checkpointing: bool = Field(
         False,
         description="keep one generation step's activations at a time: a fraction of the memory for a third more time",
     )
@@ -84,7 +84,7 @@ class TransferOptions(DiffusionOptions):
         "000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed"
     )
     surrogates: list[str] = Field(
-        ["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimised against"
+        ["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimized against"
     )
     margin: float | None = Field(
         0.01,
@@ -102,11 +102,11 @@ class TransferOptions(DiffusionOptions):
         description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through",
     )
     regions: Literal["lids", "boxes"] = Field(
-        "lids", description="where eye colours are read and painted: upper lids, or the skin in boxes around the eyes"
+        "lids", description="where eye colors are read and painted: upper lids, or the skin in boxes around the eyes"
     )
-    histogram: float = Field(1.0, ge=0, description="weight of the colour loss of lips and eyes")
+    histogram: float = Field(1.0, ge=0, description="weight of the color loss of lips and eyes")
     skin: float = Field(
-        0.0, ge=0, description="weight of the skin within the colour loss; above 0, skin tone is transferred too"
+        0.0, ge=0, description="weight of the skin within the color loss; above 0, skin tone is transferred too"
     )
     direction: float = Field(15.0, ge=0, description="weight of the CLIP direction loss")
     adversarial: float = Field(500.0, ge=0, description="weight of the adversarial loss")
@@ -123,8 +123,8 @@ class MakeupOptions(TransferOptions, MethodOptions):
             "fine-tuned weights: a file, none, or auto: those that ship for the reference, model and goal, if any"
         ),
     )
-    steps: int = Field(30, ge=0, le=1000, description="optimisation steps on the photo itself; 0: the adapter alone")
-    rate: float = Field(0.03, gt=0, le=1, description="learning rate of these steps")
+    steps: int = Field(30, ge=0, le=1000, description="optimization steps on the photo itself; 0: the adapter alone")
+    learning_rate: float = Field(0.03, gt=0, le=1, description="learning rate of Adam in these steps")
 
 
 class FinetuneOptions(Options):
@@ -134,8 +134,8 @@ class FinetuneOptions(Options):
     output: Path = Field(Path("outputs/finetune"), description="folder of checkpoints, curves, samples and the adapter")
     images: int = Field(200, ge=1, description="photos to train on, drawn at random")
     batch: int = Field(1, ge=1, description="photos per step and process")
-    rate: float = Field(8e-6, gt=0, le=1, description="learning rate of the first pass over the photos")
-    growth: float = Field(1.3, ge=1, le=2, description="the rate grows by this factor with each pass")
+    learning_rate: float = Field(8e-6, gt=0, le=1, description="learning rate of the first epoch")
+    learning_rate_growth: float = Field(1.3, ge=1, le=2, description="factor of the learning rate from epoch to epoch")
     rank: int = Field(0, ge=0, le=256, description="rank of the low-rank adapter; 0 trains all weights")
     frozen_levels: int = Field(
         0, ge=0, le=4, description="finest levels of the network, the slowest, that an adapter leaves as they are"
@@ -152,7 +152,7 @@ class FinetuneOptions(Options):
 
     @property
     def recognizer_options(self) -> dict[str, dict[str, Any]]:
-        """Recogniser -> its options, where they are given."""
+        """Recognizer -> its options, where they are given."""
         choices: list[Choice] = self.recognizers
         return {choice.name: choice.options for choice in choices}
 
@@ -160,13 +160,13 @@ class FinetuneOptions(Options):
 class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
     """Options of `finetune makeup-transfer`."""
 
-    quiet_passes: int = Field(3, ge=0, description="passes over the photos without the adversarial loss")
-    adversarial_passes: int = Field(1, ge=0, description="passes with it, after those")
-    late_histogram: float | None = Field(
-        None, ge=0, description="weight of the colour loss in the adversarial passes, if another one"
+    warmup_epochs: int = Field(3, ge=0, description="epochs without the adversarial loss")
+    adversarial_epochs: int = Field(1, ge=0, description="epochs with it, after those")
+    adversarial_histogram: float | None = Field(
+        None, ge=0, description="weight of the color loss in the adversarial epochs, if another one"
     )
-    late_direction: float | None = Field(
-        None, ge=0, description="weight of the direction loss in the adversarial passes, if another one"
+    adversarial_direction: float | None = Field(
+        None, ge=0, description="weight of the direction loss in the adversarial epochs, if another one"
     )
 
 
@@ -177,7 +177,7 @@ class RemovalFinetuneOptions(DiffusionOptions, FinetuneOptions):
     inversion_steps: int = Field(40, ge=2, le=1000, description="steps of the inversion, from the photo to t_0")
     generation_steps: int = Field(6, ge=2, le=1000, description="steps of the generation, from t_0 to the photo")
     surrogate: str = Field("dlib-resnet", description="recognizer of the identity loss")
-    passes: int = Field(7, ge=1, description="passes over the photos")
+    epochs: int = Field(7, ge=1, description="passes over all photos")
     direction: float = Field(5.0, ge=0, description="weight of the CLIP text direction loss")
     identity: float = Field(1.0, ge=0, description="weight of the identity loss")
     similarity: float = Field(5.0, ge=0, description="weight of the perceptual loss")

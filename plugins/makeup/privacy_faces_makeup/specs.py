@@ -17,7 +17,7 @@ MAKEUP = Spec(
             "clip": "clip-vit-b-16",
             "perceptual": "lpips",
             "generation_steps": 6,
-            "frugal": True,
+            "activation_checkpointing": True,
             "surrogates": ["facenet"],
         }
     },

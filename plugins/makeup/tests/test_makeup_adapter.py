@@ -239,7 +239,7 @@ class TestRefused:
             load(tiny_unet(), tmp_path / "a.safetensors")
 
     @pytest.mark.parametrize(
-        "about", [None, "no JSON", ["tiny"], {}, {"model": "tiny"}, asdict(ABOUT) | {"colour": "red"}, 7]
+        "about", [None, "no JSON", ["tiny"], {}, {"model": "tiny"}, asdict(ABOUT) | {"color": "red"}, 7]
     )
     def test_foreign_safetensors(self, tmp_path: Path, about: object) -> None:
         path = self.written(tmp_path / "a.safetensors", {"conv.weight": torch.zeros(2)}, about)

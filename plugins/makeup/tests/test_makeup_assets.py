@@ -43,10 +43,10 @@ class TestManifest:
             assert path.stat().st_size == listed[name].bytes, name
 
     @pytest.mark.parametrize("weight_id", ["makeup-clip", "makeup-adapter-xmy-060", "makeup-references"])
-    def test_says_licence_and_origin(self, weight_id: str) -> None:
+    def test_says_license_and_origin(self, weight_id: str) -> None:
         item = manifest()[weight_id]
         assert item in OWN
-        assert item.licence.startswith("Apache-2.0")
+        assert item.license.startswith("Apache-2.0")
         assert item.origin.startswith("privacy-faces ")
         assert all(path.is_relative_to(ASSETS) for path in verified(weight_id))
 
@@ -61,7 +61,7 @@ class TestManifest:
     @pytest.mark.parametrize("name", ["makeup-clip", "references", "XMY-060"])
     def test_a_card_lies_beside_the_files(self, name: str) -> None:
         card = (ASSETS / f"{name}.md").read_text(encoding="utf-8")
-        for part in ("**What**", "**Made by** `privacy-faces ", "**Limits**", "**Licence**"):
+        for part in ("**What**", "**Made by** `privacy-faces ", "**Limits**", "**License**"):
             assert part in card
 
 

@@ -19,7 +19,7 @@ from privacy_faces_makeup.face.look import Look, Paint
 from safetensors.torch import load_file
 
 from privacy_faces.cli import main
-from privacy_faces.datasets.folder import LabelledPhoto, identity_folders
+from privacy_faces.datasets.folder import LabeledPhoto, identity_folders
 from privacy_faces.photos.faces import Face
 from privacy_faces.training.portraits import Portraits, load_portraits
 from privacy_faces.training.trainer import train
@@ -128,7 +128,7 @@ def test_varied_faces_stay_more_their_own_than_another_s() -> None:
     assert (twice[0] - twice[1]).abs().mean() > 0.01
 
 
-def test_gray_world_sees_neither_the_light_s_colour_nor_the_skin_s() -> None:
+def test_gray_world_sees_neither_the_light_s_color_nor_the_skin_s() -> None:
     frames = 0.2 + 0.4 * torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     ruddy = frames * torch.tensor([1.5, 0.9, 0.7])[:, None, None]
     torch.manual_seed(0)
@@ -240,7 +240,7 @@ def test_training_refuses_a_folder_without_faces(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "makeup-clip.safetensors").exists()
 
 
-def left_out(root: Path) -> list[LabelledPhoto]:
+def left_out(root: Path) -> list[LabeledPhoto]:
     """The photos of every twentieth person, whom `Portraits.split` keeps out of training."""
     photos = identity_folders(root)
     people = set(sorted({photo.identity for photo in photos})[::20])

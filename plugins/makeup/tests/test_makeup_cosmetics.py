@@ -84,8 +84,8 @@ class TestRegions:
     def test_each_is_where_it_should_be(self, people: People, size: int, boxes: bool) -> None:
         regions, landmarks = canvas_of(people.landmarks(size), size, boxes).regions, people.landmarks(size)
         for face, places in zip(regions, landmarks, strict=True):
-            centres = [torch.stack([index.double().mean() for index in region.nonzero().T.flip(0)]) for region in face]
-            lips, left, right, skin = centres
+            centers = [torch.stack([index.double().mean() for index in region.nonzero().T.flip(0)]) for region in face]
+            lips, left, right, skin = centers
             assert (lips - places[MOUTH].mean(0)).norm() < 0.03 * size
             assert (left - places[LEFT_EYE].mean(0)).norm() < 0.05 * size
             assert (right - places[RIGHT_EYE].mean(0)).norm() < 0.05 * size
@@ -169,7 +169,7 @@ class TestWear:
         assert seen[skin].max() < 0.1
         assert seen[lips].min() > 0.9
 
-    def test_shades_on_the_skin_keep_their_light_and_a_third_of_their_colour(
+    def test_shades_on_the_skin_keep_their_light_and_a_third_of_their_color(
         self, canvas: Canvas, frames: Tensor
     ) -> None:
         change = torch.tensor([0.1, 0.0, 0.0]).view(1, 3, 1, 1).expand_as(frames)

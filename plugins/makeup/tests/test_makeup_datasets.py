@@ -25,7 +25,7 @@ from privacy_faces_makeup.datasets.ladn import read_ladn
 from privacy_faces_makeup.datasets.makeup_transfer import read_makeup_transfer
 from privacy_faces_makeup.face.references import shipped_references
 
-from privacy_faces.datasets.folder import DatasetError, LabelledPhoto, photos_below
+from privacy_faces.datasets.folder import DatasetError, LabeledPhoto, photos_below
 from tests.trees import (
     Tree,
     call,
@@ -298,11 +298,11 @@ WRONG = {
         r"^Expected a photo of images/makeup/ in line 1 of .*makeup_test\.txt, found "
         r"'makeup/\.\./\.\./\.\./secret\.png'\.$",
     ),
-    "colours for labels": (
+    "colors for labels": (
         makeup_transfer,
         put_picture("segs/makeup/XMY-060.png", 16),
         _labels_of_first,
-        r"^Expected one 8-bit label per pixel in .*XMY-060\.png, found a picture of the mode RGB: colours in place of "
+        r"^Expected one 8-bit label per pixel in .*XMY-060\.png, found a picture of the mode RGB: colors in place of "
         r"labels\.$",
     ),
     "labels of another photo": (
@@ -456,7 +456,7 @@ class TestRegions:
 
 class TestSplit:
     def test_diffam(self) -> None:
-        everyone = [LabelledPhoto(Path(f"{number}.jpg"), str(number)) for number in range(30000)]
+        everyone = [LabeledPhoto(Path(f"{number}.jpg"), str(number)) for number in range(30000)]
         train, test = diffam_split(random.Random(0).sample(everyone, len(everyone)))
         assert (len(train), len(test)) == (1000, 1000)
         # Its code: random.seed(1234); random.shuffle(lines) of the 30,000 lines of the attribute list, then [4000:5000]
@@ -475,7 +475,7 @@ class TestSplit:
         ]
 
     def test_diffam_on_fewer_photos(self) -> None:
-        few = [LabelledPhoto(Path(f"{number}.jpg"), str(number)) for number in range(13)]
+        few = [LabeledPhoto(Path(f"{number}.jpg"), str(number)) for number in range(13)]
         with pytest.raises(
             DatasetError,
             match=(

@@ -22,7 +22,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from diffusers import UNet2DModel
-from privacy_faces_makeup.diffusion.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, load_ddpm, recognise
+from privacy_faces_makeup.diffusion.ddpm_layouts import CELEBA_HQ, MAKEUP, Layout, load_ddpm, recognize
 from torch import Tensor
 
 from privacy_faces.cli import main
@@ -107,7 +107,7 @@ def test_added_file_gives_the_published_output(case: Case, added: Path) -> None:
 
 @each
 def test_every_tensor_has_its_place(case: Case) -> None:
-    assert recognise(case.hollow) is case.layout
+    assert recognize(case.hollow) is case.layout
     case.layout.check(case.hollow)
     shapes = {name: tensor.shape for name, tensor in case.layout.build().state_dict().items()}
     converted = case.layout.convert({name: tensor.half() for name, tensor in case.hollow.items()})

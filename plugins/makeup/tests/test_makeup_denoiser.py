@@ -86,14 +86,18 @@ class TestPlain:
 
 class TestFrugal:
     @staticmethod
-    def run(frugal: bool, precision: torch.dtype = torch.float32) -> tuple[Tensor, dict[str, Tensor], int]:
+    def run(
+        activation_checkpointing: bool, precision: torch.dtype = torch.float32
+    ) -> tuple[Tensor, dict[str, Tensor], int]:
         """Frames, gradients, and the bytes kept for the backward pass."""
         denoiser, latents, kept = tiny(), noise(2).requires_grad_(), []
         with torch.autograd.graph.saved_tensors_hooks(
             lambda tensor: kept.append(tensor.nbytes) or tensor, lambda tensor: tensor
         ):
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-                frames = denoiser(latents, denoiser.condition(latents), 60, 4, frugal=frugal)
+                frames = denoiser(
+                    latents, denoiser.condition(latents), 60, 4, activation_checkpointing=activation_checkpointing
+                )
             assert frames.dtype == torch.float32
             loss = (frames * noise(2, seed=1)).sum()
         loss.backward()

@@ -39,13 +39,13 @@ TINY: dict[str, Any] = {
     "images": 4,
     "batch": 2,
     "rank": 2,
-    "rate": 1e-3,
+    "learning_rate": 1e-3,
     "save_every": 2,
     "inversion_steps": 2,
     "generation_steps": 2,
     "device": "cpu",
 }
-PASSES = {"quiet_passes": 1, "adversarial_passes": 1}
+EPOCHS = {"warmup_epochs": 1, "adversarial_epochs": 1}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def transfer_options(people: Path, output: Path, **values: Any) -> TransferFinetuneOptions:
-    return TransferFinetuneOptions(**{"data": people, "output": output} | TINY | PASSES | values)
+    return TransferFinetuneOptions(**{"data": people, "output": output} | TINY | EPOCHS | values)
 
 
 @pytest.fixture(scope="module")
@@ -123,13 +123,13 @@ class TestTransfer:
         # accelerate keeps the first precision of a process.
         AcceleratorState._reset_state(reset_partial_state=True)
         try:
-            finetune_transfer(transfer_options(people, tmp_path, precision="bf16", frugal=True))
+            finetune_transfer(transfer_options(people, tmp_path, precision="bf16", activation_checkpointing=True))
         finally:
             AcceleratorState._reset_state(reset_partial_state=True)
         for line, exact in zip(curves(tmp_path), curves(transfer), strict=True):
             assert line.keys() == exact.keys()
             assert line["histogram"] == pytest.approx(exact["histogram"], rel=0.02)
-            # What rounding changes of a face is less than a grey level, but CLIP is asked which way it went, and hardly
+            # What rounding changes of a face is less than a gray level, but CLIP is asked which way it went, and hardly
             # anything has changed yet.
             assert line["l1"] == pytest.approx(exact["l1"], abs=300 * 0.5 / 255, rel=0.02)
             assert line["direction"] == pytest.approx(exact["direction"], rel=0.25)
@@ -213,11 +213,11 @@ class TestTransfer:
         values = {
             "images": 1,
             "batch": 1,
-            "rate": 1e-12,
+            "learning_rate": 1e-12,
             "adversarial": 0.0,
             "similarity": 0.0,
-            "late_histogram": 2.5,
-            "late_direction": 3.0,
+            "adversarial_histogram": 2.5,
+            "adversarial_direction": 3.0,
         }
         finetune_transfer(transfer_options(people, tmp_path, **values))
         before, after = curves(tmp_path)
@@ -229,7 +229,16 @@ class TestTransfer:
         shutil.copytree(transfer / "latents", tmp_path / "latents")
         shutil.copy(transfer / "portraits.safetensors", tmp_path)
         path = finetune_transfer(
-            transfer_options(people, tmp_path, rank=0, images=1, batch=1, adversarial_passes=0, rate=1e-4, frugal=True)
+            transfer_options(
+                people,
+                tmp_path,
+                rank=0,
+                images=1,
+                batch=1,
+                adversarial_epochs=0,
+                learning_rate=1e-4,
+                activation_checkpointing=True,
+            )
         )
         assert path == tmp_path / "weights.safetensors"
         assert not (tmp_path / "adapter.safetensors").exists()
@@ -331,7 +340,7 @@ class TestCommand:
     def test_flags_lie_over_the_config_file(self, people: Path, transfer: Path, tmp_path: Path) -> None:
         shutil.copytree(transfer / "latents", tmp_path / "out" / "latents")
         shutil.copy(transfer / "portraits.safetensors", tmp_path / "out")
-        file = self.config(tmp_path / "tiny.yaml", "makeup-transfer", TINY | PASSES | {"rank": 5, "ref": "classic-red"})
+        file = self.config(tmp_path / "tiny.yaml", "makeup-transfer", TINY | EPOCHS | {"rank": 5, "ref": "classic-red"})
         done = self.run(
             "makeup-transfer",
             "--data",
@@ -370,7 +379,7 @@ class TestCommand:
         done = self.run("makeup-transfer", "--help")
         assert done.exit_code == 0
         for part in (
-            "--quiet-passes",
+            "--warmup-epochs",
             "--config FILE",
             "YAML file with options below finetune:",
             "[default: 8e-06]",
@@ -403,10 +412,10 @@ class TestCommand:
         assert not (tmp_path / "out").exists()
 
     def test_config_with_an_unknown_option(self, people: Path, tmp_path: Path) -> None:
-        file = self.config(tmp_path / "tiny.yaml", "makeup-transfer", {"colour": "red"})
+        file = self.config(tmp_path / "tiny.yaml", "makeup-transfer", {"color": "red"})
         done = self.run("makeup-transfer", "--data", people, "--output", tmp_path / "out", "--config", file)
         assert done.exit_code == 2
-        assert "colour" in done.stderr
+        assert "color" in done.stderr
         assert "finetune makeup-transfer" in done.stderr
 
     def test_config_for_a_command_that_does_not_exist(self, people: Path, tmp_path: Path) -> None:

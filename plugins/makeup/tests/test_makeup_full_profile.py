@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 DDPM, CLIP = "google/ddpm-celebahq-256", "someone/tiny-clip"
 COMMITS = {DDPM: "b" * 40, CLIP: "c" * 40}
-DIFFAM = Path(__file__).parents[1] / "configs" / "diffam.yaml"
+DIFFAM = Path(__file__).parents[3] / "configs" / "diffam.yaml"
 
 
 def call(*args: object, code: int = 0) -> Result:
@@ -66,7 +66,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A machine with everything that the profile full names: the hub's cache, and recogniser and LPIPS added by
+    """A machine with everything that the profile full names: the hub's cache, and recognizer and LPIPS added by
     `weights add`."""
     folder = tmp_path_factory.mktemp("full")
     with pytest.MonkeyPatch.context() as patch:
@@ -153,9 +153,9 @@ def test_fine_tuning(full: Path, tmp_path: Path) -> None:
         1,
         "--rank",
         2,
-        "--rate",
+        "--learning-rate",
         0.001,
-        "--quiet-passes",
+        "--warmup-epochs",
         0,
         "--data",
         tmp_path / "people",

@@ -1,4 +1,4 @@
-"""The makeup losses: colours against scikit-image and by hand, directions and similarities by hand."""
+"""The makeup losses: colors against scikit-image and by hand, directions and similarities by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def photo(seed: int, size: int, levels: int = 256) -> Tensor:
-    """Noise with a colour cast of its own, 8-bit, (3, size, size) in [0, 1]."""
+    """Noise with a color cast of its own, 8-bit, (3, size, size) in [0, 1]."""
     generator = torch.Generator().manual_seed(seed)
     cast, spread = torch.rand(2, 3, 1, 1, generator=generator)
     values = (cast + 0.3 * spread * torch.randn(3, size, size, generator=generator)).clamp(0, 1)
@@ -104,7 +104,7 @@ class TestMatched:
         )
         assert not torch.equal(found, images)
 
-    def test_own_colours_stay_and_nothing_is_differentiated(self) -> None:
+    def test_own_colors_stay_and_nothing_is_differentiated(self) -> None:
         images, regions = photo(0, 16)[None].requires_grad_(), scattered(1, 16, (0.5,))[None]
         found = matched(images, regions, images, regions)
         assert not found.requires_grad
@@ -154,7 +154,7 @@ class TestHistogramLoss:
         # Pixel one: (0.2 + 0 + 0.1) / 3 = 0.1; pixel two: (0.4 + 0.1 + 0) / 3 = 1 / 6. 255 times their mean: 34.
         torch.testing.assert_close(loss, torch.tensor([[34.0]]))
         loss.sum().backward()
-        # 255 / (3 channels * 2 pixels) = 42.5, towards the target; none where the colour is right, none outside.
+        # 255 / (3 channels * 2 pixels) = 42.5, towards the target; none where the color is right, none outside.
         expected = torch.tensor([[[42.5, -42.5], [0, 0]], [[0, -42.5], [0, 0]], [[-42.5, 0], [0, 0]]])[None]
         torch.testing.assert_close(images.grad, expected)
 

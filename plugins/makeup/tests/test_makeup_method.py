@@ -29,7 +29,7 @@ from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.testing import batch_of
 
-pytestmark = pytest.mark.slow(reason="optimises the photo's latents step by step")
+pytestmark = pytest.mark.slow(reason="optimizes the photo's latents step by step")
 
 SIZE = 128
 
@@ -49,7 +49,7 @@ def wearing(face: FrameBatch, context: Context, **options: Any) -> torch.Tensor:
 
 
 def lip_hue(frames: torch.Tensor, landmarks: torch.Tensor) -> float:
-    """The hue of the lips' mean colour in CIELAB, in degrees."""
+    """The hue of the lips' mean color in CIELAB, in degrees."""
     lips = canvas_of(landmarks, frames.shape[-1]).regions[:, REGIONS.index("lips")]
     lab = rgb_to_lab(frames).permute(0, 2, 3, 1)[lips].mean(0)
     return math.degrees(math.atan2(float(lab[2]), float(lab[1])))
@@ -109,7 +109,7 @@ class TestSamplePhoto:
         eyes_and_teeth = before.regions["face"] & ~closed_mask(before.landmarks, 256)
         change = (after.frames - before.frames).abs().amax(1, keepdim=True)
         # The frames are cut from the photo by interpolation, so that a pixel at an opening's edge has a share of its
-        # neighbour.
+        # neighbor.
         assert change[eyes_and_teeth].median() == 0
         assert change[eyes_and_teeth].mean() < 0.01
 
@@ -124,7 +124,7 @@ class TestSamplePhoto:
 
 
 class TestReferences:
-    def test_the_colour_of_a_new_reference_is_transferred(
+    def test_the_color_of_a_new_reference_is_transferred(
         self, face: FrameBatch, context: Context, finder: FaceFinder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(LIPSTICK_COLORS, "teal", (24, 124, 128))
@@ -182,7 +182,7 @@ class TestTerms:
         threshold = -float(context.above_threshold("dlib-resnet", torch.zeros(1)))
         assert similarity(face, complete, context) < threshold < similarity(face, plain, context)
 
-    def test_without_the_colour_term_the_lips_keep_their_colour(
+    def test_without_the_color_term_the_lips_keep_their_color(
         self, face: FrameBatch, context: Context, complete: torch.Tensor, purple: float
     ) -> None:
         plain = wearing(face, context, histogram=0)

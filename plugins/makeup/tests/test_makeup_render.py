@@ -1,4 +1,4 @@
-"""Painted makeup: where it goes, what colour it is, and what is said of it."""
+"""Painted makeup: where it goes, what color it is, and what is said of it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_only_the_mask_is_touched(astronaut_face: FrameBatch, look: Look) -> Non
 
 
 @pytest.mark.parametrize("color", LIPSTICK_COLORS)
-def test_lips_get_the_lipsticks_colour_on_dark_and_light_skin(people: FrameBatch, color: str) -> None:
+def test_lips_get_the_lipsticks_color_on_dark_and_light_skin(people: FrameBatch, color: str) -> None:
     """At full opacity, the lips' median (a, b) goes half of the way to the product's at least, and their lightness a
     third; wet highlights stay white."""
     before = rgb_to_lab(people.frames)
@@ -121,13 +121,13 @@ def test_eyeballs_and_open_mouths_stay_clean(people: FrameBatch) -> None:
     for index in range(len(PEOPLE)):
         places = people.landmarks[index].double().numpy()
         for outline in (places[36:42], places[42:48], places[60:68]):
-            centre = outline.mean(0)
-            inside = torch.from_numpy(polygon2mask((SIZE, SIZE), (centre + 0.8 * (outline - centre))[:, ::-1]))
+            center = outline.mean(0)
+            inside = torch.from_numpy(polygon2mask((SIZE, SIZE), (center + 0.8 * (outline - center))[:, ::-1]))
             assert inside.any()
             assert torch.equal(after[index][:, inside], people.frames[index][:, inside])
 
 
-def test_eyeshadow_colours_the_lids(people: FrameBatch) -> None:
+def test_eyeshadow_colors_the_lids(people: FrameBatch) -> None:
     for color in ("blue", "green"):
         look = Look(eyeshadow=Paint(color, 1.0))
         shift = rgb_to_lab(worn(people, look)) - rgb_to_lab(people.frames)
@@ -164,7 +164,7 @@ def test_render_names_the_shape_that_does_not_fit() -> None:
 
 def test_looks_name_what_is_wrong() -> None:
     with pytest.raises(
-        ValueError, match="Expected one of the lipstick colours red, pink, purple, orange, brown, black, found 'gold'"
+        ValueError, match="Expected one of the lipstick colors red, pink, purple, orange, brown, black, found 'gold'"
     ):
         Look(lipstick=Paint("gold"))
     with pytest.raises(ValueError, match=r"Expected opacity in \[0, 1\], found 1.5"):

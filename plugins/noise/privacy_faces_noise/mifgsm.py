@@ -1,7 +1,7 @@
 """MI-FGSM (Dong et al., CVPR 2018, equations 6 and 7): g_{t+1} = mu g_t + grad L / |grad L|_1, x_{t+1} = P(x_t - alpha
 sign(g_{t+1})).
 
-The start is random within one grey level, since the similarity of a face to itself has no gradient.
+The start is random within one gray level, since the similarity of a face to itself has no gradient.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Mifgsm(GoalNoise):
             original,
             mask,
             options.epsilon / 255,
-            options.step / 255,
+            options.step_size / 255,
             options.steps,
             options.decay,
             generators,

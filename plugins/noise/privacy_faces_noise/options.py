@@ -13,10 +13,10 @@ class NoiseOptions(MethodOptions):
     """Options that all noise methods share."""
 
     epsilon: float = Field(
-        8.0, gt=0, le=64, description="largest change of any value of the frame, in grey levels of 255"
+        8.0, gt=0, le=64, description="largest change of any value of the frame, in gray levels of 255"
     )
     surrogates: list[str] = Field(
-        ["dlib-resnet"], min_length=1, description="recognizers that the noise is optimised against"
+        ["dlib-resnet"], min_length=1, description="recognizers that the noise is optimized against"
     )
     region: Literal["face", "frame"] = Field("face", description="where the noise may lie")
 
@@ -36,7 +36,7 @@ class IterativeOptions(FgsmOptions):
     """Options of the methods that take steps."""
 
     steps: int = Field(20, ge=1, le=1000, description="gradient steps")
-    step: float = Field(1.0, gt=0, le=64, description="length of a step, in grey levels of 255")
+    step_size: float = Field(1.0, gt=0, le=64, description="length of a step, in gray levels of 255")
 
 
 class PgdOptions(IterativeOptions):
@@ -69,7 +69,7 @@ class TipimOptions(NoiseOptions):
         ["000", "008", "016"], min_length=1, description="whom to resemble: synthetic faces by number, or image files"
     )
     steps: int = Field(20, ge=1, le=1000, description="gradient steps")
-    step: float = Field(1.0, gt=0, le=64, description="length of a step, in grey levels of 255")
+    step_size: float = Field(1.0, gt=0, le=64, description="length of a step, in gray levels of 255")
     decay: float = Field(1.0, ge=0, le=2, description="decay factor of the momentum")
     gamma: float = Field(
         0.1, ge=0, description="weight of the naturalness term, the maximum mean discrepancy to the photo"

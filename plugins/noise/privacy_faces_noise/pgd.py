@@ -37,4 +37,4 @@ class Pgd(GoalNoise):
     def attack(self, loss: Loss, original: Tensor, mask: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """All steps."""
         options = self.options
-        return pgd(loss, original, mask, options.epsilon / 255, options.step / 255, options.steps, generators)
+        return pgd(loss, original, mask, options.epsilon / 255, options.step_size / 255, options.steps, generators)

@@ -1,5 +1,5 @@
 """TI-DIM: MI-FGSM whose gradient is smoothed by a kernel W (Dong et al., CVPR 2019, equation 8: W * grad L) and taken
-at a resized and padded frame (Xie et al., CVPR 2019, equation 4), so that it fits one recogniser's alignment less and
+at a resized and padded frame (Xie et al., CVPR 2019, equation 4), so that it fits one recognizer's alignment less and
 others' more."""
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Tidim(GoalNoise):
             original,
             mask,
             options.epsilon / 255,
-            options.step / 255,
+            options.step_size / 255,
             options.steps,
             options.decay,
             generators,

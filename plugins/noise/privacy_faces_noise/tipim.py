@@ -21,7 +21,7 @@ from privacy_faces_noise.mifgsm import unit_l1
 from privacy_faces_noise.options import TipimOptions
 
 _START = 1 / 255
-# Widths of the Gaussian kernels, in mean squared differences of whole frames: from two to sixteen grey levels.
+# Widths of the Gaussian kernels, in mean squared differences of whole frames: from two to sixteen gray levels.
 _WIDTHS = tuple((level / 255) ** 2 for level in (2.0, 4.0, 8.0, 16.0))
 
 #: Frames (N, 3, S, S) -> similarities (N, K) to K targets, and (N,) to the person.
@@ -110,7 +110,7 @@ class Tipim(Noise):
             to_targets = torch.stack([seen[name] @ aim.T for name, aim in self.aims.items()]).mean(0)
             return to_targets, dodging_loss(self.ensemble.similarity(seen, person))
 
-        epsilon, alpha = options.epsilon / 255, options.step / 255
+        epsilon, alpha = options.epsilon / 255, options.step_size / 255
         frame, chosen = tipim(
             similarities,
             face.frames,

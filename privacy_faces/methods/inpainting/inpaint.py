@@ -18,7 +18,7 @@ from privacy_faces.methods.inpainting.masks.gradcam import gradcam_map
 from privacy_faces.methods.inpainting.masks.identity_score import identity_score
 from privacy_faces.methods.inpainting.masks.random_patches import (
     cells_in,
-    centre_cells,
+    center_cells,
     drawn_cells,
     grid_side,
     patch_ranking,
@@ -117,7 +117,7 @@ class InpaintRandom(Inpaint):
         cells = grid_side(self.options.patch_size)
         allowed = torch.stack(
             [
-                cells_in(face, cells) if self.options.area == "face" else centre_cells(cells).to(face.device)
+                cells_in(face, cells) if self.options.area == "face" else center_cells(cells).to(face.device)
                 for face in batch.regions["face"]
             ]
         )
@@ -178,7 +178,7 @@ class InpaintSaliency(Inpaint):
         return torch.stack([saliency_map(gradient, self.options.blur) for gradient in gradients]).mean(0), allowed
 
     def _gradient(self, name: str, batch: FrameBatch) -> Tensor:
-        score = self.classifier.surprise if self.classifier else identity_score
+        score = self.classifier.cross_entropy if self.classifier else identity_score
         return input_gradient(self.context.recognizer(name), batch.frames, batch.landmarks, score)
 
 

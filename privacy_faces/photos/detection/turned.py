@@ -50,7 +50,7 @@ def detect_turned(detector: Detector, rgb: NDArray[np.uint8]) -> Iterator[Detect
     scale = np.array([width / small.shape[1], height / small.shape[0]])
     for quarters in (1, 2, 3):
         back = _back(quarters, small.shape[1], small.shape[0])
-        # Pixels are centred on integers: x = (x' + 1/2) * scale - 1/2.
+        # Pixels are centered on integers: x = (x' + 1/2) * scale - 1/2.
         back = np.column_stack([back[:, :2] * scale[:, None], (back[:, 2] + 0.5) * scale - 0.5])
         for detection in detector.detect(np.ascontiguousarray(np.rot90(small, quarters)), _SMALLEST):
             if detection.score >= detector.least_turned_score:

@@ -1,1 +1,1 @@
-"""Photo files: recognised by content, decoded, encoded."""
+"""Photo files: recognized by content, decoded, encoded."""

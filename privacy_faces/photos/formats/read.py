@@ -1,6 +1,6 @@
 """Read a photo file into a `Photo`, or refuse it with the reason and the way out.
 
-Every file is recognised by its content, measured from its header before any pixel memory is taken, and decoded whole.
+Every file is recognized by its content, measured from its header before any pixel memory is taken, and decoded whole.
 `sniff` does the first, `refuse` has the limits and the messages, `tiff` reads TIFF, `decoded` makes the photo of what a
 decoder gives.
 """
@@ -39,7 +39,7 @@ from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, Ph
 __all__ = ["MAX_PIXELS", "photo_from_array", "read_photo"]
 
 JPEG_END = b"\xff\xd9"
-MODE_OF_PNG_COLOUR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
+MODE_OF_PNG_COLOR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
 def read_photo(source: Path | bytes) -> Photo:
@@ -133,10 +133,10 @@ def _read_png(data: bytes) -> Decoded:
     check_size(*image.size)
     check_frames(image.n_frames, "an animated PNG")
     image.load()
-    depth, colour_type, key = data[24], data[25], image.info.get("transparency")
+    depth, color_type, key = data[24], data[25], image.info.get("transparency")
     if depth == 16:  # of which Pillow keeps only 8
-        return Decoded.from_pillow(image, _decode_png_16(chunks, MODE_OF_PNG_COLOUR_TYPE[colour_type], key))
-    if depth in (2, 4) and colour_type == 0 and key is not None:
+        return Decoded.from_pillow(image, _decode_png_16(chunks, MODE_OF_PNG_COLOR_TYPE[color_type], key))
+    if depth in (2, 4) and color_type == 0 and key is not None:
         image.info["transparency"] = (
             key * 255 // (2**depth - 1)
         )  # Pillow scales these gray samples to 8 bits, but not their key
@@ -162,7 +162,7 @@ def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 def _decode_png_16(
     chunks: list[tuple[bytes, bytes]], mode: str, key: int | tuple[int, ...] | None
 ) -> tuple[Samples, str]:
-    # OpenCV gets the pixel chunks only: the others can make it warn on stderr, convert colours, or decode an animation.
+    # OpenCV gets the pixel chunks only: the others can make it warn on stderr, convert colors, or decode an animation.
     pixels = PNG_SIGNATURE + b"".join(chunk for name, chunk in chunks if name in (b"IHDR", b"IDAT", b"IEND"))
     native = opencv_16(pixels)
     if native is None:
@@ -216,7 +216,7 @@ def _read_bmp(data: bytes) -> Decoded:
     decoded = Decoded.from_pillow(image)
     if (
         int.from_bytes(data[14:18], "little") == BMP_HEADER_SIZES[-1] and data[70:74] == b"DEBM"
-    ):  # 'MBED': an embedded colour profile
+    ):  # 'MBED': an embedded color profile
         offset, length = struct.unpack_from("<II", data, 126)
         decoded.icc_profile = data[14 + offset : 14 + offset + length]
     return decoded

@@ -26,14 +26,14 @@ from privacy_faces.photos.photo import Metadata, Photo, PhotoError, Samples
 
 Tag = ExifTags.Base
 TAG_PLANAR, TAG_EXTRA_SAMPLES, TAG_SAMPLE_FORMAT, TAG_XMP, TAG_DNG_VERSION = 284, 338, 339, 700, 50706
-COLOURS_OF_PHOTOMETRIC = {
+COLORS_OF_PHOTOMETRIC = {
     0: 1,
     1: 1,
     2: 3,
     3: 1,
     5: 4,
     6: 3,
-}  # TIFF PhotometricInterpretation to number of colour samples
+}  # TIFF PhotometricInterpretation to number of color samples
 WHITE_IS_ZERO, LAB_PHOTOMETRICS, NO_16_BITS = 0, (8, 9, 10), {3: "palette", 5: "CMYK", 6: "YCbCr"}
 SAMPLE_FORMATS = {2: "signed integer", 3: "floating point", 5: "complex", 6: "complex"}
 UNCOMPRESSED, LZW, DEFLATE = 1, 5, 8
@@ -54,9 +54,9 @@ def read_tiff(data: bytes) -> Decoded:
     if bits < 16:
         native, mode = pillow_samples(TiffImageFile(io.BytesIO(data)))
     elif tags.get(Tag.Compression) == LZW:
-        native, mode = _colours_16(_decode_lzw_16(data, tags), tags)
+        native, mode = _colors_16(_decode_lzw_16(data, tags), tags)
     else:
-        native, mode = _colours_16(_decode_16(data), tags)
+        native, mode = _colors_16(_decode_16(data), tags)
         orientation = tags.get(Tag.Orientation, 1)
     exif, _ = readable_exif(lambda: _exif(data))
     return Decoded(native, mode, tags.get(Tag.InterColorProfile), exif, orientation, tags.get(TAG_XMP))
@@ -96,8 +96,8 @@ def _check_samples(tags: ImageFileDirectory_v2) -> int:
     kinds = [SAMPLE_FORMATS[value] for value in tags.get(TAG_SAMPLE_FORMAT, (1,)) if value in SAMPLE_FORMATS]
     found = None
     if photometric in LAB_PHOTOMETRICS:
-        found = "LAB colours"
-    elif photometric not in COLOURS_OF_PHOTOMETRIC:
+        found = "LAB colors"
+    elif photometric not in COLORS_OF_PHOTOMETRIC:
         found = f"photometric interpretation {photometric}"
     elif kinds or len(bits) > 1 or not bits <= {1, 2, 4, 8, 16}:
         found = f"{max(bits)}-bit {''.join(kinds[:1])} samples".replace("  ", " ")
@@ -155,26 +155,26 @@ def _decode_lzw_16(data: bytes, tags: ImageFileDirectory_v2) -> Samples:
     return samples
 
 
-def _colours_16(decoded: Samples, tags: ImageFileDirectory_v2) -> tuple[Samples, str]:
+def _colors_16(decoded: Samples, tags: ImageFileDirectory_v2) -> tuple[Samples, str]:
     """(samples, mode) of decoded (H, W) or (H, W, C) uint16: white becomes 65535, alpha is divided out of the
-    colours."""
+    colors."""
     photometric, extra = tags.get(Tag.PhotometricInterpretation, 0), tags.get(TAG_EXTRA_SAMPLES, ())
-    colours = COLOURS_OF_PHOTOMETRIC[photometric]
+    colors = COLORS_OF_PHOTOMETRIC[photometric]
     samples = decoded.reshape(*decoded.shape[:2], -1).astype(np.uint16)
-    colour, alpha = samples[..., :colours], samples[..., colours : colours + 1]
+    color, alpha = samples[..., :colors], samples[..., colors : colors + 1]
     if photometric == WHITE_IS_ZERO:
-        colour = np.invert(colour)
-    mode = MODE_OF_CHANNELS[colours]
+        color = np.invert(color)
+    mode = MODE_OF_CHANNELS[colors]
     if not alpha.size or extra[:1] == (NOT_ALPHA,):
-        return (colour[..., 0] if mode == "L" else colour), mode
+        return (color[..., 0] if mode == "L" else color), mode
     if extra[:1] == (PREMULTIPLIED_ALPHA,):
         wide = alpha.astype(np.uint32)  # 65535 * 65535 + 32767 still fits
-        colour = np.minimum((colour * np.uint32(65535) + wide // 2) // np.maximum(wide, 1), 65535).astype(np.uint16)
-    return np.concatenate([colour, alpha], axis=-1), WITH_ALPHA[mode]
+        color = np.minimum((color * np.uint32(65535) + wide // 2) // np.maximum(wide, 1), 65535).astype(np.uint16)
+    return np.concatenate([color, alpha], axis=-1), WITH_ALPHA[mode]
 
 
 def encode_tiff(photo: Photo, metadata: Metadata, deflate_level: int) -> bytes:
-    """Little-endian TIFF 6.0 with deflated strips; written here because Pillow has no 16-bit colour and tifffile no
+    """Little-endian TIFF 6.0 with deflated strips; written here because Pillow has no 16-bit color and tifffile no
     EXIF."""
     samples = photo.native.reshape(photo.height, photo.width, -1).astype(
         photo.native.dtype.newbyteorder("<"), copy=False

@@ -22,9 +22,9 @@ BMP_PLAIN_HEADER, BMP_V5_HEADER = 40, 124
 
 
 def encode_photo(photo: Photo, keep_metadata: bool = False) -> bytes:
-    """The bytes of the photo's file, in its own format and colour model; the same photo always gives the same bytes.
+    """The bytes of the photo's file, in its own format and color model; the same photo always gives the same bytes.
 
-    The colour profile is always kept. `keep_metadata` adds EXIF (upright, no thumbnail) and XMP, where the format can
+    The color profile is always kept. `keep_metadata` adds EXIF (upright, no thumbnail) and XMP, where the format can
     carry them. Raises PhotoError when the format cannot hold the photo or its metadata.
     """
     bits = 8 * photo.native.itemsize
@@ -61,12 +61,12 @@ def _save(photo: Photo, **options: Any) -> bytes:
 
 
 def _jpeg(photo: Photo, metadata: Metadata) -> bytes:
-    # 4:4:4: halved colour resolution would smear the face's colours. CMYK is never subsampled.
+    # 4:4:4: halved color resolution would smear the face's colors. CMYK is never subsampled.
     return _save(photo, quality=QUALITY, subsampling="4:4:4", exif=metadata.exif, xmp=metadata.xmp)
 
 
 def _webp(photo: Photo, metadata: Metadata) -> bytes:
-    # exact: keep the colours under transparent pixels.
+    # exact: keep the colors under transparent pixels.
     return _save(photo, quality=QUALITY, lossless=photo.lossless, exact=True, exif=metadata.exif, xmp=metadata.xmp)
 
 
@@ -76,8 +76,8 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
         if metadata.xmp:
             text.add_itxt("XML:com.adobe.xmp", metadata.xmp)
         return _save(photo, pnginfo=text, exif=metadata.exif, compress_level=DEFLATE_LEVEL)
-    # Pillow cannot write 16-bit colour, so the few chunks are written here (PNG specification, sections 5 and 9).
-    colour_type = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[photo.mode]
+    # Pillow cannot write 16-bit color, so the few chunks are written here (PNG specification, sections 5 and 9).
+    color_type = {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[photo.mode]
     step = photo.native[0, 0].nbytes
     deflate, deflated = zlib.compressobj(DEFLATE_LEVEL), []
     for top in range(0, photo.height, PNG_ROWS):
@@ -89,7 +89,7 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
         )
         deflated.append(deflate.compress(filtered.tobytes()))
     deflated.append(deflate.flush())
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", photo.width, photo.height, 16, colour_type, 0, 0, 0))]
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", photo.width, photo.height, 16, color_type, 0, 0, 0))]
     if photo.icc_profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc_profile)))
     if metadata.exif:
@@ -104,7 +104,7 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
 
 
 def _bmp(photo: Photo, _metadata: Metadata) -> bytes:
-    """BMP carries no EXIF or XMP; alpha and a colour profile need its version 5 header, which Pillow does not write."""
+    """BMP carries no EXIF or XMP; alpha and a color profile need its version 5 header, which Pillow does not write."""
     samples = photo.native.reshape(photo.height, photo.width, -1)
     channels = samples.shape[2]
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]
@@ -120,9 +120,9 @@ def _bmp(photo: Photo, _metadata: Metadata) -> bytes:
     offset = 14 + size + len(palette)
     if size == BMP_V5_HEADER:
         masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000 if photo.mode == "RGBA" else 0)
-        colour_space = b"DEBM" if profile else b"BGRs"  # 'MBED' or 'sRGB', little-endian
+        color_space = b"DEBM" if profile else b"BGRs"  # 'MBED' or 'sRGB', little-endian
         profile_offset = offset - 14 + rows.size if profile else 0
-        header += struct.pack("<4I4s48xIIII", *masks, colour_space, 4, profile_offset, len(profile), 0)
+        header += struct.pack("<4I4s48xIIII", *masks, color_space, 4, profile_offset, len(profile), 0)
     body = header + palette + rows.tobytes() + profile
     return struct.pack("<2sIHHI", b"BM", 14 + len(body), 0, 0, offset) + body
 

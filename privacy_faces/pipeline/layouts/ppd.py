@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from privacy_faces.datasets.folder import LabelledPhoto
+from privacy_faces.datasets.folder import LabeledPhoto
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.pipeline.job import Job
 
@@ -29,12 +29,12 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
     return Job(source, name, target, target.with_suffix(".receipt.json"), mask, original)
 
 
-def holds(photos: Sequence[LabelledPhoto]) -> bool:
+def holds(photos: Sequence[LabeledPhoto]) -> bool:
     """Whether all of these are originals of this layout, by their names."""
     return all(_ORIGINAL.fullmatch(photo.path.name) for photo in photos)
 
 
-def pairs(before: Sequence[LabelledPhoto], after: Sequence[LabelledPhoto]) -> list[Pair]:
+def pairs(before: Sequence[LabeledPhoto], after: Sequence[LabeledPhoto]) -> list[Pair]:
     """Originals with the results of the same image and class."""
     results = {
         (match["image"], match["label"]): photo.path for photo in after if (match := _RESULT.fullmatch(photo.path.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from privacy_faces.datasets.folder import LabelledPhoto, metadata_of
+from privacy_faces.datasets.folder import LabeledPhoto, metadata_of
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.pipeline.job import Job
 
@@ -26,9 +26,7 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
     return Job(source, name, target, receipt, output / MASKS / relative.parent)
 
 
-def pairs(
-    originals: Path, before: Sequence[LabelledPhoto], results: Path, after: Sequence[LabelledPhoto]
-) -> list[Pair]:
+def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after: Sequence[LabeledPhoto]) -> list[Pair]:
     """Originals with the results of the same path, whatever the ending of the file.
 
     Args:

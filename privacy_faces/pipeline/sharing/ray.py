@@ -88,10 +88,10 @@ def connect(workers: int | None = None) -> Any:
     if ray.is_initialized():
         return ray
     # Workers' words would come on stdout, which carries the result only; Ray keeps them in its own logs.
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    silent = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address := os.environ.get("RAY_ADDRESS"):
         try:
-            ray.init(**quiet)
+            ray.init(**silent)
         except ConnectionError as error:
             raise ValueError(
                 f"Cannot connect to a Ray cluster at RAY_ADDRESS={address}: {error} Start one with `ray start "
@@ -99,7 +99,7 @@ def connect(workers: int | None = None) -> Any:
                 "One that asks for a token needs RAY_AUTH_MODE=token here too."
             ) from None
     else:
-        ray.init("local", num_cpus=workers, object_store_memory=_OBJECT_STORE, include_dashboard=False, **quiet)
+        ray.init("local", num_cpus=workers, object_store_memory=_OBJECT_STORE, include_dashboard=False, **silent)
     return ray
 
 
@@ -151,18 +151,18 @@ def spread(jobs: Sequence[Job], make: Callable[[], Work], workers: int, needs: d
     Raises:
         ValueError: that `make` raises in the first worker that is ready or cannot be.
     """
-    crew = _Crew(make, needs)
+    pool = _Pool(make, needs)
     for _ in range(min(workers, len(jobs))):
-        crew.hire()
+        pool.start_worker()
     try:
-        crew.expect_first()
+        pool.wait_for_first()
     except BaseException:
         _disconnect()
         raise
-    return _outcomes(jobs, crew)
+    return _outcomes(jobs, pool)
 
 
-class _Crew:
+class _Pool:
     """The workers, and what each is doing."""
 
     def __init__(self, make: Callable[[], Work], needs: dict[str, Any]) -> None:
@@ -173,15 +173,15 @@ class _Crew:
         self._busy: dict[Any, tuple[Any, Job | None]] = {}  # promise -> (worker, the photo; None while it loads)
         self._idle: list[Any] = []
         self._lost_loading = 0
-        self.last_words = ""
+        self.last_error = ""
 
-    def hire(self) -> None:
+    def start_worker(self) -> None:
         """Start a worker, unless the last ones all died while they loaded."""
         if self._lost_loading < _ATTEMPTS:
             worker = self._actor.remote(self._make, os.getcwd())
             self._busy[worker.load.remote()] = (worker, None)
 
-    def expect_first(self) -> None:
+    def wait_for_first(self) -> None:
         """Wait for a worker that is ready; the ValueError of one that cannot be is raised here."""
         import ray
 
@@ -198,7 +198,7 @@ class _Crew:
         except ray.exceptions.RayError as error:
             raise ValueError(f"A Ray worker died while it loaded: {_first_line(error)}") from None
 
-    def give(self, job: Job, again: bool) -> bool:
+    def submit(self, job: Job, again: bool) -> bool:
         """Give a photo to an idle worker; false when there is none."""
         if not self._idle:
             return False
@@ -206,7 +206,7 @@ class _Crew:
         self._busy[worker.do.remote(job, again)] = (worker, job)
         return True
 
-    def news(self) -> tuple[Job | None, Outcome | None] | None:
+    def next_event(self) -> tuple[Job | None, Outcome | None] | None:
         """What happens next: a worker is ready (None, None), a photo has its outcome, a photo's worker died (outcome
         None). None when no worker is left."""
         import ray
@@ -218,15 +218,15 @@ class _Crew:
         try:
             outcome = ray.get(promise)
         except ray.exceptions.RayTaskError as error:  # raised by the code of the worker, which lives
-            self.last_words = str(error.cause)
+            self.last_error = str(error.cause)
             if job is None:
-                log.warning("a worker could not start: %s", self.last_words)
+                log.warning("a worker could not start: %s", self.last_error)
                 return None, None
             outcome = Outcome(job, "failed", f"unexpected {type(error.cause).__name__}: {error.cause}")
         except ray.exceptions.RayError as error:
-            self.last_words = _first_line(error)
+            self.last_error = _first_line(error)
             self._lost_loading += job is None
-            self.hire()
+            self.start_worker()
             return job, None
         self._lost_loading = 0
         self._idle.append(worker)
@@ -244,24 +244,24 @@ def _disconnect() -> None:
     ray.shutdown()
 
 
-def _outcomes(jobs: Sequence[Job], crew: _Crew) -> Iterator[Outcome]:
+def _outcomes(jobs: Sequence[Job], pool: _Pool) -> Iterator[Outcome]:
     waiting, deaths, left = deque(jobs), Counter[Job](), len(jobs)
     try:
         while left:
-            while waiting and crew.give(waiting[0], deaths[waiting[0]] > 0):
+            while waiting and pool.submit(waiting[0], deaths[waiting[0]] > 0):
                 waiting.popleft()
-            news = crew.news()
-            if news is None:
+            event = pool.next_event()
+            if event is None:
                 # Nothing is in anyone's hands: all that have no outcome yet are waiting.
-                yield from (Outcome(job, "failed", f"no worker is left: {crew.last_words}") for job in waiting)
+                yield from (Outcome(job, "failed", f"no worker is left: {pool.last_error}") for job in waiting)
                 return
-            job, outcome = news
+            job, outcome = event
             if job is not None and outcome is None:
                 deaths[job] += 1
                 if deaths[job] < _ATTEMPTS:
                     waiting.append(job)
                     continue
-                outcome = Outcome(job, "failed", f"each of the {_ATTEMPTS} workers that tried died: {crew.last_words}")
+                outcome = Outcome(job, "failed", f"each of the {_ATTEMPTS} workers that tried died: {pool.last_error}")
             if outcome is not None:
                 left -= 1
                 yield outcome

@@ -11,4 +11,4 @@ class InvertOptions(MethodOptions):
     """Options of `invert`."""
 
     region: Literal["face", "eyes"] = Field("face", description="what is inverted")
-    strength: float = Field(1.0, gt=0, le=1, description="share of the inverted colour")
+    strength: float = Field(1.0, gt=0, le=1, description="share of the inverted color")

@@ -3,5 +3,5 @@
 from privacy_faces.plugin import Spec
 
 INVERT = Spec(
-    "colours of the face inverted", "privacy_faces_invert.options:InvertOptions", "privacy_faces_invert.invert:Invert"
+    "colors of the face inverted", "privacy_faces_invert.options:InvertOptions", "privacy_faces_invert.invert:Invert"
 )

@@ -36,7 +36,7 @@ class ImageText(nn.Module):
         mean, std: of the RGB values that the model expects.
         crop: left, top, right and bottom of the part of an aligned frame that the model looks at, as shares of its
             side.
-        gray_world: divide each channel of that part by its mean (Buchsbaum, 1980): neither the light's colour nor the
+        gray_world: divide each channel of that part by its mean (Buchsbaum, 1980): neither the light's color nor the
             skin's matters then, only how lips and lids differ from the rest of the face.
     """
 
@@ -92,8 +92,8 @@ class ImageText(nn.Module):
             frames: in [0, 1].
             classes: several phrasings for each class.
         """
-        centres = torch.stack([normalize(self.embed_texts(texts).mean(0), dim=0) for texts in classes])
-        return (self.embed_images(frames) @ centres.T).argmax(1)
+        centers = torch.stack([normalize(self.embed_texts(texts).mean(0), dim=0) for texts in classes])
+        return (self.embed_images(frames) @ centers.T).argmax(1)
 
 
 def build(config: Mapping[str, Any]) -> ImageText:

@@ -52,7 +52,7 @@ _TURN = 0.1
 _SCALE = 0.08
 
 # Augmentation of the bare face before it is painted, at most: share of another face, octaves of gamma, and as shares
-# the change of saturation, of the light at each corner of the frame, and of each colour channel.
+# the change of saturation, of the light at each corner of the frame, and of each color channel.
 _BLEND = 0.4
 _GAMMA = 0.3
 _SATURATION = 0.3
@@ -61,7 +61,7 @@ _TINT = 0.18
 
 _BARE: Claims = {"makeup": False}
 _MADE_UP: Claims = {"makeup": True}
-# What `measure` asks the colour of, and how many random looks each portrait then wears.
+# What `measure` asks the color of, and how many random looks each portrait then wears.
 _COLORED = ("lipstick", "eyeshadow")
 _MEASURED_LOOKS = 4
 
@@ -248,10 +248,10 @@ def measure(model: ImageText, portraits: Portraits, seed: int = 0) -> dict[str, 
 
     - makeup: share of the portraits, as often bare as with a random look, that are told right as "face with makeup" or
       "face without makeup", zero-shot with all phrasings.
-    - lipstick, eyeshadow: share of the random looks with the item whose colour is told right among the six.
+    - lipstick, eyeshadow: share of the random looks with the item whose color is told right among the six.
     - same: mean cosine between the change of an image from bare to one item alone, and the change of text "face without
-      makeup" -> "face with COLOUR ITEM".
-    - other_color, other_item: the same where the text names another colour of the item, or the other one of lipstick
+      makeup" -> "face with COLOR ITEM".
+    - other_color, other_item: the same where the text names another color of the item, or the other one of lipstick
       and eyeshadow.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from privacy_faces.plugin import LabelledPhoto, json_option, output_option, prepare_links, root_option
+from privacy_faces.plugin import LabeledPhoto, json_option, output_option, prepare_links, root_option
 
 
 class Places(click.ParamType):  # type: ignore[type-arg]  # generic only in recent click
@@ -63,6 +63,6 @@ def celebamask_hq(*, root: Path, output: Path, train: range, test: range, seed: 
         raise click.UsageError(str(error)) from None
 
 
-def _without(photos: Sequence[LabelledPhoto], without_masks: Mapping[Path, str]) -> dict[str, str]:
+def _without(photos: Sequence[LabeledPhoto], without_masks: Mapping[Path, str]) -> dict[str, str]:
     """Name -> what is missing."""
     return {photo.path.name: without_masks[photo.path] for photo in photos if photo.path in without_masks}

@@ -31,7 +31,7 @@ def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
     config = default_config()
     try:
         model = train_makeup_clip(
-            portraits, config, batch, Recipe(rate=1e-3, **recipe), output, lambda steps: bar(steps, "step")
+            portraits, config, batch, Recipe(learning_rate=1e-3, **recipe), output, lambda steps: bar(steps, "step")
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -24,15 +24,15 @@ from PIL import Image
 
 from privacy_faces.plugin import (
     DatasetError,
-    LabelledPhoto,
+    LabeledPhoto,
     find_in_data_set,
     first_few,
     lines_of,
     photos_of,
     read_celeba_identities,
 )
+from privacy_faces_makeup.datasets.labeled import LabeledDataSet
 from privacy_faces_makeup.datasets.labelings import CELEBAMASK_HQ, Labels
-from privacy_faces_makeup.datasets.labelled import LabelledDataSet
 
 #: DiffAM's places in the shuffled photos, and its seed.
 TRAIN, TEST, SEED = range(4000, 5000), range(15000, 16000), 1234
@@ -48,7 +48,7 @@ _PER_FOLDER = 2000
 Parts = dict[int, set[str]]
 
 
-def read_celebamask_hq(root: Path) -> LabelledDataSet:
+def read_celebamask_hq(root: Path) -> LabeledDataSet:
     """CelebAMask-HQ in `root`. Its part "all" is in order of the photos' numbers.
 
     Raises:
@@ -59,11 +59,11 @@ def read_celebamask_hq(root: Path) -> LabelledDataSet:
     photos = {_number(path): path for path in photos_of(folder, "photos N.jpg", _ORIGIN).values()}
     parts, notes = _parts(masks)
     people, told = _people(root, photos)
-    everyone = [LabelledPhoto(path, people.get(number, str(number))) for number, path in sorted(photos.items())]
+    everyone = [LabeledPhoto(path, people.get(number, str(number))) for number, path in sorted(photos.items())]
     missing = {
         path: [part for part in NEEDED if part not in parts.get(number, ())] for number, path in sorted(photos.items())
     }
-    return LabelledDataSet(
+    return LabeledDataSet(
         "CelebAMask-HQ",
         {"all": everyone},
         labeling=CELEBAMASK_HQ,
@@ -78,8 +78,8 @@ def read_celebamask_hq(root: Path) -> LabelledDataSet:
 
 
 def diffam_split(
-    photos: Sequence[LabelledPhoto], train: range = TRAIN, test: range = TEST, seed: int = SEED
-) -> tuple[list[LabelledPhoto], list[LabelledPhoto]]:
+    photos: Sequence[LabeledPhoto], train: range = TRAIN, test: range = TEST, seed: int = SEED
+) -> tuple[list[LabeledPhoto], list[LabeledPhoto]]:
     """DiffAM's photos to train and to test with: all photos in order of number, shuffled, and cut out by place.
 
     Python's generator gives the same order for a seed on every machine, so that the defaults on the whole data set are

@@ -95,13 +95,13 @@ MAKEUP_TRANSFER = Labeling(
 
 
 def regions_from_labels(labels: Labels, labeling: Labeling) -> dict[str, Mask]:
-    """The regions whose colours makeup transfer matches (DiffAM, CVPR 2024), as its code cuts them out of either
+    """The regions whose colors makeup transfer matches (DiffAM, CVPR 2024), as its code cuts them out of either
     labeling.
 
     - lips: both, without the open mouth.
     - left eye, right eye: the face's skin in the eye's bounding box grown by 10 of 256 pixels, so neither the eyeball
       nor the brow. Left is left in the picture, whichever of the two the data set calls left. Empty for an eye that is
-      not labelled.
+      not labeled.
     - skin: that of face and neck.
 
     Unlike DiffAM's, no two regions overlap, as the losses here want it: the skin leaves out the eye regions, and where

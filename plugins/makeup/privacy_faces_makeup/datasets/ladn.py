@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from privacy_faces.plugin import DatasetError, LabelledPhoto, find_in_data_set, first_few, photos_of
-from privacy_faces_makeup.datasets.labelled import LabelledDataSet
+from privacy_faces.plugin import DatasetError, LabeledPhoto, find_in_data_set, first_few, photos_of
+from privacy_faces_makeup.datasets.labeled import LabeledDataSet
 from privacy_faces_makeup.datasets.makeup_transfer import KINDS, with_label_maps
 
 _ORIGIN = (
@@ -24,7 +24,7 @@ _ORIGIN = (
 _LAYOUTS = (("after", "before"), ("makeup", "non-makeup"), ("images/makeup", "images/non-makeup"))
 
 
-def read_ladn(root: Path) -> LabelledDataSet:
+def read_ladn(root: Path) -> LabeledDataSet:
     """The LADN data set in `root`. Parts: "makeup" and "non-makeup".
 
     Raises:
@@ -41,7 +41,7 @@ def read_ladn(root: Path) -> LabelledDataSet:
         photos[kind] = photos_of(
             find_in_data_set(root, [folder], f"the photos {kind}", _ORIGIN), f"photos {kind}", _ORIGIN
         )
-    data = LabelledDataSet(
-        "LADN", {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
+    data = LabeledDataSet(
+        "LADN", {kind: [LabeledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
     )
     return with_label_maps(data, root, photos)

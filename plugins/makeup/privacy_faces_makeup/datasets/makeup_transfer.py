@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from privacy_faces.plugin import DatasetError, LabelledPhoto, find_in_data_set, lines_of, photos_of
+from privacy_faces.plugin import DatasetError, LabeledPhoto, find_in_data_set, lines_of, photos_of
+from privacy_faces_makeup.datasets.labeled import LabeledDataSet
 from privacy_faces_makeup.datasets.labelings import MAKEUP_TRANSFER, LabelError, Labels
-from privacy_faces_makeup.datasets.labelled import LabelledDataSet
 
 #: The parts of a data set of makeup.
 KINDS = ("makeup", "non-makeup")
@@ -37,7 +37,7 @@ _ORIGIN = (
 _LISTS = (("makeup", "makeup_test.txt"), ("non-makeup", "nomakeup_test.txt"), ("non-makeup", "non-makeup_test.txt"))
 
 
-def read_makeup_transfer(root: Path) -> LabelledDataSet:
+def read_makeup_transfer(root: Path) -> LabeledDataSet:
     """The Makeup Transfer data set in `root`. Parts: "makeup", "non-makeup", and of each list that is there "makeup
     test" or "non-makeup test".
 
@@ -51,7 +51,7 @@ def read_makeup_transfer(root: Path) -> LabelledDataSet:
         )
         for kind in KINDS
     }
-    parts = {kind: [LabelledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
+    parts = {kind: [LabeledPhoto(path, path.stem) for path in photos[kind].values()] for kind in KINDS}
     for kind, name in _LISTS:
         if (root / name).is_file():
             if f"{kind} test" in parts:
@@ -59,19 +59,17 @@ def read_makeup_transfer(root: Path) -> LabelledDataSet:
                     f"Expected one list of photos {kind} to test with in {root}, found two, one of them {name}. Keep "
                     "one."
                 )
-            parts[f"{kind} test"] = [
-                LabelledPhoto(path, path.stem) for path in _listed(root / name, kind, photos[kind])
-            ]
+            parts[f"{kind} test"] = [LabeledPhoto(path, path.stem) for path in _listed(root / name, kind, photos[kind])]
     if not (root / "segs").is_dir() and (root / "parsing").is_dir():
         raise DatasetError(
             f"Expected label maps in {root / 'segs'}, found {root / 'parsing'}, the layout of SCGAN, whose numbers "
             "mean other parts. "
             f"Add the original segs/, or rename parsing/ to go without masks. {_ORIGIN}"
         )
-    return with_label_maps(LabelledDataSet("Makeup Transfer", parts), root, photos)
+    return with_label_maps(LabeledDataSet("Makeup Transfer", parts), root, photos)
 
 
-def with_label_maps(data: LabelledDataSet, root: Path, photos: Mapping[str, Mapping[str, Path]]) -> LabelledDataSet:
+def with_label_maps(data: LabeledDataSet, root: Path, photos: Mapping[str, Mapping[str, Path]]) -> LabeledDataSet:
     """The data set with the label maps of `root`/segs/KIND/NAME.png, where that folder is there.
 
     Args:
@@ -98,7 +96,7 @@ def _label_map(maps: Mapping[Path, Path], photo: Path) -> Labels:
         ) from None
     if mode not in ("L", "P"):
         raise DatasetError(
-            f"Expected one 8-bit label per pixel in {path}, found a picture of the mode {mode}: colours in place of "
+            f"Expected one 8-bit label per pixel in {path}, found a picture of the mode {mode}: colors in place of "
             "labels."
         )
     if size[0] * wanted[1] != size[1] * wanted[0]:  # smaller or larger is fine, another shape is another photo's

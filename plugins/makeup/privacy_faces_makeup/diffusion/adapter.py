@@ -32,7 +32,7 @@ class About:
         rank: of the changes.
         goal, target, surrogates: of the adversarial loss; empty where it had no part.
         t_0, inversion_steps, generation_steps: of the diffusion.
-        steps: optimiser steps.
+        steps: optimizer steps.
         frozen_levels: finest levels of the network that it leaves as they are.
     """
 

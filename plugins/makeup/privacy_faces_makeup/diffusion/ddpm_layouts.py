@@ -198,7 +198,7 @@ MAKEUP = Layout(
 )
 
 
-def recognise(tensors: Mapping[str, Tensor]) -> Layout:
+def recognize(tensors: Mapping[str, Tensor]) -> Layout:
     """The layout to which these tensors' names belong; it may still find them incomplete.
 
     Raises:
@@ -220,7 +220,7 @@ def load_ddpm(tensors: Mapping[str, Tensor]) -> UNet2DModel:
     Raises:
         WrongTensorsError: when the tensors are those of no published file.
     """
-    layout = recognise(tensors)
+    layout = recognize(tensors)
     network = layout.build()
     network.load_state_dict(layout.convert(tensors), assign=True)
     return network.eval().requires_grad_(False)

@@ -57,7 +57,9 @@ class Denoiser(nn.Module, ABC):
         condition = self.condition(scaled) if condition is None else condition
         return invert(lambda x, t: self.velocity(x, t, condition), self.schedule, scaled, t_0, count)
 
-    def forward(self, latents: Tensor, condition: Tensor, t_0: int, count: int, *, frugal: bool = False) -> Tensor:
+    def forward(
+        self, latents: Tensor, condition: Tensor, t_0: int, count: int, *, activation_checkpointing: bool = False
+    ) -> Tensor:
         """Frames (N, 3, S, S) in about [0, 1] of latents x_{t_0} by `count` steps of DDIM and a last one to x_0;
         differentiable.
 
@@ -65,13 +67,14 @@ class Denoiser(nn.Module, ABC):
             latents: of `invert`.
             condition: of the frames that were inverted.
             t_0, count: as for `invert`.
-            frugal: keep only each step's input and dearest results for the backward pass, and compute the rest again
-                then (Chen et al., 2016): a fraction of the memory. What the last step leaves is used at once, and kept.
+            activation_checkpointing: keep only each step's input and dearest results for the backward pass, and compute
+                the rest again then (Chen et al., 2016): a fraction of the memory. What the last step leaves is used at
+                once, and kept.
         """
         left = iter(reversed(range(count)))
 
         def step(x: Tensor, t: Tensor) -> Tensor:
-            if frugal and next(left):
+            if activation_checkpointing and next(left):
                 kept: Tensor = checkpoint(
                     self._forgetful_velocity, x, t, condition, use_reentrant=False, context_fn=_KEEPING_THE_DEAREST
                 )

@@ -1,6 +1,6 @@
 """Inverted photos, and how they are kept on disk.
 
-Fine-tuning passes over the same photos several times, and inverting one costs as much as several steps.
+Fine-tuning sees the same photos in every epoch, and inverting one costs as much as several steps.
 """
 
 from __future__ import annotations

@@ -17,7 +17,11 @@ def bare(denoiser: nn.Module, latents: Latents, frames: Tensor, options: Diffusi
     """Frames (N, 3, S, S) in [0, 1] with what the fine-tuned denoiser changes of what the original one generates;
     differentiable."""
     generated: Tensor = denoiser(
-        latents.noisy, latents.condition, options.t_0, options.generation_steps, frugal=options.frugal
+        latents.noisy,
+        latents.condition,
+        options.t_0,
+        options.generation_steps,
+        activation_checkpointing=options.activation_checkpointing,
     )
     return (frames + generated - latents.plain).clamp(0, 1)
 

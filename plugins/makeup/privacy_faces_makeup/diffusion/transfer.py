@@ -22,7 +22,13 @@ def made_up(
 ) -> Tensor:
     """The faces (N, 3, S, S) in [0, 1], wearing what the denoiser (fine-tuned, or given other latents) generates beyond
     `latents.plain`; differentiable."""
-    generated = denoiser(noisy, latents.condition, options.t_0, options.generation_steps, frugal=options.frugal)
+    generated = denoiser(
+        noisy,
+        latents.condition,
+        options.t_0,
+        options.generation_steps,
+        activation_checkpointing=options.activation_checkpointing,
+    )
     # In full precision even where the network runs in bfloat16, whose steps near white are coarser than a photo's.
     with torch.autocast(generated.device.type, enabled=False):
         return subject.canvas.wear(subject.frames, generated.float() - latents.plain).clamp(0, 1)
@@ -41,7 +47,7 @@ def transfer(
 
     Args:
         denoiser: with original or fine-tuned weights.
-        objective: what to minimise.
+        objective: what to minimize.
         options: how many steps are taken, and how long ones.
         subject: the faces.
         latents: of the original weights.
@@ -58,7 +64,7 @@ def transfer(
     def wearing() -> Tensor:
         return made_up(denoiser, latents, noisy, subject, options)
 
-    optimizer = torch.optim.Adam([noisy], lr=options.rate)
+    optimizer = torch.optim.Adam([noisy], lr=options.learning_rate)
     for step in range(2 * options.steps):
         edited = wearing()
         if step >= options.steps:

@@ -35,8 +35,8 @@ COLORS: Mapping[str, Mapping[str, tuple[int, int, int]]] = {
     "lipstick": LIPSTICK_COLORS,
 }
 
-# What a text says of a face: "makeup" -> whether there is any; an item -> the name of its colour, or True for whichever
-# colour.
+# What a text says of a face: "makeup" -> whether there is any; an item -> the name of its color, or True for whichever
+# color.
 Claims = Mapping[str, str | bool]
 
 
@@ -78,9 +78,7 @@ class Look:
         _check_unit("foundation", self.foundation)
         for item, paint in self.paints().items():
             if paint.color not in COLORS[item]:
-                raise ValueError(
-                    f"Expected one of the {item} colours {', '.join(COLORS[item])}, found {paint.color!r}."
-                )
+                raise ValueError(f"Expected one of the {item} colors {', '.join(COLORS[item])}, found {paint.color!r}.")
 
     def paints(self) -> dict[str, Paint]:
         """Item -> paint, of the items worn, in the order of `COLORS`."""
@@ -96,7 +94,7 @@ class Look:
         """All that a text can truthfully say of the look, such as {"makeup": True, "lipstick": "purple", "blush":
         True}.
 
-        Foundation is meant not to be seen, and nobody names the colour of blush and eyeliner.
+        Foundation is meant not to be seen, and nobody names the color of blush and eyeliner.
         """
         named = {
             item: paint.color if item in ("lipstick", "eyeshadow") else True for item, paint in self.paints().items()

@@ -1,7 +1,7 @@
 """Where makeup lies, and what it may look like there.
 
-Lips and lids take colour of any fineness. The rest of the skin takes what a brush and powder give, soft light and shade
-with a little colour, so that it stays clean however hard the adversarial loss pulls. Eyeballs, teeth and all that lies
+Lips and lids take color of any fineness. The rest of the skin takes what a brush and powder give, soft light and shade
+with a little color, so that it stays clean however hard the adversarial loss pulls. Eyeballs, teeth and all that lies
 outside the face take nothing.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from privacy_faces.plugin import gaussian_blur, region_masks
 from privacy_faces_makeup.face.rendering import LAYERS, layer_masks
 
-#: The colour regions, in this order.
+#: The color regions, in this order.
 REGIONS = ("lips", "left eye", "right eye", "skin")
 
 # What counts as lips and as painted lid, of the renderer's soft layers.
@@ -26,7 +26,7 @@ _LIPS, _LID = 0.4, 0.25
 # How far DiffAM's box around an eye reaches beyond it: 10 of 256 pixels.
 _BOX = 10 / 256
 # Softness of shades on the skin, and of the face's edge, as shares of the frame's side; and how much of a shade's
-# colour stays.
+# color stays.
 _SOFT = 2 / 128
 _EDGE = 2 / 128
 _CHROMA = 0.3
@@ -58,7 +58,7 @@ class Canvas:
     def wear(self, frames: Tensor, change: Tensor) -> Tensor:
         """Frames (N, 3, S, S) with as much of a change (N, 3, S, S) as makeup can bring about; differentiable."""
         sigma = _SOFT * frames.shape[-1]
-        # Normalised convolution: what lies outside does not count.
+        # Normalized convolution: what lies outside does not count.
         soft = gaussian_blur(change * self.allowed, sigma) / gaussian_blur(self.allowed, sigma).clamp(min=0.1)
         shade = (soft * frames.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         soft = shade + _CHROMA * (soft - shade)

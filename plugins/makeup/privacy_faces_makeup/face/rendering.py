@@ -37,7 +37,7 @@ _DENSITY = {"lipstick": 0.9, "eyeshadow": 0.75, "eyeliner": 0.9, "blush": 0.33}
 
 # Polygons are drawn this many times finer than the frame and averaged down.
 _FINER = 4
-# Where less than this is painted, the pixel is left alone: less than half a grey level of 255 would change.
+# Where less than this is painted, the pixel is left alone: less than half a gray level of 255 would change.
 _LEAST = 0.01
 
 
@@ -146,27 +146,27 @@ def _opacities(look: Look) -> list[float]:
 
 
 def _color(look: Look, item: str) -> list[float]:
-    """The product's colour in CIELAB; any colour where there is none."""
+    """The product's color in CIELAB; any color where there is none."""
     worn = look.paints().get(item)
     values = torch.tensor(COLORS[item][worn.color] if worn else (128, 128, 128)) / 255
     return [float(value) for value in rgb_to_lab(values.view(1, 3, 1, 1)).flatten()]
 
 
 def _covered(lab: Tensor, weight: Tensor, target: Tensor, cover: float) -> Tensor:
-    """Paint of colour `target` (N, 3) at `weight` (N, 1, S, S): chroma to the product's, lightness shifted as a whole
+    """Paint of color `target` (N, 3) at `weight` (N, 1, S, S): chroma to the product's, lightness shifted as a whole
     by a share `cover` of the way."""
     lightness, chroma = lab[:, :1], lab[:, 1:]
     goal, tone = target[:, :1, None, None], target[:, 1:, None, None]
     mean = _mean(lightness, weight)
     shifted = lightness + cover * (goal - mean)
-    # Less light, less colour: the product's chroma is that at its own lightness, where all of the region would have it
+    # Less light, less color: the product's chroma is that at its own lightness, where all of the region would have it
     # after the shift.
     tone = tone * (shifted / (mean + cover * (goal - mean)).clamp(min=5)).clamp(0.5, 1.2)
     return torch.cat([lightness + weight * (shifted - lightness), chroma + weight * (tone - chroma)], 1)
 
 
 def _even(lab: Tensor, weight: Tensor) -> Tensor:
-    """Foundation: fine detail of low contrast and blotches of colour fade, and the skin gets a little warmer and
+    """Foundation: fine detail of low contrast and blotches of color fade, and the skin gets a little warmer and
     lighter."""
     size = lab.shape[-1]
     fine, broad = _blur(lab, 0.012 * size), _blur(lab, 0.03 * size)
@@ -181,7 +181,7 @@ def _even(lab: Tensor, weight: Tensor) -> Tensor:
 
 
 def _shine(lab: Tensor, weight: Tensor) -> Tensor:
-    """Gloss: what is lighter than its surroundings gets lighter still, and loses colour as highlights do."""
+    """Gloss: what is lighter than its surroundings gets lighter still, and loses color as highlights do."""
     lightness = lab[:, :1]
     excess = (lightness - _blur(lightness, 0.02 * lab.shape[-1])).clamp(min=0, max=12) * weight
     return torch.cat([(lightness + 1.8 * excess).clamp(max=97), lab[:, 1:] * (1 - 0.03 * excess)], 1)
@@ -258,11 +258,11 @@ def _cheek(landmarks: Points, side: int) -> Points:
         (landmarks[31], landmarks[1], landmarks[48]) if side == 0 else (landmarks[35], landmarks[15], landmarks[54])
     )
     eye = landmarks[36:42].mean(0) if side == 0 else landmarks[42:48].mean(0)
-    centre = 0.46 * ear + 0.24 * wing + 0.3 * (0.5 * eye + 0.5 * corner)
+    center = 0.46 * ear + 0.24 * wing + 0.3 * (0.5 * eye + 0.5 * corner)
     along = 0.3 * (ear - 0.75 * wing - 0.25 * corner)
     across = 0.5 * np.array([-along[1], along[0]])
     angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)[:, None]
-    return np.asarray(centre + np.cos(angles) * along + np.sin(angles) * across)
+    return np.asarray(center + np.cos(angles) * along + np.sin(angles) * across)
 
 
 def _curve(points: Points, count: int = 24) -> Points:
@@ -274,7 +274,7 @@ def _curve(points: Points, count: int = 24) -> Points:
 def _coverage(outline: Points, size: int) -> Tensor:
     """How much of each pixel (size, size) a closed outline (K, 2) encloses."""
     fine = np.zeros((size * _FINER, size * _FINER), dtype=np.float32)
-    # A pixel's centre has whole coordinates, its upper left corner lies half a pixel before.
+    # A pixel's center has whole coordinates, its upper left corner lies half a pixel before.
     columns, rows = ((outline + 0.5) * _FINER - 0.5).T
     fine[polygon(rows, columns, fine.shape)] = 1
     return avg_pool2d(torch.from_numpy(fine)[None, None], _FINER)[0, 0]

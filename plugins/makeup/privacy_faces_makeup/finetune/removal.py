@@ -68,7 +68,7 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
         terms,
         lambda: torch.cat([shown, bare(denoiser, shown_latents, shown, options)]),
         len(training),
-        options.passes,
+        options.epochs,
         options,
         about,
         progress,

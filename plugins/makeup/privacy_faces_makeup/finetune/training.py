@@ -1,4 +1,4 @@
-"""What fine-tuning for transfer and for removal share: the photos, and the passes over them.
+"""What fine-tuning for transfer and for removal share: the photos, and the epochs.
 
 Both keep the original weights' latents, and train the network (or a low-rank adapter of it) to generate other frames
 from them. Photos are inverted once.
@@ -54,15 +54,15 @@ Terms = Callable[[nn.Module, Tensor, list[torch.Generator], int], dict[str, Tens
 
 
 @dataclass(frozen=True)
-class PassRecipe(Recipe):
-    """DiffAM's schedule: the rate grows by a factor with each pass over the photos."""
+class EpochRecipe(Recipe):
+    """DiffAM's schedule: the learning rate grows by a factor with each epoch."""
 
-    per_pass: int = 1
+    steps_per_epoch: int = 1
     growth: float = 1.0
 
-    def rate_at(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.rate * self.growth ** (step // self.per_pass)
+        return self.learning_rate * self.growth ** (step // self.steps_per_epoch)
 
 
 def schedule_of(options: DiffusionOptions) -> tuple[int, int, int]:
@@ -121,7 +121,7 @@ def run(
     terms: Terms,
     picture: Callable[[], Tensor],
     count: int,
-    passes: int,
+    epochs: int,
     options: FinetuneOptions,
     about: About,
     progress: Progress,
@@ -131,29 +131,29 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     # Known before accelerate starts: one step takes `batch` photos of each process.
     processes = PartialState().num_processes
-    per_pass = max(1, math.ceil(count / (options.batch * processes)))
-    recipe = PassRecipe(
-        steps=passes * per_pass,
-        rate=options.rate,
+    steps_per_epoch = max(1, math.ceil(count / (options.batch * processes)))
+    recipe = EpochRecipe(
+        steps=epochs * steps_per_epoch,
+        learning_rate=options.learning_rate,
         warmup=0,
         ema=0.0,
         seed=options.seed,
         save_every=options.save_every,
         precision=options.precision,
         tracker=options.tracker,
-        per_pass=per_pass,
-        growth=options.growth,
+        steps_per_epoch=steps_per_epoch,
+        growth=options.learning_rate_growth,
         purpose=json.dumps(asdict(about) | {"frozen_levels": options.frozen_levels}),
     )
 
     lines: list[str] = []
 
     def step(prepared: nn.Module, turn: Turn) -> dict[str, Tensor]:
-        done, place = divmod(turn.step, per_pass)
+        done, place = divmod(turn.step, steps_per_epoch)
         order = torch.randperm(count, generator=torch.Generator().manual_seed(options.seed * 1_000_003 + done))
         first = (place * turn.processes + turn.process) * options.batch
         rows = order[(first + torch.arange(options.batch)) % count]
-        generators = [torch.Generator().manual_seed((options.seed * passes + done) * count + int(row)) for row in rows]
+        generators = [torch.Generator().manual_seed((options.seed * epochs + done) * count + int(row)) for row in rows]
         found = terms(prepared, rows.to(turn.device), generators, done)
         means = {name: value.mean() for name, value in found.items()}
         if turn.process == 0:

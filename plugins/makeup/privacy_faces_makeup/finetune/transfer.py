@@ -36,7 +36,7 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     Raises:
         ValueError: (or a named subclass) for a folder without faces, a missing weight, a checkpoint of another run.
     """
-    if options.frugal:
+    if options.activation_checkpointing:
         give_back_at_once()
     context = context_of(options)
     device = context.device
@@ -60,14 +60,14 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
 
     late_weights = {
         name: weight
-        for name, weight in (("histogram", options.late_histogram), ("direction", options.late_direction))
+        for name, weight in (("histogram", options.adversarial_histogram), ("direction", options.adversarial_direction))
         if weight is not None
     }
 
     def terms(prepared: nn.Module, rows: Tensor, generators: list[torch.Generator], done: int) -> dict[str, Tensor]:
         part, ours = subject[rows], rows_of(latents, rows)
         edited = made_up(prepared, ours, ours.noisy, part, options)
-        late = done >= options.quiet_passes
+        late = done >= options.warmup_epochs
         return objective.weighted(
             objective.terms(edited, part, generators, adversarial=late), late_weights if late else {}
         )
@@ -75,8 +75,8 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     def picture() -> Tensor:
         return torch.cat([shown.frames, made_up(denoiser, shown_latents, shown_latents.noisy, shown, options)])
 
-    passes = options.quiet_passes + options.adversarial_passes
+    epochs = options.warmup_epochs + options.adversarial_epochs
     about = About(options.model, style.name, options.rank, "", "", [], *schedule_of(options))
-    if options.adversarial and options.adversarial_passes:
+    if options.adversarial and options.adversarial_epochs:
         about = replace(about, goal=options.goal, target=options.target, surrogates=options.surrogates)
-    return run(denoiser, terms, picture, len(training), passes, options, about, progress)
+    return run(denoiser, terms, picture, len(training), epochs, options, about, progress)

@@ -1,4 +1,4 @@
-"""Input and model diversity, so that a change holds for recognisers and recompressions that it never saw.
+"""Input and model diversity, so that a change holds for recognizers and recompressions that it never saw.
 
 Each step the surrogates see the face moved, blurred or compressed at random (Xie et al., CVPR 2019), and with some of
 their own channels switched off, which makes many surrogates of one (Li et al., Ghost Networks, AAAI 2020).
@@ -33,7 +33,7 @@ def diverse(
     """One random view of each face; a face's view depends on its own generator alone. Differentiable.
 
     A third of the views is only moved, a third is also blurred, a third compressed. Frames stay where they are: moved
-    landmarks make each recogniser cut its crop elsewhere, at another size and angle.
+    landmarks make each recognizer cut its crop elsewhere, at another size and angle.
 
     Args:
         frames: (N, 3, S, S) in [0, 1].
@@ -50,8 +50,8 @@ def diverse(
     turn = (
         torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2) * scale[:, None, None]
     )
-    centre = landmarks.mean(1, keepdim=True)
-    moved = (landmarks - centre) @ turn.transpose(1, 2) + centre + _SHIFT * size * moves[:, None, :2]
+    center = landmarks.mean(1, keepdim=True)
+    moved = (landmarks - center) @ turn.transpose(1, 2) + center + _SHIFT * size * moves[:, None, :2]
     sigma = (strength * _BLUR * size / 128 * (0.2 + 0.8 * amount))[:, None].expand(-1, 2)
     kernel = 2 * max(1, round(2 * strength * _BLUR * size / 128)) + 1
     blurred = gaussian_blur2d(frames, (kernel, kernel), sigma)
@@ -61,12 +61,12 @@ def diverse(
 
 
 @contextmanager
-def thinned(network: nn.Module, strength: float, generators: Sequence[torch.Generator]) -> Iterator[None]:
+def with_dropout(network: nn.Module, strength: float, generators: Sequence[torch.Generator]) -> Iterator[None]:
     """While this lasts, a random share of every convolution's output channels is zero (another one for each face and
     call), the rest scaled up.
 
     Args:
-        network: recognisers whose batches hold one face per generator.
+        network: recognizers whose batches hold one face per generator.
         strength: 0 changes nothing.
         generators: CPU generators.
     """

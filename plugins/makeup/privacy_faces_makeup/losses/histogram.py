@@ -1,4 +1,4 @@
-"""Histogram matching per region, the colour loss of makeup transfer (Li et al., BeautyGAN, ACM MM 2018, equation 7;
+"""Histogram matching per region, the color loss of makeup transfer (Li et al., BeautyGAN, ACM MM 2018, equation 7;
 DiffAM, CVPR 2024, equation 9)."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _LEVELS = 256
 
 
 def matched(images: Tensor, regions: Tensor, styles: Tensor, style_regions: Tensor) -> Tensor:
-    """The images with each region in the colours of the same region of the styles: exact CDF matching, channel by
+    """The images with each region in the colors of the same region of the styles: exact CDF matching, channel by
     channel, of 8-bit levels.
 
     A level v of the image goes to F_style^-1(F_image(v)), with F the cumulative histograms and F_style^-1 linear

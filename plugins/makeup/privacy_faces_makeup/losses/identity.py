@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def identity_loss(edited: Tensor, original: Tensor) -> Tensor:
-    """1 - cos of a recogniser's unit embeddings (N, D), one value per image (N,)."""
+    """1 - cos of a recognizer's unit embeddings (N, D), one value per image (N,)."""
     return 1 - (edited * original).sum(1)

@@ -24,7 +24,7 @@ class Inpainter(ABC):
     #: How a fill goes into the photo: "replace" the pixels, or add the "difference", which keeps the photo's own fine
     #: detail.
     paste: ClassVar[Literal["replace", "difference"]] = "replace"
-    #: Names of the recognisers that help to choose the fill.
+    #: Names of the recognizers that help to choose the fill.
     surrogates: tuple[str, ...] = ()
     #: [{"id", "sha256"}, ...] of the loaded weights.
     weight_records: list[dict[str, str]]

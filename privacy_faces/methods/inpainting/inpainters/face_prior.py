@@ -1,7 +1,7 @@
 """Inpainting with the shipped linear face model: another face that fits the visible rest, moved away from the person.
 
 The fill is the posterior of the hidden pixels given those around the hole (`models.face_prior`), at a point that
-descends the recognisers' similarity to the person inside the posterior's ellipsoid. The model's few leading
+descends the recognizers' similarity to the person inside the posterior's ellipsoid. The model's few leading
 coefficients, which tell pose, light and smile rather than who it is, are read from the person, so that the fill fits
 what stays of the photo. Three bands of the photo are kept apart: its light and skin tone (the lowest frequencies) and
 its pores, hair and lashes (the highest) stay the photo's own; what lies between, the shape of the features, is the
@@ -43,7 +43,7 @@ _MOMENTUM = 0.8
 # Similarity above the goal at which a step has its full length.
 _SOFT_HINGE = 0.05
 # Each step sees the face shifted by about this share of the frame, and every second step at a lower resolution, so that
-# the change carries over to recognisers that align and sample differently.
+# the change carries over to recognizers that align and sample differently.
 _SHIFT = 0.012
 _LOWEST_RESOLUTION = 0.5
 
@@ -107,7 +107,7 @@ class FacePrior(Inpainter):
         by `strength` (N, 1, S, S)."""
         size = self.model.size
         ring = max_pool2d(holes, 2 * round(_RING * size) + 1, 1, round(_RING * size)) - holes
-        hints = self.model.coefficients(frames)[:, : self.options.kept]
+        hints = self.model.coefficients(frames)[:, : self.options.fixed_components]
         posteriors = [
             self.model.posterior(frame, seen[0] > 0, self.options.temperature, hint, _DOUBT)
             for frame, seen, hint in zip(frames, ring, hints, strict=True)
@@ -121,8 +121,8 @@ class FacePrior(Inpainter):
         def change(u: Tensor) -> Tensor:
             face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
             shift = face - _blur_inside(face, holes, self.options.tone * size) + tone - photo
-            # Shape is light and shade. Colour that the model shifts along with it shows as tinted lids and teeth, and
-            # moves a recogniser little.
+            # Shape is light and shade. Color that the model shifts along with it shows as tinted lids and teeth, and
+            # moves a recognizer little.
             shade = (shift * luma).sum(1, keepdim=True)
             return soft * (shade + self.options.chroma * (shift - shade))
 
@@ -139,7 +139,7 @@ class FacePrior(Inpainter):
     ) -> Tensor:
         """Coefficients u (N, K), |u| at most radius * sqrt(K), that descend the surrogates' similarity to the person.
 
-        Each face's gradient is normalised to unit length and accumulated with momentum, the L2 form of MI-FGSM (Dong et
+        Each face's gradient is normalized to unit length and accumulated with momentum, the L2 form of MI-FGSM (Dong et
         al., CVPR 2018). Unlike the signs or second moments of single coefficients, a direction does not magnify
         rounding, so that a face comes out alike alone and in any batch.
         """
@@ -178,7 +178,7 @@ class FacePrior(Inpainter):
 
 
 def _blur_inside(images: Tensor, holes: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur that averages only over the hole (normalised convolution), so that no background bleeds into the
+    """Gaussian blur that averages only over the hole (normalized convolution), so that no background bleeds into the
     skin."""
     return gaussian_blur(images * holes, sigma) / gaussian_blur(holes, sigma).clamp(min=1e-3)
 

@@ -21,7 +21,7 @@ class ClassicalOptions(Options):
         0.06,
         gt=0,
         le=0.2,
-        description="neighbourhood that telea and navier-stokes read, as a share of the frame's side",
+        description="neighborhood that telea and navier-stokes read, as a share of the frame's side",
     )
 
 
@@ -39,7 +39,7 @@ class FacePriorOptions(Options):
         0.82, ge=-1, le=1, description="similarity to the person below which the fill is not moved further"
     )
     temperature: float = Field(300.0, ge=1, description="how little the fill trusts the pixels around the hole")
-    kept: int = Field(
+    fixed_components: int = Field(
         12, ge=0, le=100, description="leading coefficients (pose, light, smile) that the fill takes from the person"
     )
     mouth: float = Field(
@@ -52,7 +52,7 @@ class FacePriorOptions(Options):
         0.3,
         ge=0,
         le=1,
-        description="share of the model's change of colour, apart from its change of light, that is painted",
+        description="share of the model's change of color, apart from its change of light, that is painted",
     )
     detail: float = Field(
         0.012, gt=0.002, le=0.05, description="the photo's own fine detail is kept below this share of the frame"

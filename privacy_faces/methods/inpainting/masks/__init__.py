@@ -1,1 +1,1 @@
-"""What to hide: frames and a recogniser in, masks (N, 1, S, S) out."""
+"""What to hide: frames and a recognizer in, masks (N, 1, S, S) out."""

@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al., ICCV 2017) on a face recogniser."""
+"""Grad-CAM (Selvaraju et al., ICCV 2017) on a face recognizer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privacy_faces.recognizers.contract import Recognizer
 
 
 def gradcam_map(recognizer: Recognizer, frames: Tensor, landmarks: Tensor, target: Tensor | None = None) -> Tensor:
-    """ReLU(sum over channels of mean gradient * activation) of the identity score, on the recogniser's chip, carried
+    """ReLU(sum over channels of mean gradient * activation) of the identity score, on the recognizer's chip, carried
     back to the frame.
 
     Args:

@@ -16,9 +16,9 @@ def grid_side(patch_size: int) -> int:
     return max(2, round(512 / patch_size))
 
 
-def centre_cells(cells: int) -> Tensor:
+def center_cells(cells: int) -> Tensor:
     """The inner grid: boolean (1, G, G)."""
-    # Cell centres in [-1, 1]; the inner ones are those inside the margin.
+    # Cell centers in [-1, 1]; the inner ones are those inside the margin.
     inner = ((torch.arange(cells) + 0.5) / cells * 2 - 1).abs() < 1 - 2 * _MARGIN
     return (inner[:, None] & inner)[None]
 
@@ -29,7 +29,7 @@ def cells_in(region: Tensor, cells: int) -> Tensor:
 
 
 def patch_ranking(cells: Tensor, generator: torch.Generator) -> Tensor:
-    """In which order to hide the cells; those near the centre tend to come early.
+    """In which order to hide the cells; those near the center tend to come early.
 
     Args:
         cells: boolean (1, G, G), the cells that may be hidden.
@@ -38,8 +38,8 @@ def patch_ranking(cells: Tensor, generator: torch.Generator) -> Tensor:
     Returns:
         (1, G, G), different values in (0, 1] on `cells`, the first to hide the highest, and 0 elsewhere.
     """
-    centres = (torch.arange(cells.shape[-1]) + 0.5) / cells.shape[-1] * 2 - 1
-    likelihood = torch.exp(-(centres[:, None] ** 2 + centres**2) / (2 * 0.5**2)) * cells[0].cpu()
+    centers = (torch.arange(cells.shape[-1]) + 0.5) / cells.shape[-1] * 2 - 1
+    likelihood = torch.exp(-(centers[:, None] ** 2 + centers**2) / (2 * 0.5**2)) * cells[0].cpu()
     count = int(cells.sum())
     ranking = torch.zeros(cells.numel())
     if count:

@@ -1,4 +1,4 @@
-"""Input-gradient saliency (Simonyan et al., ICLR workshop 2014) on a face recogniser."""
+"""Input-gradient saliency (Simonyan et al., ICLR workshop 2014) on a face recognizer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def input_gradient(
     """|d score / d frame|, the largest of the three channels.
 
     Args:
-        recognizer: the recogniser; the gradient passes through its alignment.
+        recognizer: the recognizer; the gradient passes through its alignment.
         frames: (N, 3, S, S) in [0, 1].
         landmarks: (N, 68, 2) in frame pixels.
-        score: of the recogniser's features (N, D), (N,).
+        score: of the recognizer's features (N, D), (N,).
 
     Returns:
         (N, 1, S, S), not negative.

@@ -14,7 +14,7 @@ from privacy_faces_makeup.datasets.labelings import LabelError, Labeling, Labels
 
 
 @dataclass(frozen=True)
-class LabelledDataSet(DataSet):
+class LabeledDataSet(DataSet):
     """Photos, who is in them, and where known which part of a face each pixel is.
 
     Attributes:
