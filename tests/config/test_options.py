@@ -383,8 +383,8 @@ class TestMessages:
             ),
             # Also of a method that does not run today.
             (
-                "methods: {fill: {color: black}}",
-                "unknown option 'color' of method fill: expected one of frame_size, color",
+                "methods: {fill: {hue: black}}",
+                "unknown option 'hue' of method fill: expected one of frame_size, color",
             ),
         ],
     )

@@ -21,8 +21,9 @@ from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.recognizers.closed_set import load_classifier
+from privacy_faces.training.features import embed_once
 from privacy_faces.training.options import RecognizerFinetuneOptions
-from privacy_faces.training.recognizer import Scale, StepRecipe, embed_once, finetune_recognizer, read_split, scale_of
+from privacy_faces.training.recognizer import Scale, StepRecipe, finetune_recognizer, read_split, scale_of
 
 COPIES = 6  # with them 84 training rows: at 0.001, meant for thousands, eight epochs would end half way
 

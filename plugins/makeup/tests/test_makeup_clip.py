@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from privacy_faces_makeup.clip import training
 from privacy_faces_makeup.clip.image_text import ImageText, build, load, save
-from privacy_faces_makeup.clip.training import WEIGHTS, Pairs, balanced_sigmoid, draw, layers_of, losses, measure
+from privacy_faces_makeup.clip.measurement import measure
+from privacy_faces_makeup.clip.training import WEIGHTS, Pairs, balanced_sigmoid, draw, losses
 from privacy_faces_makeup.face.look import Look, Paint
+from privacy_faces_makeup.face.rendering import layers_of
 from safetensors.torch import load_file
 
 from privacy_faces.cli import main
@@ -100,11 +102,11 @@ def test_a_sentence_fits_every_look_that_it_is_true_of() -> None:
 
 
 def test_draw_moves_both_pictures_of_a_pair_alike(people: Portraits) -> None:
-    pairs = draw(people, layers_of(people), 12, torch.Generator().manual_seed(0))
+    pairs = draw(people, layers_of(people.landmarks, people.frames.shape[-1]), 12, torch.Generator().manual_seed(0))
     changed = (pairs.bare - pairs.made_up).abs().amax(1) > 0
     assert 0.005 < changed.float().mean() < 0.4
     assert len({float(frame.sum()) for frame in pairs.bare}) == 12
-    again = draw(people, layers_of(people), 12, torch.Generator().manual_seed(0))
+    again = draw(people, layers_of(people.landmarks, people.frames.shape[-1]), 12, torch.Generator().manual_seed(0))
     assert torch.equal(pairs.made_up, again.made_up)
     assert pairs.made_up_texts == again.made_up_texts
 

@@ -25,7 +25,8 @@ def makeup_clip(data: Path, output: Path, batch: int, **recipe: Any) -> None:
     """Train the image and text model that tells makeup on faces."""
     from privacy_faces.plugin import Recipe
     from privacy_faces_makeup.clip.image_text import save
-    from privacy_faces_makeup.clip.training import default_config, measure, train_makeup_clip
+    from privacy_faces_makeup.clip.measurement import measure
+    from privacy_faces_makeup.clip.training import default_config, train_makeup_clip
 
     portraits = read_portraits(data, 128, output / "portraits.safetensors")
     config = default_config()

@@ -285,3 +285,15 @@ def _blur(image: Tensor, sigma: float) -> Tensor:
     if sigma < 0.33:
         return image
     return gaussian_blur(image.view(-1, 1, *image.shape[-2:]), sigma, 2.5, "replicate").view(image.shape)
+
+
+def layers_of(landmarks: Tensor, size: int) -> Tensor:
+    """`layer_masks` of many faces as bytes (N, 5, S, S): drawing outlines takes longer than painting.
+
+    Args:
+        landmarks: (N, 68, 2) in pixels of frames of side `size`.
+        size: S.
+    """
+    return torch.stack(
+        [(layer_masks(places, size) * 255).round().to(torch.uint8) for places in landmarks.double().numpy()]
+    )
