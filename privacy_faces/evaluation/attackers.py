@@ -8,6 +8,7 @@ embedded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.judge.observations import View
+from privacy_faces.judge.observations import Embeddings as SeenBy
+from privacy_faces.judge.observations import Observer, View
 from privacy_faces.models import face_diffusion, face_prior
 from privacy_faces.models.face_diffusion import FaceDiffusion
 from privacy_faces.models.face_prior import FaceModel
@@ -27,23 +29,32 @@ from privacy_faces.weights.store import verified
 Embeddings = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-SUMMARIES = {
-    "blur-and-sharpen": (
-        "smooths the face (Gaussian blur, 1.5 pixels of 256) and sharpens it again, to wash out fine noise"
-    ),
-    "diffusion-purification": (
-        "noises the face to step 20 of 1000 and denoises it with the shipped diffusion model (DiffPure, Nie et al., "
-        "ICML 2022)"
-    ),
-    "crop-ensemble": "averages the embeddings of ten crops: shifted, scaled, turned and mirrored",
-    "protected-gallery": (
-        "looks the photo up among photos protected in the same way; succeeds where the person ranks first"
-    ),
-    "linear-probe": (
-        "trains a linear classifier on the people's other photos, protected in the same way; succeeds where it names "
-        "the person"
-    ),
-}
+#: Makes other views of views, with a network that is loaded already.
+Purify = Callable[[Sequence[View]], list[View]]
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """Somebody who knows that photos are protected.
+
+    Attributes:
+        name, summary: for results and report.
+    """
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class PictureAttacker(Attacker):
+    """One who works on pictures.
+
+    Attributes:
+        embed: recognizer -> embeddings (N, D) of what is made of N views; None where the purifier is not loaded.
+    """
+
+    embed: Callable[[Observer, Sequence[View], Purify | None], SeenBy | None]
+
 
 _BLUR, _SHARPEN = 1.5, 150
 # Noise of about ten gray levels, which covers what noise methods add; further up, the grain of the small model is worse
@@ -74,7 +85,7 @@ def blur_and_sharpen(view: View) -> View:
     return View(sharp, view.landmarks)
 
 
-def purifier() -> Callable[[Sequence[View]], list[View]]:
+def purifier() -> Purify:
     """Diffusion purification with the shipped models.
 
     Raises:
@@ -182,3 +193,37 @@ def named(training: Embeddings, training_people: Indices, probes: Embeddings) ->
 
     classifier = RidgeClassifier(alpha=_REGULARIZATION).fit(training.astype(np.float64), training_people)
     return np.asarray(classifier.predict(probes.astype(np.float64)), dtype=np.int64)
+
+
+def _crop_ensemble(observer: Observer, views: Sequence[View], purify: Purify | None) -> SeenBy:
+    many = observer.embed(crop for view in views for crop in crops(view))
+    return {name: averaged(rows, len(views)) for name, rows in many.items()}
+
+
+PICTURE_ATTACKERS = (
+    PictureAttacker(
+        "blur-and-sharpen",
+        "smooths the face (Gaussian blur, 1.5 pixels of 256) and sharpens it again, to wash out fine noise",
+        lambda observer, views, purify: observer.embed(map(blur_and_sharpen, views)),
+    ),
+    PictureAttacker(
+        "diffusion-purification",
+        "noises the face to step 20 of 1000 and denoises it with the shipped diffusion model (DiffPure, Nie et al., "
+        "ICML 2022)",
+        lambda observer, views, purify: observer.embed(purify(views)) if purify else None,
+    ),
+    PictureAttacker(
+        "crop-ensemble",
+        "averages the embeddings of ten crops: shifted, scaled, turned and mirrored",
+        _crop_ensemble,
+    ),
+)
+PROTECTED_GALLERY = Attacker(
+    "protected-gallery",
+    "looks the photo up among photos protected in the same way; succeeds where the person ranks first",
+)
+LINEAR_PROBE = Attacker(
+    "linear-probe",
+    "trains a linear classifier on the people's other photos, protected in the same way; succeeds where it names the "
+    "person",
+)

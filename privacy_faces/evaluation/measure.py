@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import averaged, blur_and_sharpen, crops
+from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS, Purify
 from privacy_faces.evaluation.probes import Probe, by_photo
 from privacy_faces.evaluation.robustness import OPERATIONS, Operation
 from privacy_faces.judge.candidates import Candidates, joined
@@ -42,7 +42,7 @@ class Scope:
 
     robustness: bool = True
     attackers: bool = True
-    purify: Callable[[Sequence[View]], list[View]] | None = None
+    purify: Purify | None = None
 
 
 #: The version as it was written; other kinds of view are named after an operation or an attacker.
@@ -155,14 +155,11 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
         later = [item for pair in pairs for item in _after(operation, pair, observer)]
         embeddings[name], found[name] = observer.embedded(later), _found(later)
     if scope.attackers:
-        attacked = {"blur-and-sharpen": observer.embed(map(blur_and_sharpen, views))}
-        many = observer.embed(crop for view in views for crop in crops(view))
-        attacked["crop-ensemble"] = {name: averaged(rows, len(views)) for name, rows in many.items()}
-        if scope.purify is not None:
-            attacked["diffusion-purification"] = observer.embed(scope.purify(views))
-        for name, seen in attacked.items():
-            embeddings[name] = {recognizer: Candidates(rows, counts) for recognizer, rows in seen.items()}
-            found[name] = found[WRITTEN]
+        for attacker in PICTURE_ATTACKERS:
+            seen = attacker.embed(observer, views, scope.purify)
+            if seen is not None:
+                embeddings[attacker.name] = {name: Candidates(rows, counts) for name, rows in seen.items()}
+                found[attacker.name] = found[WRITTEN]
     placed = np.repeat([pair.placed for pair in pairs], [len(pair.rows) for pair in pairs]).astype(bool)
     before = [view_of(pair.original.rgb, face) for pair in pairs for face in pair.original_faces]
     here = [view_of(pair.photo.rgb, face) for pair in pairs for face in pair.faces]

@@ -105,7 +105,9 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
         with torch.autocast("cpu", torch.bfloat16, enabled=variant in ("bf16", "adapter")):
             edited = made_up(denoiser, latents, latents.noisy, subject, options)
             loss = torch.stack(
-                list(objective.weighted(objective.terms(edited, subject, [torch.Generator()])).values())
+                list(
+                    objective.weighted(objective.terms(edited, subject, [torch.Generator()]), options.weights).values()
+                )
             ).sum()
         optimizer.zero_grad()
         loss.backward()

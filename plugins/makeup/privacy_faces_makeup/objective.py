@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -21,7 +20,7 @@ from privacy_faces_makeup.losses.direction import log_direction_loss
 from privacy_faces_makeup.losses.diversity import diverse, with_dropout
 from privacy_faces_makeup.losses.histogram import histogram_loss, matched
 from privacy_faces_makeup.losses.perceptual import Perceptual
-from privacy_faces_makeup.options import TransferOptions
+from privacy_faces_makeup.options import Term, TransferOptions
 
 # DiffAM's texts.
 MADE_UP, BARE = "face with makeup", "face without makeup"
@@ -94,7 +93,7 @@ class Objective:
 
     def terms(
         self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True
-    ) -> dict[str, Tensor]:
+    ) -> dict[Term, Tensor]:
         """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject; in float32, whatever precision
         the frames were generated in.
 
@@ -109,9 +108,9 @@ class Objective:
 
     def _terms(
         self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], adversarial: bool
-    ) -> dict[str, Tensor]:
+    ) -> dict[Term, Tensor]:
         options = self.options
-        terms = {}
+        terms: dict[Term, Tensor] = {}
         if options.histogram:
             terms["histogram"] = (histogram_loss(edited, subject.canvas.regions, subject.colors) * self.shares).sum(1)
         if self.goal is not None:
@@ -129,11 +128,10 @@ class Objective:
         share = (subject.canvas.regions * self.shares.clamp(max=1)[:, None, None]).amax(1, keepdim=True)
         return subject.canvas.wear(subject.frames, share * (subject.colors - subject.frames)).clamp(0, 1)
 
-    def weighted(
-        self, terms: dict[str, Tensor], instead: Mapping[str, float] = MappingProxyType({})
-    ) -> dict[str, Tensor]:
-        """Each term times its weight: the option of the same name, or what `instead` says."""
-        return {name: instead.get(name, getattr(self.options, name)) * value for name, value in terms.items()}
+    @staticmethod
+    def weighted(terms: Mapping[Term, Tensor], weights: Mapping[Term, float]) -> dict[str, Tensor]:
+        """Each term times its weight, by name, as the log has it."""
+        return {name: weights[name] * value for name, value in terms.items()}
 
     @torch.no_grad()
     def open(self, edited: Tensor, subject: Subject) -> Tensor:

@@ -27,6 +27,8 @@ def _named(*known: str) -> Callable[[str], str]:
 
 
 Goal = Literal["dodge", "impersonate", "both"]
+#: The terms of the objective; the option of the same name is the weight.
+Term = Literal["histogram", "direction", "adversarial", "similarity", "l1"]
 
 
 class DiffusionOptions(Options):
@@ -99,7 +101,7 @@ class TransferOptions(DiffusionOptions):
         0.5,
         ge=0,
         le=3,
-        description="strength of the random shifts, blur, JPEG and thinning that each step sees the face through",
+        description="strength of the random shifts, blur, JPEG and dropout that each step sees the face through",
     )
     regions: Literal["lids", "boxes"] = Field(
         "lids", description="where eye colors are read and painted: upper lids, or the skin in boxes around the eyes"
@@ -112,6 +114,17 @@ class TransferOptions(DiffusionOptions):
     adversarial: float = Field(500.0, ge=0, description="weight of the adversarial loss")
     similarity: float = Field(50.0, ge=0, description="weight of the perceptual loss")
     l1: float = Field(300.0, ge=0, description="weight of the mean absolute difference")
+
+    @property
+    def weights(self) -> dict[Term, float]:
+        """The weight of each term."""
+        return {
+            "histogram": self.histogram,
+            "direction": self.direction,
+            "adversarial": self.adversarial,
+            "similarity": self.similarity,
+            "l1": self.l1,
+        }
 
 
 class MakeupOptions(TransferOptions, MethodOptions):
@@ -168,6 +181,15 @@ class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
     adversarial_direction: float | None = Field(
         None, ge=0, description="weight of the direction loss in the adversarial epochs, if another one"
     )
+
+    @property
+    def adversarial_weights(self) -> dict[Term, float]:
+        """The weight of each term in the adversarial epochs."""
+        changed: dict[Term, float | None] = {
+            "histogram": self.adversarial_histogram,
+            "direction": self.adversarial_direction,
+        }
+        return self.weights | {name: weight for name, weight in changed.items() if weight is not None}
 
 
 class RemovalFinetuneOptions(DiffusionOptions, FinetuneOptions):

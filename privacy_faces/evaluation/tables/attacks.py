@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import SUMMARIES, named
+from privacy_faces.evaluation.attackers import LINEAR_PROBE, PICTURE_ATTACKERS, PROTECTED_GALLERY, Attacker, named
 from privacy_faces.evaluation.identification import best_ranks
 from privacy_faces.evaluation.intervals import share
 from privacy_faces.evaluation.results import Attack
@@ -21,24 +21,23 @@ Flags = NDArray[np.bool_]
 def attack_table(result: Result) -> list[Attack]:
     """What every adaptive attacker still fails to recognize."""
     rows = []
-    attacks: dict[str, Callable[[Result, str], tuple[Flags, Flags]]] = {
-        **{
-            name: _cleaned(name)
-            for name in ("blur-and-sharpen", "diffusion-purification", "crop-ensemble")
-            if name in result.seen.embeddings
-        },
-        "protected-gallery": _protected_gallery,
-        "linear-probe": _linear_probe,
-    }
-    for attacker, attack in attacks.items():
+    attacks: list[tuple[Attacker, Callable[[Result, str], tuple[Flags, Flags]], float | None]] = [
+        *(
+            (attacker, _cleaned(attacker), result.setting.far[0])
+            for attacker in PICTURE_ATTACKERS
+            if attacker.name in result.seen.embeddings
+        ),
+        (PROTECTED_GALLERY, _protected_gallery, None),
+        (LINEAR_PROBE, _linear_probe, None),
+    ]
+    for attacker, attack, far in attacks:
         for recognizer, role in result.roles.items():
             clean, protected = attack(result, recognizer)
             if len(protected):
-                far = result.setting.far[0] if attacker in result.seen.embeddings else None
                 rows.append(
                     Attack(
-                        attacker=attacker,
-                        summary=SUMMARIES[attacker],
+                        attacker=attacker.name,
+                        summary=attacker.summary,
                         recognizer=recognizer,
                         role=role,
                         far=far,
@@ -49,11 +48,11 @@ def attack_table(result: Result) -> list[Attack]:
     return rows
 
 
-def _cleaned(attacker: str) -> Callable[[Result, str], tuple[Flags, Flags]]:
+def _cleaned(attacker: Attacker) -> Callable[[Result, str], tuple[Flags, Flags]]:
     def attack(result: Result, recognizer: str) -> tuple[Flags, Flags]:
         """The attacker has the person's photo, as it is and treated likewise, and believes the better match."""
         original = result.original[recognizer]
-        treated, attacked = result.versions(recognizer, attacker)
+        treated, attacked = result.versions(recognizer, attacker.name)
         threshold = result.setting.threshold(recognizer, result.setting.far[0])
         # Of a treated copy that has several candidates, the first is the one that the attacker enrolls.
         enrolled = treated.embeddings[treated.first]

@@ -73,7 +73,7 @@ def transfer(
                 break
         else:
             going = torch.ones(len(noisy), dtype=torch.bool, device=noisy.device)
-        terms = objective.weighted(objective.terms(edited, subject, generators))
+        terms = objective.weighted(objective.terms(edited, subject, generators), options.weights)
         optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         before = noisy.detach().clone()

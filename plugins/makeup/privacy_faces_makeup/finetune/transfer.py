@@ -58,19 +58,12 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     shown_latents = latents_of(denoiser, shown.frames, *schedule_of(options))
     make_trainable(denoiser, options)
 
-    late_weights = {
-        name: weight
-        for name, weight in (("histogram", options.adversarial_histogram), ("direction", options.adversarial_direction))
-        if weight is not None
-    }
-
     def terms(prepared: nn.Module, rows: Tensor, generators: list[torch.Generator], done: int) -> dict[str, Tensor]:
         part, ours = subject[rows], rows_of(latents, rows)
         edited = made_up(prepared, ours, ours.noisy, part, options)
         late = done >= options.warmup_epochs
-        return objective.weighted(
-            objective.terms(edited, part, generators, adversarial=late), late_weights if late else {}
-        )
+        weights = options.adversarial_weights if late else options.weights
+        return objective.weighted(objective.terms(edited, part, generators, adversarial=late), weights)
 
     def picture() -> Tensor:
         return torch.cat([shown.frames, made_up(denoiser, shown_latents, shown_latents.noisy, shown, options)])
