@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from privacy_faces.config.extras import install_extra
 from privacy_faces.config.plan import Plan
 from privacy_faces.pipeline.attempt import Outcome, attempt, finished
 from privacy_faces.pipeline.job import Job
@@ -81,10 +82,7 @@ def connect(workers: int | None = None) -> Any:
     try:
         import ray
     except ImportError:
-        raise MissingRayError(
-            '--engine ray needs Ray. Install it: pip install "privacy-faces[ray]"  (from a source checkout: uv sync '
-            "--extra ray)"
-        ) from None
+        raise MissingRayError(f"--engine ray needs Ray. Install it: {install_extra('ray')}") from None
     if ray.is_initialized():
         return ray
     # Workers' words would come on stdout, which carries the result only; Ray keeps them in its own logs.
