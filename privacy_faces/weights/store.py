@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from privacy_faces.config.files import resource, sha256_of
-from privacy_faces.weights import hub
+from privacy_faces.weights import hub, mxnet
 from privacy_faces.weights.download import download
 from privacy_faces.weights.manifest import Weight, WeightFile, weight
 
@@ -230,7 +230,7 @@ def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Name -> tensor of a safetensors file or of a PyTorch checkpoint without code.
+    """Name -> tensor of a safetensors file, of a PyTorch checkpoint without code, or of MXNet's `.params`.
 
     Raises:
         ValueError: when the file is neither.
@@ -238,6 +238,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    if path.suffix == mxnet.SUFFIX:
+        return mxnet.read_params(path)
 
     try:
         state = (
