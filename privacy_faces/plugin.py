@@ -94,14 +94,8 @@ if TYPE_CHECKING:
     from privacy_faces.weights.places import Place, is_place, place_of, require
     from privacy_faces.weights.places import command as weights_command
     from privacy_faces.weights.published import Published
-    from privacy_faces.weights.store import (
-        CorruptWeightError,
-        MissingWeightError,
-        is_present,
-        read_state_dict,
-        records,
-        verified,
-    )
+    from privacy_faces.weights.state_dict import read_state_dict
+    from privacy_faces.weights.store import CorruptWeightError, MissingWeightError, is_present, records, verified
 
 # Module -> its names, the same as above, for whoever runs the code; NEW=NAME where the module calls it NAME.
 _NAMES = {
@@ -129,7 +123,8 @@ _NAMES = {
     # Weights.
     "config.files": "resource sha256_of",
     "weights.manifest": "manifest",
-    "weights.store": "verified records is_present read_state_dict MissingWeightError CorruptWeightError",
+    "weights.state_dict": "read_state_dict",
+    "weights.store": "verified records is_present MissingWeightError CorruptWeightError",
     "weights.places": "Place place_of is_place require weights_command=command",
     "weights.compare": "WrongTensorsError compare_tensors=compare first_of",
     "weights.published": "Published",

@@ -15,7 +15,8 @@ from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.results import Number
 from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
 from privacy_faces.weights.manifest import weight
-from privacy_faces.weights.store import is_present, read_state_dict, verified
+from privacy_faces.weights.state_dict import read_state_dict
+from privacy_faces.weights.store import is_present, verified
 
 INCEPTION_WEIGHTS = "inception-fid"
 _EXTRA = "fidelity"

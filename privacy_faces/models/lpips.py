@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from privacy_faces.config.extras import need_packages
 from privacy_faces.weights.published import Published
-from privacy_faces.weights.store import read_state_dict, verified
+from privacy_faces.weights.state_dict import read_state_dict
+from privacy_faces.weights.store import verified
 
 LPIPS_WEIGHTS = "lpips-alex"
 

@@ -19,6 +19,12 @@ FACENET = Spec(
 _ALIGNMENT = "privacy_faces.recognizers.options:AlignmentOptions"
 IR152 = Spec("IR-152 of ArcFace, 512-D", _ALIGNMENT, "privacy_faces.recognizers.irse:Ir152", weights=("ir152",))
 IRSE50 = Spec("IR-SE-50 of ArcFace, 512-D", _ALIGNMENT, "privacy_faces.recognizers.irse:IrSe50", weights=("irse50",))
+MOBILEFACE_V2 = Spec(
+    "MobileFace V2, 256-D (MS-Celeb-1M)",
+    "privacy_faces.recognizers.options:NoOptions",
+    "privacy_faces.recognizers.mobileface_v2:MobileFaceV2",
+    weights=("mobileface-v2",),
+)
 MOBILEFACE = Spec(
     "MobileFaceNet, 512-D", _ALIGNMENT, "privacy_faces.recognizers.mobilefacenet:MobileFace", weights=("mobileface",)
 )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from privacy_faces.weights.compare import WrongTensorsError, compare
-from privacy_faces.weights.store import read_state_dict, verified
+from privacy_faces.weights.state_dict import read_state_dict
+from privacy_faces.weights.store import verified
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Published:
         file: what the file is called.
         network: builds the architecture, whose state dict has the published names.
         unused: the start of the names of tensors that the file may hold and the network does not need.
+        names: gives published name -> name in the network's state dict, where they differ.
     """
 
     file: str
     network: Callable[[], nn.Module]
     unused: str | None = None
+    names: Callable[[], Mapping[str, str]] | None = None
 
     def check(self, tensors: Mapping[str, Tensor]) -> None:
         """Compare names and shapes with the published ones.
@@ -34,7 +37,8 @@ class Published:
             WrongTensorsError: when they differ.
         """
         with torch.device("meta"):
-            wanted = {name: tuple(tensor.shape) for name, tensor in self.network().state_dict().items()}
+            shapes = {name: tuple(tensor.shape) for name, tensor in self.network().state_dict().items()}
+        wanted = {theirs: shapes[ours] for theirs, ours in self.names().items()} if self.names else shapes
         compare(self._used(tensors), wanted, self.file)
 
     def load(self, weight_id: str) -> nn.Module:
@@ -50,9 +54,14 @@ class Published:
             self.check(tensors)
         except WrongTensorsError as error:
             raise WrongTensorsError(f"{error} Add the right file: privacy-faces weights add {weight_id} FILE") from None
-        with torch.device("meta"):
-            network = self.network()
-        network.load_state_dict(tensors, assign=True)
+        if self.names is None:
+            with torch.device("meta"):
+                network = self.network()
+            network.load_state_dict(tensors, assign=True)
+            return network
+        network, names = self.network(), self.names()
+        # All that was published is there; what PyTorch counts beside it, such as batches, stays as it was made.
+        network.load_state_dict({names[name]: tensor for name, tensor in tensors.items()}, strict=False)
         return network
 
     def _used(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -8,21 +8,16 @@ import os
 import pkgutil
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from privacy_faces.config.files import resource, sha256_of
 from privacy_faces.weights import hub
 from privacy_faces.weights.download import download
 from privacy_faces.weights.manifest import Weight, WeightFile, package_folder, weight
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from privacy_faces.weights.state_dict import read_state_dict, save_state_dict
 
 
 class MissingWeightError(ValueError):
@@ -126,7 +121,7 @@ def add(weight_id: str, source: Path) -> Path:
     target = folder / item.files[0].path
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         converted = Path(scratch) / target.name
-        _save(tensors, converted)
+        save_state_dict(tensors, converted)
         record = {"source_sha256": sha256_of(source), "sha256": sha256_of(converted)}
         (Path(scratch) / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
         # In this order, so that whatever interrupts it leaves no file that its record does not vouch for.
@@ -203,69 +198,10 @@ def _convert(checkpoint: Path, target: Path) -> None:
     """Put the tensors of a checkpoint in the hub's cache beside it as safetensors, and remove it."""
     tensors = read_state_dict(checkpoint)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        _save(tensors, Path(scratch) / target.name)
+        save_state_dict(tensors, Path(scratch) / target.name)
         os.replace(Path(scratch) / target.name, target)
     checkpoint.resolve().unlink()  # a link to where the cache keeps the bytes
     checkpoint.unlink(missing_ok=True)
-
-
-def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
-    from safetensors.torch import save_file
-
-    # A state dict may hold one tensor under two names, or views of one storage; safetensors holds neither. Only those
-    # are copied: some take gigabytes.
-    owners = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors.values())
-    shared = {
-        name
-        for name, tensor in tensors.items()
-        if owners[tensor.untyped_storage().data_ptr()] > 1 or tensor.untyped_storage().nbytes() > tensor.nbytes
-    }
-    # transformers reads no file without the format.
-    save_file(
-        {name: tensor.clone() if name in shared else tensor for name, tensor in tensors.items()},
-        path,
-        metadata={"format": "pt"},
-    )
-
-
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Name -> tensor of a safetensors file or of a PyTorch checkpoint without code.
-
-    Raises:
-        ValueError: when the file is neither.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"Expected safetensors or a PyTorch state dict at {path}, could not read it: {error}"
-        ) from error
-    # on bytes that are no checkpoint, torch's unpickler stumbles in a dozen ways; its message advises to run their code
-    except Exception as error:
-        raise ValueError(
-            f"Expected safetensors or a PyTorch state dict at {path}: the file is damaged, or holds objects other "
-            "than tensors, which are never loaded "
-            f"because they can run code ({type(error).__name__}). Where the model is at hand, write its tensors "
-            "alone: torch.save(model.state_dict(), FILE)"
-        ) from error
-    if not isinstance(state, dict) or not state:
-        found = "an empty one" if state == {} else type(state).__name__
-        raise ValueError(f"Expected a state dict (names and tensors) in {path}, found {found}.")
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
-            raise ValueError(
-                f"Expected a state dict (names and tensors) in {path}, found {type(value).__name__} under {name!r}. "
-                "A checkpoint that holds more than the model: write the inner dict of tensors alone, with torch.save."
-            )
-    return {name: value.contiguous() for name, value in state.items()}
 
 
 def _digest(path: Path) -> str:

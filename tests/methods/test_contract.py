@@ -15,6 +15,7 @@ from privacy_faces.methods.options import MethodOptions
 from privacy_faces.testing import InpainterContract, MethodContract, RecognizerContract
 from privacy_faces.weights import store
 from tests.golden_files import filled_state
+from tests.recognizers.test_mobileface_v2 import filled_network, published_file
 
 
 def built_in(group: str) -> list[str]:
@@ -37,6 +38,7 @@ def contract_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conte
             save_file(filled_state(golden), file)
             store.add(weight_id, file)
             file.unlink()
+        store.add("mobileface-v2", published_file(filled_network(), tmp_path_factory.mktemp("weights")))
         yield Context("cpu", above_threshold=above_threshold(load_thresholds(), 0.001))
 
 

@@ -31,6 +31,7 @@ from privacy_faces.weights import manifest as manifest_module
 from privacy_faces.weights.hub import hub_snapshot
 from privacy_faces.weights.manifest import UnknownWeightError, Weight, WeightFile, manifest, package_folder, weight
 from privacy_faces.weights.places import place_of
+from privacy_faces.weights.state_dict import read_state_dict
 from privacy_faces.weights.store import (
     CorruptWeightError,
     MissingWeightError,
@@ -38,7 +39,6 @@ from privacy_faces.weights.store import (
     cache_folder,
     is_present,
     pull,
-    read_state_dict,
     records,
     sha256_of,
     verified,

@@ -28,7 +28,8 @@ from torch import Tensor
 from privacy_faces.cli import main
 from privacy_faces.weights.compare import WrongTensorsError
 from privacy_faces.weights.manifest import weight
-from privacy_faces.weights.store import MissingWeightError, add, pull, read_state_dict, verified
+from privacy_faces.weights.state_dict import read_state_dict
+from privacy_faces.weights.store import MissingWeightError, add, pull, verified
 from tests.golden_files import filled_state, relative_error, shapes_of
 
 GOLDEN = Path(__file__).with_name("golden")
