@@ -130,3 +130,22 @@ def ddpm(folder: Path, network: UNet2DModel | None = None, **schedule: Any) -> P
     """A folder written by DDPMPipeline.save_pretrained."""
     DDPMPipeline(unet=network or unet(), scheduler=DDPMScheduler(**schedule)).save_pretrained(folder)
     return folder
+
+
+def tiny_unet(channels: int = 3, widths: tuple[int, int] = (8, 16), depth: int = 1) -> UNet2DModel:
+    """A whole UNet of two levels for frames of 16 pixels; its weights are drawn anew, all of one seed."""
+    torch.manual_seed(0)
+    return UNet2DModel(
+        sample_size=16,
+        in_channels=3,
+        out_channels=channels,
+        layers_per_block=depth,
+        block_out_channels=widths,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    ).eval()
+
+
+def noise(count: int, size: int = 16, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed))

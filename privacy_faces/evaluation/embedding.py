@@ -49,9 +49,9 @@ def largest_faces(paths: Iterable[Path], finder: FaceFinder, size: int = COMPARE
         except PhotoError as error:
             log.warning("left out %s: %s", path, error)
             continue
-        faces = finder.find(rgb)
-        if faces:
-            found.append((path, view_of(rgb, faces[0], size)))
+        face = finder.largest(rgb)
+        if face:
+            found.append((path, view_of(rgb, face, size)))
         else:
             log.warning("left out %s: no face found", path)
     if not found:

@@ -184,7 +184,8 @@ class TestHeldOut:
 
 def test_judges_keep_the_options_of_the_config_file() -> None:
     """diffam.yaml's `alignment: whole` became `template`, and facenet's weights were lost."""
-    configured = load_config(resource("configs/diffam.yaml")).run["recognizers"]
+    given = load_config(resource("configs/diffam.yaml")).run["recognizers"]
+    configured = RunOptions.validated({"recognizers": given}, "the run").recognizers
     run = RunOptions.validated({"recognizers": judges(["facenet", "dlib-resnet"], configured)}, "the run")
     facenet, dlib = run.recognizers
     assert (facenet.name, facenet.options) == ("facenet", {"alignment": "whole", "weights": "diffam"})

@@ -24,8 +24,9 @@ from privacy_faces_makeup.diffusion.adapter import (
 from privacy_faces_makeup.finetune.memory import round_frozen
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from tests.test_makeup_denoiser import noise, tiny_unet
 from torch import Tensor
+
+from tests.tiny_models import noise, tiny_unet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DModel
 from privacy_faces_makeup.diffusion import denoiser as denoiser_module
 from privacy_faces_makeup.diffusion.denoiser import Denoiser, PlainDenoiser
 from privacy_faces_makeup.diffusion.latents import latents_of
@@ -18,31 +17,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from privacy_faces.photos.faces import Face
 from privacy_faces.testing import batch_of
+from tests.tiny_models import noise, tiny_unet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def tiny_unet(channels: int = 3, widths: tuple[int, int] = (8, 16), depth: int = 1) -> UNet2DModel:
-    """A whole UNet of two levels for frames of 16 pixels; its weights are drawn anew, all of one seed."""
-    torch.manual_seed(0)
-    return UNet2DModel(
-        sample_size=16,
-        in_channels=3,
-        out_channels=channels,
-        layers_per_block=depth,
-        block_out_channels=widths,
-        norm_num_groups=4,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    ).eval()
-
-
 def tiny() -> PlainDenoiser:
     return PlainDenoiser("tiny", tiny_unet())
-
-
-def noise(count: int, size: int = 16, seed: int = 0) -> Tensor:
-    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed))
 
 
 class TestPlain:

@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from privacy_faces_makeup.diffusion.adapter import About, load, read_about
 from privacy_faces_makeup.diffusion.latents import latents_of
-from privacy_faces_makeup.finetune import finetune_removal, finetune_transfer
+from privacy_faces_makeup.finetune.removal import finetune_removal
+from privacy_faces_makeup.finetune.transfer import finetune_transfer
 from privacy_faces_makeup.loading import load_denoiser
 from privacy_faces_makeup.options import RemovalFinetuneOptions, TransferFinetuneOptions
 from safetensors.torch import load_file
@@ -283,7 +284,7 @@ class TestRemoval:
 
 
 def removal_options(people: Path, output: Path, **values: Any) -> RemovalFinetuneOptions:
-    return RemovalFinetuneOptions(**{"data": people, "output": output, "passes": 2} | TINY | values)
+    return RemovalFinetuneOptions(**{"data": people, "output": output, "epochs": 2} | TINY | values)
 
 
 def gray(path: Path) -> None:
@@ -364,7 +365,7 @@ class TestCommand:
 
     def test_removal(self, people: Path, tmp_path: Path) -> None:
         file = self.config(
-            tmp_path / "tiny.yaml", "makeup-removal", TINY | {"passes": 1, "images": 1, "batch": 1, "t_0": 60}
+            tmp_path / "tiny.yaml", "makeup-removal", TINY | {"epochs": 1, "images": 1, "batch": 1, "t_0": 60}
         )
         done = self.run("makeup-removal", "--data", people, "--output", tmp_path / "out", "--config", file)
         assert done.exit_code == 0, done.output

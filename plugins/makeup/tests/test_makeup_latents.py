@@ -9,8 +9,9 @@ import torch
 from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser
 from privacy_faces_makeup.diffusion.latents import Latents, cached_latents, latents_of
 from privacy_faces_makeup.options import DiffusionOptions
-from tests.test_makeup_denoiser import noise, tiny_unet
 from torch import Tensor
+
+from tests.tiny_models import noise, tiny_unet
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

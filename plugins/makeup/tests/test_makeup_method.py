@@ -33,6 +33,8 @@ pytestmark = pytest.mark.slow(reason="optimizes the photo's latents step by step
 
 SIZE = 128
 
+REFERENCES = Path(__file__).parents[1] / "privacy_faces_makeup" / "assets" / "references"
+
 
 @pytest.fixture(scope="module")
 def context() -> Context:
@@ -99,7 +101,7 @@ class TestSamplePhoto:
     ) -> None:
         found = finder.find(sample)[0]
         before, after = (batch_of([photo], [found], 256, [0]) for photo in (sample, np.asarray(result.image)))
-        folder = resource("assets/references")
+        folder = REFERENCES
         goal = reference_hue(finder, folder / "XMY-060_m.png", folder / "XMY-060_nm.png")
         assert (
             apart(lip_hue(after.frames, after.landmarks), goal)
@@ -154,7 +156,7 @@ class TestReferences:
 
     def test_a_users_own_folder_comes_first(self, context: Context, tmp_path: Path) -> None:
         for part in ("m", "nm", "mask"):
-            source = resource("assets/references") / f"classic-red_{part}.png"
+            source = REFERENCES / f"classic-red_{part}.png"
             (tmp_path / f"XMY-060_{part}.png").write_bytes(source.read_bytes())
         method = Makeup(MakeupOptions(references=tmp_path), context)
         assert method.source == str(tmp_path)
@@ -172,7 +174,7 @@ class TestTerms:
     @pytest.fixture(scope="class")
     @staticmethod
     def purple(finder: FaceFinder) -> float:
-        folder = resource("assets/references")
+        folder = REFERENCES
         return reference_hue(finder, folder / "XMY-060_m.png", folder / "XMY-060_nm.png")
 
     def test_without_the_adversarial_term_the_person_is_matched_again(

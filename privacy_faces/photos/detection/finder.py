@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.photos.detection.contract import Detection, Detector, LandmarkModel
 from privacy_faces.photos.detection.dlib_models import DlibDetector, DlibLandmarks
-from privacy_faces.photos.detection.turned import Placed, detect_turned, merged
+from privacy_faces.photos.detection.turned import MOST_APART, Placed, detect_turned, merged
 from privacy_faces.photos.faces import Face, Image, to_uint8
 from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, invert, transform
 
@@ -68,6 +68,13 @@ class FaceFinder:
     def find(self, rgb: Image) -> list[Face]:
         """Every face of an RGB photo (H, W, 3), by falling size of the box."""
         return largest_first(self.with_turned(rgb, self.upright(rgb)))
+
+    def largest(self, rgb: Image) -> Face | None:
+        """The largest face, if any; turned copies are searched only where it is not certain to stand upright."""
+        upright = max(self.upright(rgb), key=lambda item: _area(item.face.box), default=None)
+        if upright is not None and upright.fit <= MOST_APART:
+            return upright.face
+        return next(iter(self.find(rgb)), None)
 
     def upright(self, rgb: Image) -> list[Placed]:
         """The faces that the detector finds in the photo as it stands. Where all faces are upright, these are all."""
