@@ -61,7 +61,8 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
     buffer = io.BytesIO()
     torch.save(read_state_dict(verified(INCEPTION_WEIGHTS)[0]), buffer)
     buffer.seek(0)
-    network = NoTrainInceptionV3("inception-v3-compat", ["2048"], buffer)  # type: ignore[arg-type]  # a path or a file, for torch.load
+    # A path or a file: it goes to torch.load.
+    network = NoTrainInceptionV3("inception-v3-compat", ["2048"], buffer)  # type: ignore[arg-type]
     subset = min(_SUBSET, len(original))
     metrics = (
         FrechetInceptionDistance(network).to(device),

@@ -46,7 +46,9 @@ class FillOptions(MethodOptions):
 class InpaintOptions(MethodOptions):
     """Options that the mask + inpaint methods share."""
 
-    inpainter: chosen_from(INPAINTERS) = Field(Choice(name="face-prior"), description="what fills the mask")  # type: ignore[valid-type]
+    inpainter: chosen_from(INPAINTERS) = Field(  # type: ignore[valid-type]
+        Choice(name="face-prior"), description="what fills the mask"
+    )
     fraction: _Share | Literal["auto"] = Field(
         0.25,
         description=(

@@ -161,7 +161,8 @@ def save(model: FaceDiffusion, path: Path) -> None:
 def load(path: Path, device: torch.device) -> FaceDiffusion:
     """Read a model written by `save`, as float32, frozen."""
     with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping, though it has keys)
+        names = file.keys()
+        tensors = {name: file.get_tensor(name).float() for name in names}
         model = FaceDiffusion(Architecture(**json.loads(file.metadata()["model"])), tensors["spread"])
     model.load_state_dict(tensors)
     return model.to(device).eval().requires_grad_(False)

@@ -22,7 +22,9 @@ class RecognizerFinetuneOptions(Options):
     output: Path = Field(
         Path("outputs/finetune/recognizer"), description="folder for classifier.safetensors, checkpoint and features"
     )
-    recognizer: chosen_from(RECOGNIZERS) = Field(Choice(name="dlib-resnet"), description="the frozen trunk")  # type: ignore[valid-type]
+    recognizer: chosen_from(RECOGNIZERS) = Field(  # type: ignore[valid-type]
+        Choice(name="dlib-resnet"), description="the frozen trunk"
+    )
     train_fraction: float = Field(
         0.8, gt=0, lt=1, description="share of each person's photos to train with, unless the folder is divided already"
     )

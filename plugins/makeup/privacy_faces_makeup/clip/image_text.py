@@ -122,5 +122,6 @@ def load(path: Path, device: torch.device) -> ImageText:
     """Read a model written by `save`, as float32, frozen."""
     with safe_open(path, "pt") as file:
         model = build(json.loads(file.metadata()["model"]))
-        model.network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118 (no mapping, though it has keys)
+        names = file.keys()
+        model.network.load_state_dict({name: file.get_tensor(name).float() for name in names})
     return model.to(device).eval().requires_grad_(False)

@@ -136,7 +136,8 @@ def load(unet: nn.Module, path: Path) -> About:
     """
     about = read_about(path)
     with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping, though it has keys)
+        names = file.keys()
+        tensors = {name: file.get_tensor(name).float() for name in names}
     try:
         if about.rank:
             attach(unet, about.rank, adaptable(unet, about.frozen_levels))
