@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from privacy_faces_makeup.losses.diversity import diverse, thinned
+from privacy_faces_makeup.losses.diversity import diverse, with_dropout
 from torch import Tensor, nn
 
 from privacy_faces.methods.context import Context
@@ -105,7 +105,7 @@ class TestThinned:
     def test_switches_channels_off_and_scales_the_rest_up(self) -> None:
         network, frames = self.NETWORK[:1], torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
         plain = network(frames)
-        with thinned(network, 1.0, seeded([0, 1])):
+        with with_dropout(network, 1.0, seeded([0, 1])):
             thin = network(frames)
         off = (thin == 0).all(3).all(2)
         # 3 % of 400 channels, others for each face.
@@ -115,10 +115,10 @@ class TestThinned:
         torch.testing.assert_close(thin[on], plain[on] / 0.97)
 
     def test_leaves_no_hook_behind(self) -> None:
-        with thinned(self.NETWORK, 1.0, seeded([0])):
+        with with_dropout(self.NETWORK, 1.0, seeded([0])):
             assert [len(layer._forward_hooks) for layer in self.NETWORK] == [1, 0, 1]
         assert not any(layer._forward_hooks for layer in self.NETWORK.modules())
-        with pytest.raises(KeyError, match="surrogate"), thinned(self.NETWORK, 1.0, seeded([0])):
+        with pytest.raises(KeyError, match="surrogate"), with_dropout(self.NETWORK, 1.0, seeded([0])):
             raise KeyError("surrogate")
         assert not any(layer._forward_hooks for layer in self.NETWORK.modules())
 
@@ -127,7 +127,7 @@ class TestThinned:
         frames, landmarks = faces[0][:2], faces[1][:2]
 
         def seen(strength: float, rows: slice = slice(None)) -> Tensor:
-            with torch.no_grad(), thinned(recognizer, strength, seeded([0, 1][rows])):
+            with torch.no_grad(), with_dropout(recognizer, strength, seeded([0, 1][rows])):
                 return recognizer.embed(frames[rows], landmarks[rows])
 
         plain = seen(0.0)
