@@ -156,7 +156,7 @@ class Failure(_Part):
 
 
 class Quality(_Part):
-    """What the protection costs; see `evaluation.quality` and `evaluation.fidelity`."""
+    """What the protection costs; see `judge.quality` and `evaluation.fidelity`."""
 
     psnr: Number
     ssim: Number
