@@ -11,9 +11,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 SUFFIX = ".params"
@@ -72,6 +71,8 @@ def read_params(path: Path) -> dict[str, Tensor]:
 
 
 def _array(reader: _Reader) -> np.ndarray:
+    import numpy as np
+
     reader.expect("I", _ARRAY, "the mark of an array")
     reader.expect("i", _DENSE, "storage type")
     dimensions = reader.number("I")

@@ -275,6 +275,6 @@ class TestLight:
 
     def test_what_the_package_does_not_have_is_named(self) -> None:
         with pytest.raises(
-            AttributeError, match=r"^module 'privacy_faces' has no attribute 'anonymize'; it has .*anonymize"
+            AttributeError, match=r"^module 'privacy_faces' has no attribute 'anonymise'; it has .*anonymize"
         ):
-            privacy_faces.anonymize  # noqa: B018
+            privacy_faces.anonymise  # noqa: B018
