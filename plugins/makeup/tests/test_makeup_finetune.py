@@ -433,7 +433,7 @@ from pathlib import Path
 
 import torch
 
-from privacy_faces_makeup.finetune import finetune_transfer
+from privacy_faces_makeup.finetune.transfer import finetune_transfer
 from privacy_faces_makeup.options import TransferFinetuneOptions
 
 torch.set_num_threads(1)
