@@ -1,8 +1,9 @@
-"""For the tests of the core and of the plugins: the fixtures of `privacy_faces.testing`, and the portraits where they
-are at hand."""
+"""For the tests of the core and of the plugins: the fixtures of `privacy_faces.testing`, a cache of their own, and the
+portraits where they are at hand."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,15 @@ import pytest
 pytest_plugins = ["privacy_faces.testing"]
 
 _SHARED = Path(__file__).resolve().parents[1] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No weights but those that ship: whose cache holds more, such as another judge, gets the same results."""
+    folder = tmp_path_factory.mktemp("weights-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRIVACY_FACES_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

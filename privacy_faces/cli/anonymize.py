@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +191,13 @@ def command(
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
     from privacy_faces.pipeline.batch import run
     from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
+    from privacy_faces.pipeline.judges import settled
     from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
     with wrong_usage():
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
+        plan = settled(plan, partial(click.echo, err=True))
         output = output or Path("outputs") / plan.method
         collection = collect(inputs, output, plan.run.layout)
         if not overwrite:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,13 @@ class Plan:
             UnknownNameError: for a surrogate that is not registered.
         """
         given = {choice.name: choice.options for choice in self.run.recognizers}
-        of_judges = [name for choice in self.run.recognizers for name in _weights_of_choice(RECOGNIZERS, choice, given)]
+        of_judges = [name for choice in self.run.recognizers for name in weights_of_recognizer(choice, given)]
         return list(dict.fromkeys([*weights_of(self.options, METHODS.spec(self.method).weights, given), *of_judges]))
+
+    def judged_by(self, recognizers: Sequence[Choice]) -> Plan:
+        """The plan with these recognizers as its judges, and no optional ones."""
+        judges = {"recognizers": list(recognizers), "optional_recognizers": []}
+        return replace(self, run=self.run.model_copy(update=judges))
 
     def fingerprint(self) -> str:
         """Digest of `described` and of the threshold file, less the device, on which results agree."""
@@ -108,7 +113,8 @@ class Layers:
             OptionError: for anything that does not validate.
         """
         of_method = self.model.validated(merge(self.of_method, options), f"method {self.method}")
-        return Plan(self.method, of_method, RunOptions.validated(merge(self.of_run, run), "the run"), self.profile)
+        of_run = RunOptions.validated(_laid_over(self.of_run, run), "the run")
+        return Plan(self.method, of_method, of_run, self.profile)
 
 
 def read_layers(
@@ -140,7 +146,7 @@ def read_layers(
         profile,
         model,
         merge(_layered(method, model, profile, profile_file, config_file), of_method),
-        merge(profile_file.run, config_file.run, of_run),
+        _laid_over(profile_file.run, config_file.run, of_run),
     )
 
 
@@ -184,7 +190,12 @@ def weights_of(options: Options, listed: Sequence[str], given: Mapping[str, Mapp
     for field, slot in slots_of(type(options)).items():
         yield from _weights_of_choice(slot.registry, getattr(options, field), given)
     for name in options.recognizers_used():
-        yield from _weights_of_choice(RECOGNIZERS, Choice(name=name, options=dict(given.get(name, {}))), given)
+        yield from weights_of_recognizer(Choice(name=name, options=dict(given.get(name, {}))), given)
+
+
+def weights_of_recognizer(choice: Choice, given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What a recognizer loads; `given` as for `weights_of`."""
+    return _weights_of_choice(RECOGNIZERS, choice, given)
 
 
 def _weights_of_choice(registry: Registry, choice: Choice, given: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -203,6 +214,17 @@ def _layered(method: str, model: type[Options], profile: str, *files: ConfigFile
         METHODS.spec(method).profiles.get(profile, {}),
         *(file.methods.get(method, {}) for file in files),
     )
+
+
+def _laid_over(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's options in layers, later ones on top. One that names `recognizers` says who judges: the optional ones
+    of the layers below do not join them."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        if "recognizers" in layer:
+            merged.pop("optional_recognizers", None)
+        merged = merge(merged, layer)
+    return merged
 
 
 def _split(assignments: Mapping[str, Any], model: type[Options], method: str) -> tuple[dict[str, Any], dict[str, Any]]:

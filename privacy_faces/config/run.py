@@ -18,6 +18,13 @@ class RunOptions(Options):
     recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
         [Choice(name="dlib-resnet")], min_length=1, description="recognizers that judge the result"
     )
+    optional_recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
+        [],
+        description=(
+            "recognizers that judge too as soon as their weights are here; those of the profile do so only where no "
+            "recognizers are named"
+        ),
+    )
     far: float = Field(0.001, gt=0, lt=1, description="false accept rate at which the judge declares a match")
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
         None, description="threshold file written by `privacy-faces calibrate`"

@@ -8,6 +8,11 @@ from typing import Any
 
 from privacy_faces.config.options import Choice
 from privacy_faces.config.plan import Plan
+from privacy_faces.config.registry import RECOGNIZERS
+from privacy_faces.weights.manifest import weight
+from privacy_faces.weights.places import absent
+
+_ADD = "privacy-faces weights add ID FILE (privacy-faces weights list)"
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,11 @@ def held_out_entries(
     if unknown := [name for name in names if name not in recognizers]:
         raise ValueError(
             f"Expected --held-out to name a recognizer that judges ({', '.join(recognizers)}) or rotate, got "
-            f"{unknown[0]!r}."
+            f"{unknown[0]!r}. {_more(recognizers)}"
         )
     if len(recognizers) < 2:
         raise ValueError(
-            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. Add another: "
-            "privacy-faces recognizers lists them, "
-            "privacy-faces weights add ID FILE brings their weights."
+            f"--held-out {held_out} leaves no surrogate: {recognizers[0]} is the only recognizer. {_more(recognizers)}"
         )
     entries: list[Entry] = []
     for method, make in plans.items():
@@ -78,3 +81,15 @@ def held_out_entries(
                 break
             entries.append(Entry(apart, f"{method}-without-{name}", name))
     return entries
+
+
+def _more(recognizers: Sequence[str]) -> str:
+    """What lets others judge than these: the weights that can be pulled, smallest first."""
+    others = [entry.spec() for name, entry in RECOGNIZERS.entries().items() if name not in recognizers]
+    lacking = [weight(name) for spec in others for name in absent(spec.weights[:1])]
+    pulls = [
+        f"{item.command} ({item.bytes / 1e6:.1f} MB)"
+        for item in sorted(lacking, key=lambda item: item.bytes)
+        if not item.install
+    ]
+    return f"More judge with --recognizers all, where their weights are: {', or '.join([*pulls, _ADD])}."

@@ -21,6 +21,7 @@ from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.attempt import finished, process
 from privacy_faces.pipeline.destination import Memory
 from privacy_faces.pipeline.inputs import InputError, collect, refuse_foreign
+from privacy_faces.pipeline.judges import settled
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def anonymize(
         >>> result = anonymize("me.jpg", method="inpaint-gradcam", fraction=0.3)
         >>> result.receipt.faces[0].protected
     """
-    plan = make_plan(method, profile=profile, config=Path(config) if config else None, options=options, run=run)
+    given = Path(config) if config else None
+    plan = settled(make_plan(method, profile=profile, config=given, options=options, run=run))
     if output is not None:
         if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
             got = photo if isinstance(photo, (str, Path)) else type(photo).__name__

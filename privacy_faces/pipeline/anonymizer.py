@@ -21,6 +21,7 @@ from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.pipeline.destination import Destination
+from privacy_faces.pipeline.judges import settled
 from privacy_faces.pipeline.protect import frame_batch, paste
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.places import require
@@ -35,7 +36,7 @@ class Anonymizer:
     """Everything loaded once for a plan; then photo after photo.
 
     Args:
-        plan: what to do.
+        plan: what to do; settled here if it is not yet.
         report: told the name of each stage as it starts.
 
     Raises:
@@ -43,7 +44,7 @@ class Anonymizer:
     """
 
     def __init__(self, plan: Plan, report: Callable[[str], None] = _silent) -> None:
-        self.plan = plan
+        self.plan = plan = settled(plan)
         self.report = report
         report("loading")
         require(plan.weights())

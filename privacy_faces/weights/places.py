@@ -60,7 +60,9 @@ def place_of(name: str) -> Place:
 
 
 def command(name: str) -> str:
-    """The command that gets the model of that name into the hub's cache."""
+    """The command that gets the weights or the hub's model of that name."""
+    if name in manifest():
+        return manifest()[name].command
     repository, revision = _split(name)
     if (item := _listed(repository)) is None:
         return f"hf download {repository} --revision {revision}"
@@ -74,8 +76,13 @@ def require(names: Iterable[str]) -> None:
     Raises:
         MissingWeightError: naming all that are missing, one a line.
     """
-    if lines := [_missing(name) for name in dict.fromkeys(names) if not _is_here(name)]:
+    if lines := [_missing(name) for name in absent(names)]:
         raise MissingWeightError("\n".join(lines))
+
+
+def absent(names: Iterable[str]) -> list[str]:
+    """Those of these weights that are not here, each once."""
+    return [name for name in dict.fromkeys(names) if not _is_here(name)]
 
 
 def _is_here(name: str) -> bool:

@@ -22,6 +22,8 @@ from privacy_faces.evaluation.probes import Probe
 from privacy_faces.evaluation.processes import Task, see
 from privacy_faces.evaluation.results import Results, read_results
 from privacy_faces.photos.faces import Face
+from privacy_faces.weights import store
+from tests.recognizers.test_mobileface_v2 import filled_network, published_file
 
 
 def bench(output: Path, *flags: str) -> Result:
@@ -108,6 +110,11 @@ def test_the_report_is_the_same_for_the_same_results(first: tuple[Path, Result, 
             "leaves no surrogate: dlib-resnet is the only recognizer",
         ),
         (
+            ["--held-out", "rotate", "--methods", "inpaint-saliency"],
+            "More judge with --recognizers all, where their weights are: "
+            "privacy-faces weights pull mobileface-v2 (3.6 MB), or privacy-faces weights pull facenet",
+        ),
+        (
             ["--held-out", "facenet", "--methods", "inpaint-saliency"],
             "Expected --held-out to name a recognizer that judges (dlib-resnet) or rotate, got 'facenet'",
         ),
@@ -137,6 +144,28 @@ def test_held_out_recognizers_take_turns() -> None:
     ]
     assert entries[0].plan.options.surrogates == ["facenet"]  # type: ignore[attr-defined]
     assert [entry.label for entry in held_out_entries(plans, recognizers, None)] == ["inpaint-saliency", "fill"]  # type: ignore[arg-type]
+
+
+def test_leave_one_out_over_the_two_recognizers_of_the_embedded_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIVACY_FACES_CACHE", str(tmp_path / "cache"))
+    store.add("mobileface-v2", published_file(filled_network(), tmp_path))
+    quick = tmp_path / "quick.yaml"
+    quick.write_text("methods: {inpaint-saliency: {inpainter: classical, fraction: 0.25}}")
+    flags = ["--methods", "inpaint-saliency", "--held-out", "rotate", "--no-robustness", "--no-attackers"]
+    done = bench(tmp_path / "out", *flags, "--limit", "2", "--config", str(quick))
+    assert done.exit_code == 0, done.output
+    results = read_results(tmp_path / "out/results.json")
+    assert [(method.label, method.held_out, method.surrogates, method.evidence) for method in results.methods] == [
+        ("inpaint-saliency-without-dlib-resnet", "dlib-resnet", ["mobileface-v2"], "held-out"),
+        ("inpaint-saliency-without-mobileface-v2", "mobileface-v2", ["dlib-resnet"], "held-out"),
+    ]
+    for method in results.methods:
+        roles = {row.recognizer: row.role for row in method.success}
+        assert roles == {
+            name: "held-out" if name == method.held_out else "surrogate" for name in ("dlib-resnet", "mobileface-v2")
+        }
 
 
 def test_every_installed_method_can_be_entered() -> None:
