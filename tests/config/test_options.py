@@ -467,7 +467,7 @@ def section(text: str, title: str) -> dict[str, str]:
 def default_shown(value: Any, flag: str) -> str:
     if isinstance(value, bool):
         return f"[default: {flag if value else f'no-{flag}'}]"
-    if value in (None, ""):
+    if value in (None, "", []):
         return ""
     names = [
         item.name if isinstance(item, Choice) else str(item) for item in (value if isinstance(value, list) else [value])
