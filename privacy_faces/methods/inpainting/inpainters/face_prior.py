@@ -10,19 +10,19 @@ model's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d, normalize
+from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d
 
+from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.options import FacePriorOptions
 from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.photos.batch import FrameBatch
-from privacy_faces.photos.blur import gaussian_blur
+from privacy_faces.photos.blur import blur_inside, gaussian_blur
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
 
@@ -37,15 +37,6 @@ _EDGE = 0.016
 _DOUBT = 0.5
 # ITU-R BT.601.
 _LUMA = (0.299, 0.587, 0.114)
-# One step's length as a share of the largest allowed |u|, and how much of the last step's direction the next one keeps.
-_STEP = 0.06
-_MOMENTUM = 0.8
-# Similarity above the goal at which a step has its full length.
-_SOFT_HINGE = 0.05
-# Each step sees the face shifted by about this share of the frame, and every second step at a lower resolution, so that
-# the change carries over to recognizers that align and sample differently.
-_SHIFT = 0.012
-_LOWEST_RESOLUTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -115,78 +106,28 @@ class FacePrior(Inpainter):
         mean, factor = (torch.stack(parts) for parts in zip(*posteriors, strict=True))
         soft = (2 * gaussian_blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes * strength
         photo = gaussian_blur(frames, self.options.detail * size)
-        tone = _blur_inside(frames, holes, self.options.tone * size)
+        tone = blur_inside(frames, holes, self.options.tone * size)
         luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
 
         def change(u: Tensor) -> Tensor:
             face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
-            shift = face - _blur_inside(face, holes, self.options.tone * size) + tone - photo
+            shift = face - blur_inside(face, holes, self.options.tone * size) + tone - photo
             # Shape is light and shade. Color that the model shifts along with it shows as tinted lids and teeth, and
             # moves a recognizer little.
             shade = (shift * luma).sum(1, keepdim=True)
             return soft * (shade + self.options.chroma * (shift - shade))
 
-        u = self._away(frames, landmarks, change, torch.zeros_like(mean), generators)
-        return change(u)
-
-    def _away(
-        self,
-        frames: Tensor,
-        landmarks: Tensor,
-        change: Callable[[Tensor], Tensor],
-        u: Tensor,
-        generators: list[torch.Generator],
-    ) -> Tensor:
-        """Coefficients u (N, K), |u| at most radius * sqrt(K), that descend the surrogates' similarity to the person.
-
-        Each face's gradient is normalized to unit length and accumulated with momentum, the L2 form of MI-FGSM (Dong et
-        al., CVPR 2018). Unlike the signs or second moments of single coefficients, a direction does not magnify
-        rounding, so that a face comes out alike alone and in any batch.
-        """
-        size = frames.shape[-1]
-        longest = self.options.radius * u.shape[1] ** 0.5
-        shifts = (
-            torch.stack([torch.randn(self.options.steps, 2, generator=generator) for generator in generators]).to(
-                frames
-            )
-            * _SHIFT
-            * size
-        )
-        shares = torch.stack([torch.rand(self.options.steps, generator=generator) for generator in generators])
         with torch.no_grad():
             person = self.ensemble.embed(frames, landmarks)
-        velocity = torch.zeros_like(u)
-        for step in range(self.options.steps):
-            u.requires_grad_()
-            seen = frames + change(u)
-            if step % 2:
-                seen = torch.cat(
-                    [_reduced(face[None], float(share)) for face, share in zip(seen, shares[:, step], strict=True)]
-                )
-            similarity = self.ensemble.similarity(self.ensemble.embed(seen, landmarks + shifts[:, step, None]), person)
-            # A hinge, as in margin losses: a face that is far enough from the person is not distorted further. It
-            # closes gradually, so that no step hangs on the last digit of a similarity.
-            excess = (torch.stack(list(similarity.values())) - self.options.goal).relu()
-            (gradient,) = torch.autograd.grad(excess.sum(), u)
-            velocity = (
-                _MOMENTUM * velocity
-                + normalize(gradient, dim=1) * (excess.detach().amax(0) / _SOFT_HINGE).clamp(max=1)[:, None]
-            )
-            u = u.detach() - _STEP * longest * velocity
-            u = u * (longest / torch.linalg.vector_norm(u, dim=1, keepdim=True).clamp(min=1e-9)).clamp(max=1)
-        return u
-
-
-def _blur_inside(images: Tensor, holes: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur that averages only over the hole (normalized convolution), so that no background bleeds into the
-    skin."""
-    return gaussian_blur(images * holes, sigma) / gaussian_blur(holes, sigma).clamp(min=1e-3)
-
-
-def _reduced(face: Tensor, share: float) -> Tensor:
-    """A face (1, 3, S, S) sampled down to between half and its whole resolution, and up again."""
-    size = face.shape[-1]
-    smaller = round(size * (_LOWEST_RESOLUTION + (1 - _LOWEST_RESOLUTION) * share))
-    return interpolate(
-        interpolate(face, (smaller, smaller), mode="bilinear", antialias=True), (size, size), mode="bilinear"
-    )
+        u = move_away(
+            self.ensemble,
+            person,
+            landmarks,
+            lambda u: frames + change(u),
+            torch.zeros_like(mean),
+            generators,
+            steps=self.options.steps,
+            longest=self.options.radius * mean.shape[1] ** 0.5,
+            goal=self.options.goal,
+        )
+        return change(u)

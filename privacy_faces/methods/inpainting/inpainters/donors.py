@@ -1,0 +1,106 @@
+"""Who appears: which faces of the bank fit a photo and are far from the person in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy_faces.models.face_attributes import FaceAttributes
+from privacy_faces.models.face_bank import FaceBank
+from privacy_faces.models.face_looks import Looks
+
+Array = NDArray[np.float32]
+
+# What one unit of misfit costs. Landmarks in eye distances, the mouth and the jaw once more; colors in Lab; sex and age
+# group in their scores' units; nearness to the person in standard deviations of the bank.
+_FEATURES, _MOUTH, _JAW = 10.0, 5.0, 3.0
+_COARSE, _TONE = 0.1, 0.03
+_SEX, _AGE = 1.5, 2.0
+_NEAR = 3.0
+
+_JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
+_EYES = (slice(36, 42), slice(42, 48))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whose face another one is to replace.
+
+    Attributes:
+        looks: of one face.
+        face: (16, 16), the share of each coarse pixel that is face.
+        embeddings: surrogate -> (D,).
+    """
+
+    looks: Looks
+    face: Array
+    embeddings: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Donors:
+    """The faces of a bank, and their mirror images: 2 N of them.
+
+    Attributes:
+        bank: N faces.
+        attributes: reads sex and age.
+        reader: the recognizer whose embeddings it reads them from.
+    """
+
+    bank: FaceBank
+    attributes: FaceAttributes
+    reader: str
+
+    def __len__(self) -> int:
+        return 2 * len(self.bank)
+
+    @cached_property
+    def looks(self) -> Looks:
+        """Of all donors, the mirrored ones last."""
+        plain, turned = self.bank.looks, self.bank.looks.mirrored()
+        parts = ((getattr(plain, part), getattr(turned, part)) for part in ("landmarks", "tone", "coarse"))
+        return Looks(*(np.concatenate(pair) for pair in parts))
+
+    @cached_property
+    def scores(self) -> Array:
+        """Sex and age of the N faces."""
+        return self.attributes.scores(self.reader, self.bank.embeddings[self.reader])
+
+    def costs(self, person: Person, nearest: float) -> NDArray[np.float64]:
+        """(2 N,): how badly each donor fits.
+
+        Args:
+            person: the photo's.
+            nearest: how near a donor may be to the person, in standard deviations from the bank's mean similarity.
+        """
+        looks, theirs = self.looks, person.looks
+        eyes = theirs.landmarks[0, _EYES[1]].mean(0) - theirs.landmarks[0, _EYES[0]].mean(0)
+        apart = np.linalg.norm(looks.landmarks - theirs.landmarks, axis=-1) / np.linalg.norm(eyes)
+        shape = (
+            _FEATURES * apart[:, 17:].mean(1) + _MOUTH * apart[:, _MOUTH_POINTS].mean(1)
+            + _JAW * apart[:, _JAW_POINTS].mean(1)
+        )
+        layout = np.abs(looks.coarse - theirs.coarse).sum(-1)
+        layout = (layout * person.face).sum((1, 2)) / max(float(person.face.sum()), 1e-6)
+        tone = np.abs(looks.tone - theirs.tone).sum(1)
+        own = self.attributes.scores(self.reader, person.embeddings[self.reader][None])
+        kind = np.abs(self.scores - own)
+        # A mirror image is as near as the picture.
+        once = _SEX * kind[:, 0] + _AGE * kind[:, 1:].sum(1) + _NEAR * np.maximum(self.nearness(person) - nearest, 0)
+        return np.asarray(shape + _COARSE * layout + _TONE * tone + np.tile(once, 2), np.float64)
+
+    def nearness(self, person: Person) -> Array:
+        """(N,): the largest similarity to the person over the surrogates that the bank knows, in standard deviations
+        from its mean."""
+        rows = [self._standardized(name, embedding) for name, embedding in person.embeddings.items()]
+        return np.asarray(np.max([row for row in rows if row is not None], axis=0))
+
+    def _standardized(self, name: str, embedding: Array) -> Array | None:
+        if name not in self.bank.embeddings:
+            return None
+        similarity = self.bank.embeddings[name] @ embedding
+        return (similarity - similarity.mean()) / similarity.std()

@@ -1,0 +1,156 @@
+"""Inpainting with a generator of faces: another person, of nobody, laid into the photo.
+
+From a bank of generated faces the one is taken that fits the photo (pose, expression, skin, light, sex and age) and is
+far from the person; it is drawn by MobileStyleGAN, warped so that its features come near the person's places, and
+takes over the photo's light, tone and sharpness. Each photo draws its own part of the bank, so that photos of one
+person do not get the same face.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
+
+from privacy_faces.methods.inpainting.inpainters.away import move_away
+from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
+from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
+from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
+from privacy_faces.methods.inpainting.inpainters.options import FaceGanOptions
+from privacy_faces.models import face_attributes, face_bank
+from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
+from privacy_faces.models.mobile_stylegan_files import EXTRAS, WEIGHTS, load
+from privacy_faces.photos.batch import FrameBatch
+from privacy_faces.photos.faces import to_uint8
+from privacy_faces.photos.warp import displacement
+from privacy_faces.recognizers.ensemble import Ensemble
+from privacy_faces.weights.store import records, verified
+
+if TYPE_CHECKING:
+    from privacy_faces.methods.context import Context
+
+# Of misfit, see `donors`: what a standard deviation of nearness costs once the face is laid.
+_LAID_NEAR = 3.0
+# Width over which the other face fades in, as a share of the frame.
+_EDGE = 0.02
+_JAW = slice(0, 17)
+
+
+class FaceGan(Inpainter):
+    """The inpainter `face-gan`."""
+
+    paste = "replace"
+    options: FaceGanOptions
+
+    def __init__(self, options: FaceGanOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.surrogates = tuple(options.surrogates)
+        self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
+        self.network = load(context.device)
+        (bank,), (attributes,) = verified("face-bank"), verified("face-attributes")
+        maps = face_attributes.load(attributes)
+        reader = next((name for name in options.surrogates if name in maps.maps), None)
+        if reader is None:
+            raise ValueError(
+                f"Expected a surrogate from which face-gan can read sex and age ({', '.join(maps.maps)}), found "
+                f"{', '.join(options.surrogates)}. Add one: --surrogates {next(iter(maps.maps))},..."
+            )
+        self.donors = Donors(face_bank.load(bank), maps, reader)
+        self.level = options.settings()
+        self.weight_records = records(WEIGHTS) + records(EXTRAS) + records("face-bank") + records("face-attributes")
+
+    def completed(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        """The masks and the whole face: half a face of another person is no face."""
+        return masks | batch.regions["face"]
+
+    def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        """Frames in which another face stands."""
+        return torch.cat([self._fill(batch[row], masks[row : row + 1]) for row in range(len(batch.frames))])
+
+    def _fill(self, batch: FrameBatch, mask: Tensor) -> Tensor:
+        """One face."""
+        (generator,) = batch.generators()
+        size = batch.frames.shape[-1]
+        small = interpolate(batch.frames, (FRAME, FRAME), mode="bilinear", antialias=True)
+        landmarks = (batch.landmarks + 0.5) * (FRAME / size) - 0.5
+        face = batch.regions["face"].to(small)
+        small_face = adaptive_avg_pool2d(face, FRAME) if size > FRAME else interpolate(face, (FRAME, FRAME))
+        with torch.no_grad():
+            embeddings = self.ensemble.embed(small, landmarks)
+        person = Person(
+            looks_of(to_uint8(small[0].permute(1, 2, 0).cpu().numpy()), landmarks[0].double().cpu().numpy()),
+            adaptive_avg_pool2d(small_face, COARSE)[0, 0].cpu().numpy(),
+            {name: values[0].cpu().numpy() for name, values in embeddings.items()},
+        )
+        costs = self.donors.costs(person, self.level.nearest)
+        drawn = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
+        costs = np.where(drawn | ~drawn.any(), costs, np.inf)
+        rows = np.argsort(costs, kind="stable")[: self.level.candidates]
+
+        styles = torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small)
+        flipped = torch.from_numpy(rows >= len(self.donors.bank)).to(small.device)
+        moves = torch.stack([self._displacement(row, person) for row in rows]).to(small)
+        alpha = soft(interpolate(mask.to(small), (FRAME, FRAME)), _EDGE * FRAME)
+
+        def laid(styles: Tensor, rows: slice) -> Tensor:
+            others = self._draw(styles, flipped[rows], FRAME)
+            return small + alpha * (lay(small, others, moves[rows], small_face) - small)
+
+        with torch.no_grad():
+            faces = laid(styles, slice(None))
+            nearness = self._nearness(self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1)), person)
+        best = int(np.argmin(costs[rows] + _LAID_NEAR * np.maximum(nearness - self.level.nearest, 0)))
+        chosen = slice(best, best + 1)
+        style = styles[chosen]
+        if self.level.steps:
+            style = style + move_away(
+                self.ensemble,
+                embeddings,
+                landmarks,
+                lambda u: laid(style + u, chosen),
+                torch.zeros_like(style),
+                [generator],
+                steps=self.level.steps,
+                longest=self.level.radius * float(torch.linalg.vector_norm(style - self.network.mean_style)),
+                goal=-1,
+                step=1 / self.level.steps,
+            )
+        with torch.no_grad():
+            other = self._draw(style, flipped[chosen], size)
+            target = lay(batch.frames, other, moves[chosen], face)
+            return batch.frames + soft(mask.to(target), _EDGE * size) * (target - batch.frames)
+
+    def _draw(self, styles: Tensor, flipped: Tensor, size: int) -> Tensor:
+        """Pictures (N, 3, size, size) in [0, 1]."""
+        drawn = self.network.synthesize(styles, FRAME if size <= FRAME else 1024)
+        pictures = ((drawn + 1) / 2).clamp(0, 1)
+        if pictures.shape[-1] != size:
+            pictures = interpolate(pictures, (size, size), mode="bilinear", antialias=True)
+        return torch.where(flipped[:, None, None, None], pictures.flip(3), pictures)
+
+    def _displacement(self, row: int, person: Person) -> Tensor:
+        """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the
+        way."""
+        own, theirs = self.donors.looks.landmarks[row], person.looks.landmarks[0]
+        bound = np.full((len(own), 1), self.level.bound)
+        bound[_JAW] = 1
+        return displacement(_unit(own), _unit(own + bound * (theirs - own)))
+
+    def _nearness(self, embeddings: dict[str, Tensor], person: Person) -> NDArray[np.float32]:
+        """(N,): as `Donors.nearness`, of faces that are laid."""
+        rows = []
+        for name, values in embeddings.items():
+            own = person.embeddings[name]
+            known = self.donors.bank.embeddings.get(name)
+            similarity = values.cpu().numpy() @ own
+            spread = similarity if known is None else known @ own
+            rows.append((similarity - spread.mean()) / max(float(spread.std()), 1e-6))
+        return np.asarray(np.max(rows, axis=0))
+
+
+def _unit(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    return (np.asarray(landmarks, np.float64) + 0.5) / FRAME

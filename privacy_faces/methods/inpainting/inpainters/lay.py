@@ -1,0 +1,60 @@
+"""How another face sits in a photo: its features near the person's places, in the photo's own light, color and
+sharpness."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from privacy_faces.photos.blur import blur_inside, gaussian_blur
+from privacy_faces.photos.warp import warp
+
+# The photo's own light and tone are kept above this share of the frame, the other face's features below it.
+_TONE = 0.07
+# Contrast and color of the features follow the photo's, within these factors.
+_FLATTER, _HARDER = 0.7, 1.3
+# What is smaller than this share of the frame tells how sharp a picture is.
+_FINE = 0.004
+# ITU-R BT.601.
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def lay(frames: Tensor, others: Tensor, displacements: Tensor, face: Tensor) -> Tensor:
+    """Frames (N, 3, S, S) in which other faces stand where the masks are; outside of no use.
+
+    Args:
+        frames: (N, 3, S, S) in [0, 1].
+        others: (N, 3, S, S), the other faces, in frames of their own.
+        displacements: (N, 2, G, G), see `photos.warp`: from the other's landmarks to where they are to be.
+        face: (N, 1, S, S), ones on the person's face: where light and tone are read.
+    """
+    size = frames.shape[-1]
+    moved = warp(others, displacements)
+    light = blur_inside(frames, face, _TONE * size)
+    features = moved - blur_inside(moved, face, _TONE * size)
+    own = frames - light
+    luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
+    shade, own_shade = ((part * luma).sum(1, keepdim=True) for part in (features, own))
+    tint, own_tint = features - shade, own - own_shade
+    # A black-and-white photo has no tint, and its features get none.
+    shade = shade * _ratio(own_shade, shade, face).clamp(_FLATTER, _HARDER)
+    tint = tint * _ratio(own_tint, tint, face).clamp(max=_HARDER)
+    return light + _as_sharp(shade + tint, own, face)
+
+
+def _ratio(wanted: Tensor, given: Tensor, face: Tensor) -> Tensor:
+    """(N, 1, 1, 1): how many times larger the deviation of `wanted` is on the face."""
+    first, second = ((part.square() * face).mean((1, 2, 3), keepdim=True).sqrt() for part in (wanted, given))
+    return first / second.clamp(min=1e-6)
+
+
+def _as_sharp(features: Tensor, own: Tensor, face: Tensor) -> Tensor:
+    """The features with no more fine detail than the photo has."""
+    fine = [part - gaussian_blur(part, max(_FINE * part.shape[-1], 0.5)) for part in (features, own)]
+    share = _ratio(fine[1], fine[0], face).clamp(max=1)
+    return features - (1 - share) * fine[0]
+
+
+def soft(masks: Tensor, width: float) -> Tensor:
+    """Masks (N, 1, S, S) that rise from 0 at their edge to 1 over about `width` pixels inside."""
+    return ((2 * gaussian_blur(masks, width) - 1).clamp(0, 1) * masks).to(torch.float32)

@@ -1,0 +1,76 @@
+"""What of a face must fit when another takes its place: where its features lie, the color of its skin, and a coarse
+picture of light, hair, beard and glasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy_faces.photos.regions import region_masks
+
+# Side of the frames that looks are read from, and of the coarse picture.
+FRAME = 256
+COARSE = 16
+
+# iBUG's 68 points in a mirror.
+_MIRRORED = np.concatenate(
+    [
+        np.arange(16, -1, -1),
+        np.arange(26, 16, -1),
+        np.arange(27, 31),
+        np.arange(35, 30, -1),
+        [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40],
+        np.arange(54, 47, -1),
+        np.arange(59, 54, -1),
+        np.arange(64, 59, -1),
+        np.arange(67, 64, -1),
+    ]
+)
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The looks of N faces.
+
+    Attributes:
+        landmarks: (N, 68, 2) in pixels of a frame of 256, (x, y).
+        tone: (N, 3), median CIE Lab of the skin.
+        coarse: (N, 16, 16, 3), the frame in Lab, less the tone.
+    """
+
+    landmarks: Array
+    tone: Array
+    coarse: Array
+
+    def mirrored(self) -> Looks:
+        """The looks of the mirror images."""
+        return Looks(mirrored(self.landmarks, FRAME), self.tone, self.coarse[:, :, ::-1])
+
+
+def looks_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Looks:
+    """The looks of one face.
+
+    Args:
+        frame: (256, 256, 3), RGB.
+        landmarks: (68, 2) in its pixels.
+    """
+    skin = region_masks(landmarks.astype(np.float64), FRAME)["skin"]
+    tone = np.median(_lab(frame)[skin], axis=0) if skin.any() else np.zeros(3)
+    coarse = _lab(cv2.resize(frame, (COARSE, COARSE), interpolation=cv2.INTER_AREA)) - tone
+    return Looks(*(np.asarray(part, np.float32)[None] for part in (landmarks, tone, coarse)))
+
+
+def mirrored(landmarks: NDArray[np.floating], side: int) -> Array:
+    """Landmarks (..., 68, 2) as they lie in the mirror image of a frame of that side."""
+    points = np.asarray(landmarks, np.float32)[..., _MIRRORED, :].copy()
+    points[..., 0] = side - 1 - points[..., 0]
+    return points
+
+
+def _lab(picture: NDArray[np.uint8]) -> Array:
+    return np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
