@@ -12,7 +12,6 @@ Frames of FFHQ are frames of this project: a generated face needs no alignment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
@@ -75,9 +74,16 @@ class StyledConv(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, S, S, D) of features (N, S, S, C) that are multiplied with their style already."""
-        features = features.permute(0, 3, 1, 2)
-        features = F.conv2d(features, self.depthwise, padding=1, groups=len(self.depthwise))
-        return _activate(self.pointwise(features.permute(0, 2, 3, 1)), self.noise)
+        return self._convolve(features, self.depthwise, self.noise)
+
+    def averages(self, features: Tensor) -> Tensor:
+        """About the averages of 2 x 2 of what `forward` gives, (N, S / 2, S / 2, D), of those of its features."""
+        noise = F.avg_pool2d(self.noise.permute(2, 0, 1), 2).permute(1, 2, 0)
+        return self._convolve(features, _at_half_size(self.depthwise), noise)
+
+    def _convolve(self, features: Tensor, depthwise: Tensor, noise: Tensor) -> Tensor:
+        features = F.conv2d(features.permute(0, 3, 1, 2), depthwise, padding=1, groups=len(depthwise))
+        return _activate(self.pointwise(features.permute(0, 2, 3, 1)), noise)
 
 
 class First(nn.Module):
@@ -114,10 +120,19 @@ class Level(nn.Module):
         features = self.conv1(inverse_haar(features * factors[:, None, None]))
         return self.conv2(features * self.conv2.style(w)[:, None, None])  # type: ignore[no-any-return]
 
+    def averages(self, features: Tensor, w: Tensor) -> Tensor:
+        """About the averages of 2 x 2 of what `forward` gives, (N, H, W, D): the level at half its size.
+
+        The average of four pixels is half the low band; detail counts only where the leaky ReLU bends.
+        """
+        low = features.shape[3] // 4
+        factors = 0.5 * self.style(w)[:, :low] * self.conv1.style(w)
+        features = self.conv1.averages(features[..., :low] * factors[:, None, None])
+        return self.conv2.averages(features * self.conv2.style(w)[:, None, None])  # type: ignore[no-any-return]
+
 
 class WaveletHead(nn.Module):
-    """Features (N, S, S, C) and styles w -> RGB (N, 3, 2 S, 2 S): a styled linear map to the wavelet bands of the
-    picture."""
+    """Features (N, S, S, C) and styles w (N, 512) -> a picture: a styled linear map to its wavelet bands."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -125,11 +140,19 @@ class WaveletHead(nn.Module):
         self.pointwise = nn.Linear(channels, 12)
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        """The picture."""
+        """RGB (N, 3, 2 S, 2 S)."""
+        return inverse_haar(self._bands(features, w, 12)).permute(0, 3, 1, 2)
+
+    def averages(self, features: Tensor, w: Tensor) -> Tensor:
+        """The averages of 2 x 2 of what `forward` gives, (N, 3, S, S)."""
+        return 0.5 * self._bands(features, w, 3).permute(0, 3, 1, 2)
+
+    def _bands(self, features: Tensor, w: Tensor, count: int) -> Tensor:
+        """The first bands, (N, S, S, count)."""
         # Filters for each face are less to multiply than its features.
-        filters = self.style(w)[:, :, None] * self.pointwise.weight.T
-        bands = features.flatten(1, 2) @ filters + self.pointwise.bias
-        return inverse_haar(bands.unflatten(1, features.shape[1:3])).permute(0, 3, 1, 2)
+        filters = self.style(w)[:, :, None] * self.pointwise.weight[:count].T
+        bands = features.flatten(1, 2) @ filters + self.pointwise.bias[:count]
+        return bands.unflatten(1, features.shape[1:3])
 
 
 class MobileStyleGan(nn.Module):
@@ -147,7 +170,6 @@ class MobileStyleGan(nn.Module):
             Level(channels, out, 8 << number) for number, (channels, out) in enumerate(pairwise(CHANNELS))
         )
         self.head = WaveletHead(CHANNELS[-1])
-        self.head_256 = WaveletHead(CHANNELS[5])
         self.register_buffer("mean_style", torch.empty(STYLE))
         self.mean_style: Tensor
 
@@ -167,8 +189,8 @@ class MobileStyleGan(nn.Module):
         Args:
             w: styles (N, 512), or (N, 8, 512) with one for each of the levels 4, 8, ..., 512: the first say pose and
                 shape, the last color and texture.
-            size: 1024, or 256: about the average of 4 x 4 pixels, by a head that leaves after the level of 128, at a
-                fifth of the cost.
+            size: 1024, or 256: about the averages of 4 x 4 pixels, at half the cost. The last level then works on
+                averages.
 
         Raises:
             ValueError: for styles of another shape, or another size.
@@ -180,19 +202,23 @@ class MobileStyleGan(nn.Module):
             raise ValueError(
                 f"Expected styles of shape (N, {STYLE}) or (N, {len(CHANNELS)}, {STYLE}), got {tuple(w.shape)}."
             )
-        for number, features in enumerate(self.features(styles)):
-            if size == 256 and number == 5:
-                return self.head_256(features, styles[:, 5])  # type: ignore[no-any-return]
-        return self.head(features, styles[:, -1])  # type: ignore[no-any-return]
+        first, *others, last = styles.unbind(1)
+        features = self.first(first)
+        for level, style in zip(self.levels[:-1], others, strict=True):
+            features = level(features, style)
+        if size == 256:
+            return self.head.averages(self.levels[-1].averages(features, last), last)  # type: ignore[operator]
+        picture: Tensor = self.head(self.levels[-1](features, last), last)
+        return picture
 
-    def features(self, styles: Tensor) -> Iterator[Tensor]:
-        """Features (N, S, S, C) after each level, from 4 x 4 to 512 x 512, of styles (N, 8, 512); those that are not
-        asked for are not computed."""
-        features = self.first(styles[:, 0])
-        yield features
-        for level, w in zip(self.levels, styles[:, 1:].unbind(1), strict=True):
-            features = level(features, w)
-            yield features
+
+def _at_half_size(filters: Tensor) -> Tensor:
+    """3 x 3 filters (C, 1, 3, 3) that do to averages of 2 x 2 pixels what `filters` do to the pixels, where these are
+    as their average."""
+    for dim in (2, 3):
+        before, here, after = filters.unbind(dim)
+        filters = torch.stack((0.5 * before, 0.5 * before + here + 0.5 * after, 0.5 * after), dim)
+    return filters
 
 
 def _activate(features: Tensor, noise: Tensor) -> Tensor:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
-from privacy_faces.models.mobile_stylegan import MobileStyleGan
+from privacy_faces.models.mobile_stylegan import STYLE, MobileStyleGan
 from privacy_faces.weights.compare import compare
 from privacy_faces.weights.openvino import read_constants
-from privacy_faces.weights.state_dict import read_state_dict
 from privacy_faces.weights.store import verified
 
 WEIGHTS = "mobile-stylegan"
-# What is not published: the head of 256 pixels and the mean style.
-EXTRAS = "mobile-stylegan-256"
 _LEVELS = 7
+# Latents of which the mean style is the mean; w of two seeds then differ by 0.01 in a component, of 0.5.
+_MEAN = 4096
 
 
 def load(device: torch.device) -> MobileStyleGan:
@@ -26,12 +23,14 @@ def load(device: torch.device) -> MobileStyleGan:
         MissingWeightError, CorruptWeightError: as `weights.store.verified`.
     """
     mapping, mapping_values, synthesis, synthesis_values = verified(WEIGHTS)
-    (extras,) = verified(EXTRAS)
     constants = read_constants(mapping, mapping_values) | read_constants(synthesis, synthesis_values)
     with torch.device("meta"):
         network = MobileStyleGan()
-    network.load_state_dict(state_dict(constants) | read_state_dict(extras), assign=True)
-    return network.requires_grad_(False).eval().to(device)
+    network.load_state_dict(state_dict(constants) | {"mean_style": torch.zeros(STYLE)}, assign=True)
+    network.requires_grad_(False).eval()
+    # Half a second, on the CPU, so that it is the same everywhere; the mean is not published.
+    network.mean_style = network.map(torch.randn(_MEAN, STYLE, generator=torch.Generator().manual_seed(0))).mean(0)
+    return network.to(device)
 
 
 def state_dict(constants: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -82,7 +81,10 @@ def names() -> dict[str, str]:
             ours, theirs = f"levels.{level}.{conv}", f"m.layers.{level}.{conv}"
             table |= _style(ours, f"{theirs}.conv")
             table |= {f"{ours}.depthwise": f"{theirs}.conv.weight_dw", f"{ours}.noise": str(noise + 41 * level)}
-            table |= {f"{ours}.pointwise.weight": f"Mul_{weight + 100 * level}_copy", f"{ours}.pointwise.bias": f"{theirs}.bias"}
+            table |= {
+                f"{ours}.pointwise.weight": f"Mul_{weight + 100 * level}_copy",
+                f"{ours}.pointwise.bias": f"{theirs}.bias",
+            }
     image = f"m.layers.{_LEVELS - 1}.to_img"
     table |= {"head.pointwise.weight": f"{image}.conv.weight", "head.pointwise.bias": f"{image}.bias"}
     return table | _style("head", f"{image}.conv")

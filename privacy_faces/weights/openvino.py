@@ -54,8 +54,8 @@ def read_constants(graph: Path, values: Path) -> dict[str, Tensor]:
             ) from error
         if size != prod(shape) * kind.itemsize or not 0 <= offset <= len(data) - size:
             raise OpenvinoError(
-                f"Expected the constant {name!r} of {graph} in {values}: {prod(shape)} values of {kind.itemsize} bytes, "
-                f"stated as {size} bytes from {offset}; the file has {len(data)} bytes."
+                f"Expected the constant {name!r} of {graph} in {values}: {prod(shape)} values of {kind.itemsize} "
+                f"bytes, stated as {size} bytes from {offset}; the file has {len(data)} bytes."
             )
         tensors[name] = torch.from_numpy(np.frombuffer(data[offset : offset + size], kind).reshape(shape).copy())
     return tensors
@@ -96,7 +96,9 @@ def _constants(graph: Path) -> dict[str, Mapping[str, str]]:
     try:
         parser.Parse(graph.read_bytes(), True)
     except ExpatError as error:
-        raise OpenvinoError(f"Expected the graph of an OpenVINO model in {graph}, found another file: {error}.") from error
+        raise OpenvinoError(
+            f"Expected the graph of an OpenVINO model in {graph}, found another file: {error}."
+        ) from error
     if not constants:
         raise OpenvinoError(f"Expected layers of type Const in {graph}, found none.")
     return constants
