@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
     from privacy_faces.models.pretrained import whole_network
     from privacy_faces.models.schedule import Schedule, generate, invert
-    from privacy_faces.photos.batch import frame_tensors
+    from privacy_faces.photos.batch import frame_tensors, to_pixels
     from privacy_faces.photos.blur import gaussian_blur
     from privacy_faces.photos.detection.finder import FaceFinder, make_finder
     from privacy_faces.photos.faces import Face, NoFaceError
@@ -85,7 +85,6 @@ if TYPE_CHECKING:
     from privacy_faces.recognizers.alignment import ARCFACE, Template, WholeImage
     from privacy_faces.recognizers.contract import Recognizer
     from privacy_faces.recognizers.ensemble import Ensemble
-    from privacy_faces.training.faces import to_pixels
     from privacy_faces.training.portraits import Portraits, load_portraits
     from privacy_faces.training.trainer import Recipe, Turn, train
     from privacy_faces.weights.compare import WrongTensorsError, first_of
@@ -139,7 +138,7 @@ _NAMES = {
     "photos.formats.read": "read_photo",
     "photos.faces": "Face NoFaceError",
     "photos.detection.finder": "FaceFinder make_finder",
-    "photos.batch": "frame_tensors",
+    "photos.batch": "frame_tensors to_pixels",
     "photos.frames": "to_unit",
     "photos.regions": "region_masks",
     "photos.blur": "gaussian_blur",
@@ -150,7 +149,6 @@ _NAMES = {
     # Training.
     "training.trainer": "Recipe Turn train",
     "training.portraits": "Portraits load_portraits",
-    "training.faces": "to_pixels",
     "pipeline.sharing.launched": "leads launched_state=state",
     # Commands.
     "cli.finetune": "finetune_command",

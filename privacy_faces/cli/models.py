@@ -107,8 +107,9 @@ def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> 
 
     from privacy_faces.methods.context import Context
     from privacy_faces.models.face_prior import load
+    from privacy_faces.photos.batch import to_pixels
     from privacy_faces.photos.detection.finder import make_finder
-    from privacy_faces.training.faces import PAIR, STRANGER, draw_again, synthesize, to_pixels
+    from privacy_faces.training.faces import PAIR, STRANGER, draw_again, synthesize
     from privacy_faces.weights.store import verified
 
     prior = load(verified("face-prior")[0], torch.device("cpu"))

@@ -44,7 +44,15 @@ BUILT_IN: Mapping[str, CommandSpec] = {
         launched=True,
     ),
     "methods": CommandSpec("List the methods.", "privacy_faces.cli.methods:command"),
+    "models.face-bank": CommandSpec(
+        "Draw the bank of generated faces that the inpainter face-gan chooses from.",
+        "privacy_faces.cli.generator:face_bank",
+    ),
     "models.faces": CommandSpec("Draw faces of nobody from the shipped models.", "privacy_faces.cli.models:faces"),
+    "models.train.face-attributes": CommandSpec(
+        "Fit what tells sex and age group from a recognizer's embeddings.",
+        "privacy_faces.cli.generator:face_attributes",
+    ),
     "models.train.face-diffusion": CommandSpec(
         "Train the diffusion model that paints detail over the linear model's coarse faces.",
         "privacy_faces.cli.models:face_diffusion",

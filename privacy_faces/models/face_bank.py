@@ -49,6 +49,4 @@ def load(path: Path) -> FaceBank:
     embeddings = {
         name.removeprefix(_EMBEDDINGS): values for name, values in tensors.items() if name.startswith(_EMBEDDINGS)
     }
-    return FaceBank(
-        tensors["styles"], Looks(tensors["landmarks"], tensors["tone"], tensors["coarse"]), embeddings
-    )
+    return FaceBank(tensors["styles"], Looks(tensors["landmarks"], tensors["tone"], tensors["coarse"]), embeddings)

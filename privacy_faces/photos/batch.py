@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from privacy_faces.photos.faces import Face
@@ -54,3 +55,8 @@ def frame_tensors(photo: Photo, faces: Sequence[Face], size: int, device: torch.
     return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().to(device), torch.from_numpy(landmarks).float().to(
         device
     )
+
+
+def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
+    """A picture (3, S, S) in [0, 1] as (S, S, 3) integers."""
+    return np.asarray((picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy())

@@ -21,6 +21,6 @@ def gaussian_blur(images: Tensor, sigma: float, reach: float = 3.0, border: str 
 
 
 def blur_inside(images: Tensor, mask: Tensor, sigma: float) -> Tensor:
-    """`gaussian_blur` that averages only where `mask` (N, 1, H, W) is set (normalized convolution), so that nothing from
-    outside bleeds in."""
+    """`gaussian_blur` that averages only where `mask` (N, 1, H, W) is set (normalized convolution), so that nothing
+    from outside bleeds in."""
     return gaussian_blur(images * mask, sigma) / gaussian_blur(mask, sigma).clamp(min=1e-3)

@@ -1,5 +1,5 @@
-"""Warp by landmarks: a thin-plate spline moves points where they are wanted and bends as little as possible between them
-(Bookstein, IEEE TPAMI 11(6), 1989)."""
+"""Warp by landmarks: a thin-plate spline moves points where they are wanted and bends as little as possible between
+them (Bookstein, IEEE TPAMI 11(6), 1989)."""
 
 from __future__ import annotations
 

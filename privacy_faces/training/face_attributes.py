@@ -1,24 +1,36 @@
 """The linear maps of `models.face_attributes`, fitted to photos of people who do not exist that carry a label.
 
-Age groups are among the labels. Sex is not: words that say it for most (a beard, lipstick) mark the first faces, and the
-map then marks those that it is sure of, a few times over (self-training).
+Age groups are among the labels. Sex is not: words that say it for most (a beard, lipstick) mark the first faces, and
+the map then marks those that it is sure of, a few times over (self-training).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from privacy_faces.models.face_attributes import FaceAttributes
+from privacy_faces.photos.batch import COMPARED_FRAME
+from privacy_faces.photos.detection.finder import FaceFinder
+from privacy_faces.photos.formats import read_photo
+from privacy_faces.recognizers.contract import Recognizer
 
 Array = NDArray[np.float32]
 
 MEN = frozenset(
-    ("full beard", "stubble", "goatee", "mustache", "sideburns", "long white beard", "fashionable beard", "tie")
+    {"full beard", "stubble", "goatee", "mustache", "sideburns", "long white beard", "fashionable beard", "tie"}
 )
 WOMEN = frozenset(
-    ("lipstick", "red lipstick", "heavy makeup", "strong eyeliner", "pearl necklace", "necklace", "earrings")
-    + ("long red hair", "long blond hair", "long black hair", "bob-cut hairstyle")
+    {
+        *("lipstick", "red lipstick", "heavy makeup", "strong eyeliner", "pearl necklace", "necklace", "earrings"),
+        *("long red hair", "long blond hair", "long black hair", "bob-cut hairstyle"),
+    }
 )
 AGE_GROUPS = {
     "10 month old baby": 0,
@@ -31,6 +43,72 @@ AGE_GROUPS = {
 # Ridge penalties of standardized embeddings.
 _SEX_RIDGE, _AGE_RIDGE = 30.0, 100.0
 _ROUNDS, _SURE = 6, 0.5
+
+
+@dataclass(frozen=True)
+class LabeledFaces:
+    """Faces of labeled photos.
+
+    Attributes:
+        labels: N words.
+        splits: N of "train", "left-out".
+        embeddings: recognizer -> (N, D).
+    """
+
+    labels: list[str]
+    splits: list[str]
+    embeddings: dict[str, Array]
+
+    def part(self, split: str) -> LabeledFaces:
+        """Those of one split."""
+        rows = [row for row, name in enumerate(self.splits) if name == split]
+        return LabeledFaces(
+            [self.labels[row] for row in rows],
+            [split] * len(rows),
+            {name: values[rows] for name, values in self.embeddings.items()},
+        )
+
+
+@torch.no_grad()
+def embedded(
+    data: Path,
+    finder: FaceFinder,
+    recognizers: Sequence[Recognizer],
+    progress: Callable[[Sequence[dict[str, str]]], Iterable[dict[str, str]]],
+) -> LabeledFaces:
+    """The largest face of each photo that `metadata.csv` names (file_name, label, split); photos without one are left
+    out.
+
+    Raises:
+        ValueError: when the table is not there, or lacks a column.
+    """
+    try:
+        with (data / "metadata.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise ValueError(f"Expected metadata.csv in {data}: {error}.") from None
+    if missing := {"file_name", "label", "split"} - set(rows[0] if rows else ()):
+        raise ValueError(f"Expected the columns {', '.join(sorted(missing))} in {data / 'metadata.csv'}, found none.")
+    faces = LabeledFaces([], [], {})
+    parts: dict[str, list[Array]] = {recognizer.name: [] for recognizer in recognizers}
+    for row in progress(rows):
+        photo = read_photo(data / row["file_name"])
+        if (face := finder.largest(photo.rgb)) is None:
+            continue
+        frame = torch.from_numpy(face.frame(photo.rgb, COMPARED_FRAME)).permute(2, 0, 1)[None]
+        landmarks = torch.from_numpy(face.frame_landmarks(COMPARED_FRAME)).float()[None]
+        for recognizer in recognizers:
+            parts[recognizer.name].append(recognizer.embed(frame, landmarks)[0].numpy())
+        faces.labels.append(row["label"])
+        faces.splits.append(row["split"])
+    return LabeledFaces(faces.labels, faces.splits, {name: np.stack(values) for name, values in parts.items()})
+
+
+def age_accuracy(attributes: FaceAttributes, recognizer: str, faces: LabeledFaces) -> tuple[int, int]:
+    """Of how many faces the age group is right, and how many have a label that says one."""
+    groups = np.array([AGE_GROUPS.get(label, -1) for label in faces.labels])
+    said = attributes.scores(recognizer, faces.embeddings[recognizer])[:, 1:].argmax(1)
+    return int((said == groups)[groups >= 0].sum()), int((groups >= 0).sum())
 
 
 def fit(embeddings: Array, labels: Sequence[str]) -> Array:

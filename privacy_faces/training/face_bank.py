@@ -11,8 +11,8 @@ from torch import Tensor
 from privacy_faces.models.face_bank import FaceBank
 from privacy_faces.models.face_looks import FRAME, Looks, looks_of
 from privacy_faces.models.mobile_stylegan import STYLE, MobileStyleGan
+from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.photos.faces import to_uint8
 from privacy_faces.recognizers.contract import Recognizer
 
 # Below 1 faces are more alike and fewer are spoiled; all of the package's own are drawn near this.
@@ -49,7 +49,7 @@ def draw_bank(
         drawn = network.mapping(torch.randn(min(_BATCH, count - start), STYLE, generator=generator), TRUNCATION)
         pictures = ((network.synthesize(drawn, FRAME) + 1) / 2).clamp(0, 1)
         for style, picture in zip(drawn, pictures, strict=True):
-            rgb = to_uint8(picture.permute(1, 2, 0).numpy())
+            rgb = to_pixels(picture)
             face = max((found.face for found in finder.upright(rgb)), key=lambda face: face.score, default=None)
             if face is None or np.abs(face.landmarks - face.frame_landmarks(FRAME)).mean() > _OFF * FRAME:
                 continue

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -151,8 +150,3 @@ def _head(size: int) -> Tensor:
         ((grid[None, :] - _HEAD_CENTER[0]) / _HEAD[0]) ** 2 + ((grid[:, None] - _HEAD_CENTER[1]) / _HEAD[1]) ** 2
     ).sqrt()
     return torch.sigmoid((1 - radius) * 14)[None, None]
-
-
-def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
-    """A picture (3, S, S) in [0, 1] as (S, S, 3) integers."""
-    return np.asarray((picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(1, 2, 0).cpu().numpy())

@@ -89,10 +89,10 @@ class Inpaint(Method):
         frames = self.inpainter(batch, masks)
         return torch.where(masks, denoised(frames), frames) if self.options.denoise else frames
 
-    @staticmethod
-    def _mask(ranking: Tensor, allowed: Tensor, fraction: float, batch: FrameBatch) -> Tensor:
+    def _mask(self, ranking: Tensor, allowed: Tensor, fraction: float, batch: FrameBatch) -> Tensor:
         chosen = top_fraction(ranking, fraction, allowed)
-        return interpolate(chosen.float(), batch.frames.shape[-2:], mode="nearest-exact") > 0.5
+        masks = interpolate(chosen.float(), batch.frames.shape[-2:], mode="nearest-exact") > 0.5
+        return self.inpainter.completed(batch, masks) if self.options.fraction == "auto" else masks
 
     @torch.no_grad()
     def _matched(self, batch: FrameBatch, frames: Tensor) -> list[bool]:

@@ -34,6 +34,10 @@ class Inpainter(ABC):
         self.context = context
         self.weight_records = []
 
+    def completed(self, batch: FrameBatch, masks: Tensor) -> Tensor:
+        """The masks (N, 1, S, S) and what must change with them; asked for where no share of the frame is given."""
+        return masks
+
     @abstractmethod
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames (N, 3, S, S) in [0, 1] whose masked pixels are new; the others are ignored.

@@ -81,7 +81,8 @@ class Donors:
         eyes = theirs.landmarks[0, _EYES[1]].mean(0) - theirs.landmarks[0, _EYES[0]].mean(0)
         apart = np.linalg.norm(looks.landmarks - theirs.landmarks, axis=-1) / np.linalg.norm(eyes)
         shape = (
-            _FEATURES * apart[:, 17:].mean(1) + _MOUTH * apart[:, _MOUTH_POINTS].mean(1)
+            _FEATURES * apart[:, 17:].mean(1)
+            + _MOUTH * apart[:, _MOUTH_POINTS].mean(1)
             + _JAW * apart[:, _JAW_POINTS].mean(1)
         )
         layout = np.abs(looks.coarse - theirs.coarse).sum(-1)

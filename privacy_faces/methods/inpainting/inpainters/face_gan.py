@@ -23,9 +23,8 @@ from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
 from privacy_faces.methods.inpainting.inpainters.options import FaceGanOptions
 from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
-from privacy_faces.models.mobile_stylegan_files import EXTRAS, WEIGHTS, load
-from privacy_faces.photos.batch import FrameBatch
-from privacy_faces.photos.faces import to_uint8
+from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
+from privacy_faces.photos.batch import FrameBatch, to_pixels
 from privacy_faces.photos.warp import displacement
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
@@ -61,7 +60,7 @@ class FaceGan(Inpainter):
             )
         self.donors = Donors(face_bank.load(bank), maps, reader)
         self.level = options.settings()
-        self.weight_records = records(WEIGHTS) + records(EXTRAS) + records("face-bank") + records("face-attributes")
+        self.weight_records = records(WEIGHTS) + records("face-bank") + records("face-attributes")
 
     def completed(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """The masks and the whole face: half a face of another person is no face."""
@@ -82,7 +81,7 @@ class FaceGan(Inpainter):
         with torch.no_grad():
             embeddings = self.ensemble.embed(small, landmarks)
         person = Person(
-            looks_of(to_uint8(small[0].permute(1, 2, 0).cpu().numpy()), landmarks[0].double().cpu().numpy()),
+            looks_of(to_pixels(small[0]), landmarks[0].double().cpu().numpy()),
             adaptive_avg_pool2d(small_face, COARSE)[0, 0].cpu().numpy(),
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +58,51 @@ class FacePriorOptions(Options):
     detail: float = Field(
         0.012, gt=0.002, le=0.05, description="the photo's own fine detail is kept below this share of the frame"
     )
+
+
+Level = Literal["natural", "balanced", "strong"]
+
+
+@dataclass(frozen=True)
+class GanLevel:
+    """What a level of `face-gan` stands for.
+
+    Attributes:
+        bound: how far the other face's features come to the person's places, 0 to 1.
+        nearest: how near the other face may be to the person, in standard deviations from the bank's mean similarity.
+        candidates: faces that are laid into the photo, of which the best is kept.
+        steps: of the latent, away from the person.
+        radius: how far they may lead, as a share of the latent's distance from the mean face.
+    """
+
+    bound: float
+    nearest: float
+    candidates: int
+    steps: int
+    radius: float
+
+
+LEVELS: dict[Level, GanLevel] = {
+    "natural": GanLevel(bound=0.6, nearest=-0.5, candidates=2, steps=0, radius=0),
+    "balanced": GanLevel(bound=0.3, nearest=-1.6, candidates=4, steps=0, radius=0),
+    "strong": GanLevel(bound=0.2, nearest=-2.2, candidates=6, steps=6, radius=0.3),
+}
+
+
+class FaceGanOptions(Options):
+    """Options of `face-gan`."""
+
+    surrogates: list[str] = Field(
+        ["dlib-resnet"], min_length=1, description="recognizers from which the other face is far"
+    )
+    level: Level = Field("balanced", description="how far the other face is from the person, and how it is bound to it")
+    pool: float = Field(
+        0.2, gt=0, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
+    )
+
+    def settings(self) -> GanLevel:
+        """What the level stands for."""
+        return LEVELS[self.level]
 
 
 class FaceDiffusionOptions(FacePriorOptions):

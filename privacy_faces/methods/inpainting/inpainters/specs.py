@@ -16,6 +16,13 @@ FACE_PRIOR = Spec(
     weights=("face-prior",),
     seeded=True,
 )
+FACE_GAN = Spec(
+    "another person, of nobody, drawn by a generator of faces and laid into the photo",
+    "privacy_faces.methods.inpainting.inpainters.options:FaceGanOptions",
+    "privacy_faces.methods.inpainting.inpainters.face_gan:FaceGan",
+    weights=("mobile-stylegan", "face-bank", "face-attributes"),
+    seeded=True,
+)
 FACE_DIFFUSION = Spec(
     "another face from the linear model, its detail from a shipped diffusion model",
     "privacy_faces.methods.inpainting.inpainters.options:FaceDiffusionOptions",

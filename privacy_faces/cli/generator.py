@@ -1,0 +1,80 @@
+"""`privacy-faces models face-bank` and `models train face-attributes`: what the inpainter face-gan chooses by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from privacy_faces.cli.progress import bar
+
+_RECOGNIZERS = click.option(
+    "--recognizers",
+    default="dlib-resnet,mobileface-v2",
+    show_default=True,
+    help="whose embeddings are read, separated by commas",
+)
+
+
+def _output(default: str) -> object:
+    return click.option(
+        "--output",
+        type=click.Path(path_type=Path),
+        default=Path(default),
+        show_default=True,
+        help="file to write",
+    )
+
+
+@click.command(name="face-bank")
+@_output("outputs/face-bank.safetensors")
+@_RECOGNIZERS
+@click.option("--count", type=click.IntRange(min=1), default=4000, show_default=True, help="faces to draw")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the faces")
+def face_bank(output: Path, recognizers: str, count: int, seed: int) -> None:
+    """Draw the bank of generated faces."""
+    import torch
+
+    from privacy_faces.methods.context import Context
+    from privacy_faces.models.face_bank import save
+    from privacy_faces.models.mobile_stylegan_files import load
+    from privacy_faces.training.face_bank import draw_bank
+
+    context = Context("cpu")
+    known = [context.recognizer(name) for name in recognizers.split(",")]
+    network = load(torch.device("cpu"))
+    bank = draw_bank(network, context.finder, known, count, seed, lambda batches: bar(batches, "8 faces"))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save(bank, output)
+    click.echo(f"{len(bank)} of {count} faces kept; written to {output}")
+
+
+@click.command(name="face-attributes")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="folder of photos with a metadata.csv: file_name, label, split",
+)
+@_output("outputs/face-attributes.safetensors")
+@_RECOGNIZERS
+def face_attributes(data: Path, output: Path, recognizers: str) -> None:
+    """Fit what tells sex and age group from embeddings."""
+    from privacy_faces.methods.context import Context
+    from privacy_faces.models.face_attributes import FaceAttributes, save
+    from privacy_faces.training.face_attributes import age_accuracy, embedded, fit
+
+    context = Context("cpu")
+    known = [context.recognizer(name) for name in recognizers.split(",")]
+    try:
+        faces = embedded(data, context.finder, known, lambda rows: bar(rows, "photo"))
+        training, left_out = faces.part("train"), faces.part("left-out")
+        maps = FaceAttributes({name: fit(values, training.labels) for name, values in training.embeddings.items()})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save(maps, output)
+    for name in maps.maps:
+        right, count = age_accuracy(maps, name, left_out)
+        click.echo(f"{name}: age group of {right} of the {count} left-out photos that are labeled with one")
+    click.echo(f"{len(training.labels)} faces; written to {output}")
