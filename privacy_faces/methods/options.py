@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from privacy_faces.config.components import chosen_from
-from privacy_faces.config.options import Choice, Options
+from privacy_faces.config.options import Choice, NoneMeans, Options
 from privacy_faces.config.registry import INPAINTERS
+from privacy_faces.methods.strength import Strength
 
 _Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -48,6 +49,10 @@ class InpaintOptions(MethodOptions):
 
     inpainter: chosen_from(INPAINTERS) = Field(  # type: ignore[valid-type]
         Choice(name="face-prior"), description="what fills the mask"
+    )
+    strength: Annotated[Strength | None, NoneMeans("balanced, where the inpainter knows strengths")] = Field(
+        None,
+        description="how far the fill leaves the person: natural keeps most of the looks, strong hides most (face-gan)",
     )
     fraction: _Share | Literal["auto"] = Field(
         0.25,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from privacy_faces.models.face_attributes import FaceAttributes
 from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.photos.formats import read_photo
+from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.recognizers.contract import Recognizer
 
 Array = NDArray[np.float32]
@@ -143,5 +143,7 @@ def fit(embeddings: Array, labels: Sequence[str]) -> Array:
 
 
 def _ridge(design: NDArray[np.float64], wanted: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
-    gram = design.T @ design + penalty * np.eye(design.shape[1])
+    # All but the constant, the last column, are drawn towards zero.
+    penalties = np.append(np.full(design.shape[1] - 1, penalty), 0.0)
+    gram = design.T @ design + np.diag(penalties)
     return np.asarray(np.linalg.solve(gram, design.T @ wanted))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from privacy_faces.config.options import OptionError
 from privacy_faces.config.registry import INPAINTERS
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method, Protection
@@ -49,6 +50,13 @@ class Inpaint(Method):
     def __init__(self, options: InpaintOptions, context: Context) -> None:
         super().__init__(options, context)
         self.inpainter: Inpainter = INPAINTERS.build(options.inpainter.name, options.inpainter.options, context)
+        if options.strength is not None:
+            if options.strength not in self.inpainter.strengths:
+                raise OptionError(
+                    f"Expected no strength with the inpainter {options.inpainter.name}, which knows none, found "
+                    f"{options.strength}. Leave out --strength, or take --inpainter face-gan."
+                )
+            self.inpainter.strength = options.strength
         own = options.surrogates if self.reads_surrogates or options.fraction == "auto" else []
         self.surrogates = tuple(dict.fromkeys([*own, *self.inpainter.surrogates]))
         self.ensemble = Ensemble([context.recognizer(name) for name in self.surrogates]) if own else None

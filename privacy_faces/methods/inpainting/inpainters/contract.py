@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from privacy_faces.config.options import Options
+from privacy_faces.methods.strength import Strength
 from privacy_faces.photos.batch import FrameBatch
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class Inpainter(ABC):
     #: How a fill goes into the photo: "replace" the pixels, or add the "difference", which keeps the photo's own fine
     #: detail.
     paste: ClassVar[Literal["replace", "difference"]] = "replace"
+    #: The strengths that it knows, and the one that it fills with.
+    strengths: ClassVar[tuple[Strength, ...]] = ()
+    strength: Strength = "balanced"
     #: Names of the recognizers that help to choose the fill.
     surrogates: tuple[str, ...] = ()
     #: [{"id", "sha256"}, ...] of the loaded weights.

@@ -20,7 +20,7 @@ from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
-from privacy_faces.methods.inpainting.inpainters.options import FaceGanOptions
+from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions
 from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
@@ -44,6 +44,7 @@ class FaceGan(Inpainter):
 
     paste = "replace"
     options: FaceGanOptions
+    strengths = tuple(STRENGTHS)
 
     def __init__(self, options: FaceGanOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -59,7 +60,6 @@ class FaceGan(Inpainter):
                 f"{', '.join(options.surrogates)}. Add one: --surrogates {next(iter(maps.maps))},..."
             )
         self.donors = Donors(face_bank.load(bank), maps, reader)
-        self.level = options.settings()
         self.weight_records = records(WEIGHTS) + records("face-bank") + records("face-attributes")
 
     def completed(self, batch: FrameBatch, masks: Tensor) -> Tensor:
@@ -73,6 +73,7 @@ class FaceGan(Inpainter):
     def _fill(self, batch: FrameBatch, mask: Tensor) -> Tensor:
         """One face."""
         (generator,) = batch.generators()
+        level = STRENGTHS[self.strength]
         size = batch.frames.shape[-1]
         small = interpolate(batch.frames, (FRAME, FRAME), mode="bilinear", antialias=True)
         landmarks = (batch.landmarks + 0.5) * (FRAME / size) - 0.5
@@ -85,14 +86,14 @@ class FaceGan(Inpainter):
             adaptive_avg_pool2d(small_face, COARSE)[0, 0].cpu().numpy(),
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
         )
-        costs = self.donors.costs(person, self.level.nearest)
+        costs = self.donors.costs(person, level.nearest)
         drawn = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
         costs = np.where(drawn | ~drawn.any(), costs, np.inf)
-        rows = np.argsort(costs, kind="stable")[: self.level.candidates]
+        rows = np.argsort(costs, kind="stable")[: level.candidates]
 
         styles = torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small)
         flipped = torch.from_numpy(rows >= len(self.donors.bank)).to(small.device)
-        moves = torch.stack([self._displacement(row, person) for row in rows]).to(small)
+        moves = torch.stack([self._displacement(row, person, level.bound) for row in rows]).to(small)
         alpha = soft(interpolate(mask.to(small), (FRAME, FRAME)), _EDGE * FRAME)
 
         def laid(styles: Tensor, rows: slice) -> Tensor:
@@ -102,10 +103,10 @@ class FaceGan(Inpainter):
         with torch.no_grad():
             faces = laid(styles, slice(None))
             nearness = self._nearness(self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1)), person)
-        best = int(np.argmin(costs[rows] + _LAID_NEAR * np.maximum(nearness - self.level.nearest, 0)))
+        best = int(np.argmin(costs[rows] + _LAID_NEAR * np.maximum(nearness - level.nearest, 0)))
         chosen = slice(best, best + 1)
         style = styles[chosen]
-        if self.level.steps:
+        if level.steps:
             style = style + move_away(
                 self.ensemble,
                 embeddings,
@@ -113,10 +114,10 @@ class FaceGan(Inpainter):
                 lambda u: laid(style + u, chosen),
                 torch.zeros_like(style),
                 [generator],
-                steps=self.level.steps,
-                longest=self.level.radius * float(torch.linalg.vector_norm(style - self.network.mean_style)),
+                steps=level.steps,
+                longest=level.radius * float(torch.linalg.vector_norm(style - self.network.mean_style)),
                 goal=-1,
-                step=1 / self.level.steps,
+                step=1 / level.steps,
             )
         with torch.no_grad():
             other = self._draw(style, flipped[chosen], size)
@@ -131,13 +132,13 @@ class FaceGan(Inpainter):
             pictures = interpolate(pictures, (size, size), mode="bilinear", antialias=True)
         return torch.where(flipped[:, None, None, None], pictures.flip(3), pictures)
 
-    def _displacement(self, row: int, person: Person) -> Tensor:
+    def _displacement(self, row: int, person: Person, bound: float) -> Tensor:
         """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the
         way."""
         own, theirs = self.donors.looks.landmarks[row], person.looks.landmarks[0]
-        bound = np.full((len(own), 1), self.level.bound)
-        bound[_JAW] = 1
-        return displacement(_unit(own), _unit(own + bound * (theirs - own)))
+        share = np.full((len(own), 1), bound)
+        share[_JAW] = 1
+        return displacement(_unit(own), _unit(own + share * (theirs - own)))
 
     def _nearness(self, embeddings: dict[str, Tensor], person: Person) -> NDArray[np.float32]:
         """(N,): as `Donors.nearness`, of faces that are laid."""

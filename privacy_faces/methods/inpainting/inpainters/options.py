@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from privacy_faces.config.options import Options
+from privacy_faces.methods.strength import Strength
 
 
 class ClassicalOptions(Options):
@@ -60,12 +61,9 @@ class FacePriorOptions(Options):
     )
 
 
-Level = Literal["natural", "balanced", "strong"]
-
-
 @dataclass(frozen=True)
-class GanLevel:
-    """What a level of `face-gan` stands for.
+class GanStrength:
+    """What a strength of `face-gan` stands for.
 
     Attributes:
         bound: how far the other face's features come to the person's places, 0 to 1.
@@ -82,10 +80,10 @@ class GanLevel:
     radius: float
 
 
-LEVELS: dict[Level, GanLevel] = {
-    "natural": GanLevel(bound=0.6, nearest=-0.5, candidates=2, steps=0, radius=0),
-    "balanced": GanLevel(bound=0.3, nearest=-1.6, candidates=4, steps=0, radius=0),
-    "strong": GanLevel(bound=0.2, nearest=-2.2, candidates=6, steps=6, radius=0.3),
+STRENGTHS: dict[Strength, GanStrength] = {
+    "natural": GanStrength(bound=0.6, nearest=-0.5, candidates=2, steps=0, radius=0),
+    "balanced": GanStrength(bound=0.3, nearest=-1.6, candidates=4, steps=0, radius=0),
+    "strong": GanStrength(bound=0.2, nearest=-2.2, candidates=6, steps=6, radius=0.3),
 }
 
 
@@ -95,14 +93,9 @@ class FaceGanOptions(Options):
     surrogates: list[str] = Field(
         ["dlib-resnet"], min_length=1, description="recognizers from which the other face is far"
     )
-    level: Level = Field("balanced", description="how far the other face is from the person, and how it is bound to it")
     pool: float = Field(
         0.2, gt=0, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
     )
-
-    def settings(self) -> GanLevel:
-        """What the level stands for."""
-        return LEVELS[self.level]
 
 
 class FaceDiffusionOptions(FacePriorOptions):
