@@ -8,6 +8,7 @@ person do not get the same face.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,28 @@ _LAID_NEAR = 3.0
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
 _JAW = slice(0, 17)
+
+
+@dataclass(frozen=True)
+class _Donor:
+    """K faces of the bank, for one photo: styles (K, 512), which are mirrored (K,), displacements (K, 2, G, G)."""
+
+    styles: Tensor
+    flipped: Tensor
+    displacements: Tensor
+
+    def one(self, row: int) -> _Donor:
+        rows = slice(row, row + 1)
+        return _Donor(self.styles[rows], self.flipped[rows], self.displacements[rows])
+
+
+@dataclass(frozen=True)
+class _Hole:
+    """A frame (1, 3, S, S), what of it may change and where the face is: (1, 1, S, S) from 0 to 1."""
+
+    frame: Tensor
+    mask: Tensor
+    face: Tensor
 
 
 class FaceGan(Inpainter):
@@ -73,64 +96,62 @@ class FaceGan(Inpainter):
     def _fill(self, batch: FrameBatch, mask: Tensor) -> Tensor:
         """One face."""
         (generator,) = batch.generators()
-        level = STRENGTHS[self.strength]
-        size = batch.frames.shape[-1]
-        small = interpolate(batch.frames, (FRAME, FRAME), mode="bilinear", antialias=True)
-        landmarks = (batch.landmarks + 0.5) * (FRAME / size) - 0.5
+        strength = STRENGTHS[self.strength]
+        small = _resized(batch.frames, FRAME)
+        landmarks = (batch.landmarks + 0.5) * (FRAME / batch.frames.shape[-1]) - 0.5
         face = batch.regions["face"].to(small)
-        small_face = adaptive_avg_pool2d(face, FRAME) if size > FRAME else interpolate(face, (FRAME, FRAME))
         with torch.no_grad():
             embeddings = self.ensemble.embed(small, landmarks)
         person = Person(
             looks_of(to_pixels(small[0]), landmarks[0].double().cpu().numpy()),
-            adaptive_avg_pool2d(small_face, COARSE)[0, 0].cpu().numpy(),
+            adaptive_avg_pool2d(face, COARSE)[0, 0].cpu().numpy(),
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
         )
-        costs = self.donors.costs(person, level.nearest)
+        costs = self.donors.costs(person, strength.nearest)
         drawn = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
         costs = np.where(drawn | ~drawn.any(), costs, np.inf)
-        rows = np.argsort(costs, kind="stable")[: level.candidates]
-
-        styles = torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small)
-        flipped = torch.from_numpy(rows >= len(self.donors.bank)).to(small.device)
-        moves = torch.stack([self._displacement(row, person, level.bound) for row in rows]).to(small)
-        alpha = soft(interpolate(mask.to(small), (FRAME, FRAME)), _EDGE * FRAME)
-
-        def laid(styles: Tensor, rows: slice) -> Tensor:
-            others = self._draw(styles, flipped[rows], FRAME)
-            return small + alpha * (lay(small, others, moves[rows], small_face) - small)
-
-        with torch.no_grad():
-            faces = laid(styles, slice(None))
-            nearness = self._nearness(self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1)), person)
-        best = int(np.argmin(costs[rows] + _LAID_NEAR * np.maximum(nearness - level.nearest, 0)))
-        chosen = slice(best, best + 1)
-        style = styles[chosen]
-        if level.steps:
-            style = style + move_away(
+        rows = np.argsort(costs, kind="stable")[: strength.candidates]
+        donors = _Donor(
+            torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small),
+            torch.from_numpy(rows >= len(self.donors.bank)).to(small.device),
+            torch.stack([self._displacement(row, person, strength.bound) for row in rows]).to(small),
+        )
+        seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
+        if len(rows) > 1:
+            with torch.no_grad():
+                faces = self._laid(seen, donors)
+                nearness = self._nearness(self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1)), person)
+            misfit = costs[rows] + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
+            donors = donors.one(int(np.argmin(misfit)))
+        if strength.steps:
+            start = donors.styles
+            shift = move_away(
                 self.ensemble,
                 embeddings,
                 landmarks,
-                lambda u: laid(style + u, chosen),
-                torch.zeros_like(style),
+                lambda shift: self._laid(seen, replace(donors, styles=start + shift)),
+                torch.zeros_like(start),
                 [generator],
-                steps=level.steps,
-                longest=level.radius * float(torch.linalg.vector_norm(style - self.network.mean_style)),
+                steps=strength.steps,
+                longest=strength.radius * float(torch.linalg.vector_norm(start - self.network.mean_style)),
                 goal=-1,
-                step=1 / level.steps,
+                step=1 / strength.steps,
             )
+            donors = replace(donors, styles=start + shift)
         with torch.no_grad():
-            other = self._draw(style, flipped[chosen], size)
-            target = lay(batch.frames, other, moves[chosen], face)
-            return batch.frames + soft(mask.to(target), _EDGE * size) * (target - batch.frames)
+            return self._laid(_Hole(batch.frames, mask.to(small), face), donors)
 
-    def _draw(self, styles: Tensor, flipped: Tensor, size: int) -> Tensor:
+    def _laid(self, hole: _Hole, donors: _Donor) -> Tensor:
+        """The frame with each of the donors' faces in the hole."""
+        size = hole.frame.shape[-1]
+        others = lay(hole.frame, self._draw(donors, size), donors.displacements, hole.face)
+        return hole.frame + soft(hole.mask, _EDGE * size) * (others - hole.frame)
+
+    def _draw(self, donors: _Donor, size: int) -> Tensor:
         """Pictures (N, 3, size, size) in [0, 1]."""
-        drawn = self.network.synthesize(styles, FRAME if size <= FRAME else 1024)
-        pictures = ((drawn + 1) / 2).clamp(0, 1)
-        if pictures.shape[-1] != size:
-            pictures = interpolate(pictures, (size, size), mode="bilinear", antialias=True)
-        return torch.where(flipped[:, None, None, None], pictures.flip(3), pictures)
+        drawn = self.network.synthesize(donors.styles, FRAME if size <= FRAME else 1024)
+        pictures = _resized(((drawn + 1) / 2).clamp(0, 1), size)
+        return torch.where(donors.flipped[:, None, None, None], pictures.flip(3), pictures)
 
     def _displacement(self, row: int, person: Person, bound: float) -> Tensor:
         """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the
@@ -150,6 +171,12 @@ class FaceGan(Inpainter):
             spread = similarity if known is None else known @ own
             rows.append((similarity - spread.mean()) / max(float(spread.std()), 1e-6))
         return np.asarray(np.max(rows, axis=0))
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    return (
+        pictures if pictures.shape[-1] == size else interpolate(pictures, (size, size), mode="bilinear", antialias=True)
+    )
 
 
 def _unit(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

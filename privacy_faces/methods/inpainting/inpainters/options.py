@@ -81,9 +81,9 @@ class GanStrength:
 
 
 STRENGTHS: dict[Strength, GanStrength] = {
-    "natural": GanStrength(bound=0.6, nearest=-0.5, candidates=2, steps=0, radius=0),
-    "balanced": GanStrength(bound=0.3, nearest=-1.6, candidates=4, steps=0, radius=0),
-    "strong": GanStrength(bound=0.2, nearest=-2.2, candidates=6, steps=6, radius=0.3),
+    "natural": GanStrength(bound=0.6, nearest=-1.0, candidates=1, steps=0, radius=0),
+    "balanced": GanStrength(bound=0.3, nearest=-2.2, candidates=1, steps=0, radius=0),
+    "strong": GanStrength(bound=0.2, nearest=-2.5, candidates=4, steps=4, radius=0.3),
 }
 
 
@@ -94,7 +94,7 @@ class FaceGanOptions(Options):
         ["dlib-resnet"], min_length=1, description="recognizers from which the other face is far"
     )
     pool: float = Field(
-        0.2, gt=0, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
+        0.35, gt=0, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
     )
 
 
