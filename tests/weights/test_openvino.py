@@ -38,7 +38,7 @@ def test_constants_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("</net>", "", r"Expected an OpenVINO graph in .*tiny\.xml, found another file: no element found"),
+        ("</net>", "", r"Expected the graph of an OpenVINO model in .*tiny\.xml, found another file: no element"),
         ("<layers>", "<nodes>", r"mismatched tag"),
         ('type="Const"', 'type="Constant"', r"Expected layers of type Const in .*tiny\.xml, found none"),
         ('name="axis"', 'name="weight"', r"Expected one constant 'weight' in .*tiny\.xml, found two"),
