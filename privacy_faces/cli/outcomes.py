@@ -64,11 +64,11 @@ def as_json_text(plan: Plan, output: Path, outcomes: Sequence[Outcome]) -> str:
     """One JSON object."""
     counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "skipped", "failed")}
     photos = [
-        outcome.described() | {"receipt": outcome.receipt and outcome.receipt.model_dump(mode="json", by_alias=True)}
+        outcome.described() | {"receipt": outcome.receipt and json.loads(outcome.receipt.dump())}
         for outcome in outcomes
     ]
     content = {"schema": 1, **plan.described(), "output": str(output), **counts, "photos": photos}
-    return json.dumps(content, indent=2)
+    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def as_table(outcomes: Sequence[Outcome], output: Path) -> str:
