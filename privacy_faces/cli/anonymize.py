@@ -190,6 +190,7 @@ def command(
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
     from privacy_faces.pipeline.batch import run
     from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
+    from privacy_faces.pipeline.layouts.tree import masks_folder
     from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
@@ -207,5 +208,7 @@ def command(
     if ignored := collection.ignored:
         more = f" and {len(ignored) - 5} more, see {output / RUN_FILE}" if len(ignored) > 5 else ""
         click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
+    if plan.run.save_masks and plan.run.layout == "tree":
+        click.echo(f"masks and overlays, which are not for publication: {masks_folder(output)}", err=True)
     click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))
     sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

@@ -101,7 +101,7 @@ class Anonymizer:
                 verdict.model_copy(update={"details": dict(detail)})
                 for verdict, detail in zip(verdicts, details, strict=True)
             ]
-        return destination.finish(self._receipt(verdicts, told, seconds, destination), photo, mask)
+        return destination.finish(self._receipt(verdicts, told, seconds, destination), photo, protected, mask)
 
     def _faces(self, photo: Photo) -> tuple[Photo, Sequence[Face], list[str]]:
         photo, faces, told = faces_shown(photo, self.finder.find)

@@ -115,11 +115,12 @@ def _check_writable(output: Path) -> None:
 
 
 def _files(folder: Path, skip: Path) -> Iterator[Path]:
-    """Files below `folder` in order of path, less the output folder if it lies inside, and hidden ones."""
-    outputs = skip.resolve()
+    """Files below `folder` in order of path, less the output folder and its masks if they lie inside, and hidden
+    ones."""
+    outputs = {place.resolve() for place in (skip, tree.masks_folder(skip))} - {folder.resolve()}
     for path in sorted(folder.rglob("*")):
         if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        if outputs != folder.resolve() and outputs in path.resolve().parents:
+        if not outputs.isdisjoint(path.resolve().parents):
             continue
         yield path
