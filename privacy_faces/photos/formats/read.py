@@ -34,11 +34,11 @@ from privacy_faces.photos.formats.refuse import (
 )
 from privacy_faces.photos.formats.sniff import BMP_HEADER_SIZES, PNG_SIGNATURE, sniff
 from privacy_faces.photos.formats.tiff import read_tiff
+from privacy_faces.photos.formats.whole import check_jpeg, check_png
 from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, Photo, PhotoError, Samples
 
 __all__ = ["MAX_PIXELS", "photo_from_array", "read_photo"]
 
-JPEG_END = b"\xff\xd9"
 MODE_OF_PNG_COLOR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
@@ -119,11 +119,9 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _read_jpeg(data: bytes) -> Decoded:
-    file = io.BytesIO(data)
-    image = JpegImageFile(file)  # of an MPO (a JPEG followed by others), the first and primary picture
+    image = JpegImageFile(io.BytesIO(data))  # of an MPO (a JPEG followed by others), the first and primary picture
     check_size(*image.size)
-    if data.find(JPEG_END, file.tell()) < 0:  # the header is read, so this looks past the thumbnail in it
-        raise cut_short("JPEG", f"{len(data)} bytes, without the end marker")
+    check_jpeg(data)
     return Decoded.from_pillow(image)
 
 
@@ -132,6 +130,7 @@ def _read_png(data: bytes) -> Decoded:
     image = PngImageFile(io.BytesIO(data))
     check_size(*image.size)
     check_frames(image.n_frames, "an animated PNG")
+    check_png(chunks[0][1][8:-4], (chunk[8:-4] for name, chunk in chunks if name == b"IDAT"))
     image.load()
     depth, color_type, key = data[24], data[25], image.info.get("transparency")
     if depth == 16:  # of which Pillow keeps only 8
