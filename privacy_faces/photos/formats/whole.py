@@ -17,13 +17,11 @@ _RESTARTS, _ALONE = range(0xD0, 0xD8), (0x00, 0x01, *range(0xD0, 0xD8))
 _START_OF_FRAME = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 _ARITHMETIC, _PROGRESSIVE = (0xC9, 0xCA), (0xC2, 0xCA)
 _SCAN, _INTERVAL, _END = 0xDA, 0xDD, 0xD9
-_NEXT_MARKER = re.compile(
-    rb"\xff+[^\x00\xff\xd0-\xd7]"
-)  # after the bytes of a scan, in which 00 and restarts may stand
+_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # after a scan, in which 00 and restarts may stand
 # What a decoder reads only where pixels are missing. No 0xff in it, so no marker.
 _FILLER = bytes(np.random.default_rng(0).integers(0, 255, 256, dtype=np.uint8))
-# How much smaller the picture is in which the filler is sought, by whether it is progressive. At an eighth, only the mean
-# of each block is left, which a sequential JPEG cut short lacks too; what is missing inside its last block passes.
+# How much smaller the picture is in which the filler is sought, by whether it is progressive. At an eighth, only the
+# mean of each block is left, which a sequential JPEG cut short lacks too; what is missing inside its last block passes.
 _SHRUNK = {True: 2, False: 8}
 _COEFFICIENTS = 64
 _CHUNK = 1 << 16
