@@ -65,6 +65,7 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
     if isinstance(image, Image.Image):
         with decoding("Pillow image"):
             return _from_pillow(image)
+    image = _array(image)
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.ndim not in (2, 3) or channels not in MODE_OF_CHANNELS:
         raise PhotoError(f"expected an array of shape (H, W) or (H, W, C) with C from 1 to 4, got {image.shape}")
@@ -76,6 +77,21 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
     native = image.astype(image.dtype.newbyteorder("="))  # a copy: the caller may go on changing the array
     return Photo.from_native(
         native.reshape(native.shape[:2]) if channels == 1 else native, MODE_OF_CHANNELS[channels], "PNG"
+    )
+
+
+def _array(image: object) -> np.ndarray[Any, Any]:
+    """An array, or what says itself that it is one, such as a tensor on the CPU; no list: its samples have no type."""
+    if isinstance(image, np.ndarray):
+        return image
+    try:
+        if hasattr(image, "__array__"):
+            return np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as error:  # such as a tensor on a GPU, or one with a gradient
+        raise PhotoError(f"expected an array of samples, got {type(image).__name__}: {error}") from error
+    raise PhotoError(
+        f"expected a path, the bytes of a file, a Pillow image or an array (H, W, C) of uint8, got "
+        f"{type(image).__name__}; numpy.asarray(..., dtype=numpy.uint8) makes an array of lists"
     )
 
 
