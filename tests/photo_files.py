@@ -15,9 +15,12 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from privacy_faces.photos.formats.icc import colors_only
+
 HEIGHT, WIDTH = 40, 56
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB_KEPT = colors_only(SRGB)  # what is left of it once it was read; tests/photos/test_icc.py tests that
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Array = npt.NDArray[Any]

@@ -14,6 +14,7 @@ import click
 
 from privacy_faces.cli.command import wrong_usage
 from privacy_faces.cli.options import assignments_of, flags_of, values_of
+from privacy_faces.cli.printable import printable
 from privacy_faces.config.components import slots_of
 from privacy_faces.config.options import Options, merge
 from privacy_faces.config.plan import Layers, NoMethodError, read_layers
@@ -44,7 +45,7 @@ class _Anonymize(click.Command):
             missing = error
             ctx.meta[__name__] = _Known(None, list(flags_of(RunOptions)), [])
         except ValueError as error:
-            raise click.UsageError(str(error), ctx) from None
+            raise click.UsageError(printable(str(error), keep="\n"), ctx) from None
         try:
             rest = super().parse_args(ctx, args)  # ends here for --help
         except click.NoSuchOption as error:
@@ -192,6 +193,7 @@ def command(
     from privacy_faces.pipeline.batch import run
     from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
     from privacy_faces.pipeline.judges import settled
+    from privacy_faces.pipeline.layouts.tree import masks_folder
     from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
@@ -209,6 +211,8 @@ def command(
             )
     if ignored := collection.ignored:
         more = f" and {len(ignored) - 5} more, see {output / RUN_FILE}" if len(ignored) > 5 else ""
-        click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
+        click.echo(printable(f"ignored, not photos: {', '.join(ignored[:5])}{more}"), err=True)
+    if plan.run.save_masks and plan.run.layout == "tree":
+        click.echo(printable(f"masks and overlays, which are not for publication: {masks_folder(output)}"), err=True)
     click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))
     sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

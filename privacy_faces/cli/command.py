@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from privacy_faces.cli.options import flags_of, values_of
+from privacy_faces.cli.printable import printable
 from privacy_faces.config.options import Options
 
 
@@ -74,4 +75,4 @@ def wrong_usage() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(printable(str(error), keep="\n")) from None

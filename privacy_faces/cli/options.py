@@ -68,7 +68,7 @@ def assignments_of(pairs: tuple[str, ...]) -> dict[str, Any]:
             raise click.BadParameter(f"expected KEY=VALUE, got {pair!r}", param_hint="--set")
         try:
             values[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):  # such as "2001-99-99", or no end of brackets
             values[key.strip()] = text
     return values
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from privacy_faces.cli.printable import printable
 from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
 from privacy_faces.config.plan import Plan
@@ -42,7 +43,7 @@ class _Shown(Watcher):
 
         lines = [f"FAILED: {outcome.reason}"] if outcome.status == "failed" else outcome.warnings
         for line in lines:
-            tqdm.write(f"{outcome.job.name}: {line}", file=sys.stderr)
+            tqdm.write(printable(f"{outcome.job.name}: {line}"), file=sys.stderr)
 
     def close(self) -> None:
         """End the bar."""
@@ -64,11 +65,11 @@ def as_json_text(plan: Plan, output: Path, outcomes: Sequence[Outcome]) -> str:
     """One JSON object."""
     counts = {status: sum(outcome.status == status for outcome in outcomes) for status in ("done", "skipped", "failed")}
     photos = [
-        outcome.described() | {"receipt": outcome.receipt and outcome.receipt.model_dump(mode="json", by_alias=True)}
+        outcome.described() | {"receipt": outcome.receipt and json.loads(outcome.receipt.dump())}
         for outcome in outcomes
     ]
     content = {"schema": 1, **plan.described(), "output": str(output), **counts, "photos": photos}
-    return json.dumps(content, indent=2)
+    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def as_table(outcomes: Sequence[Outcome], output: Path) -> str:
@@ -88,6 +89,6 @@ def as_table(outcomes: Sequence[Outcome], output: Path) -> str:
             rows.append([name, "", "", "", "", "", "copied: no face found"])
     skipped = sum(outcome.status == "skipped" for outcome in outcomes)
     text = table(["photo", "face", "recognizer", "before", "after", "threshold", "result"], rows)
-    return f"{text}\n\nwritten to {output}" + (
+    return f"{text}\n\nwritten to {printable(str(output))}" + (
         f" ({skipped} {'was' if skipped == 1 else 'were'} done already)" if skipped else ""
     )

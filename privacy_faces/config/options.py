@@ -16,9 +16,10 @@ class OptionError(ValueError):
 
 
 class Options(BaseModel):
-    """Base of every option model: unknown names are refused, values do not change after validation."""
+    """Base of every option model: unknown names are refused, values do not change after validation, numbers are
+    finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def validated(cls, values: Mapping[str, Any], owner: str) -> Self:

@@ -52,6 +52,10 @@ def load_config(path: Path) -> ConfigFile:
         raise OptionError(f"Cannot read the config file {path}: {error}") from None
     except yaml.YAMLError as error:
         raise OptionError(f"The config file {path} is not YAML: {str(error).splitlines()[0]}") from None
+    except ValueError as error:  # such as the date 2001-99-99
+        raise OptionError(f"The config file {path} holds a value that cannot be: {error}") from None
+    except RecursionError:
+        raise OptionError(f"The config file {path} is not one: its values are nested too deeply to be read") from None
     if content is not None and not isinstance(content, dict):
         raise OptionError(
             f"The config file {path} must hold a mapping with {', '.join(ConfigFile.model_fields)}. Got: "

@@ -40,7 +40,11 @@ class RunOptions(Options):
     keep_metadata: bool = Field(False, description="keep EXIF (GPS, camera, time) and XMP; dropped by default")
     allow_no_face: bool = Field(False, description="copy a photo in which no face is found, instead of failing it")
     save_masks: bool = Field(
-        False, description="write each photo's mask, and an overlay to look at, into OUTPUT/masks/"
+        False,
+        description=(
+            "write each photo's mask, and an overlay on the protected photo to look at, beside the output folder, into "
+            "OUTPUT.masks/"
+        ),
     )
     layout: Literal["tree", "ppd"] = Field(
         "tree",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from privacy_faces.judge.candidates import Candidates
-from privacy_faces.judge.observations import Embeddings, Observation, Observer, View, view_of
+from privacy_faces.judge.observations import Embeddings, Observation, Observer, View, together, view_of
 from privacy_faces.judge.quality import frame_quality
 from privacy_faces.judge.receipt import (
     FaceReceipt,
@@ -25,6 +25,7 @@ from privacy_faces.methods.targets import Target
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.photo import Photo
+from privacy_faces.photos.transparency import shown
 from privacy_faces.recognizers.ensemble import Ensemble
 
 
@@ -89,7 +90,8 @@ class Judge:
             if copy is photo
             else observer.embedded(observer.look(copy.rgb, faces))
         )
-        observed = observer.look(result.rgb, faces)
+        # Whatever a viewer puts behind a photo with alpha: the best match counts.
+        observed = [together(seen) for seen in zip(*(observer.look(rgb, faces) for rgb in shown(result)), strict=True)]
         after = observer.embedded(observed)
         before, now = (
             {name: similarity(side[name], rows) for name, rows in original.items()} for side in (baseline, after)

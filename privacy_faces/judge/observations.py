@@ -64,6 +64,13 @@ class Observation:
     face: Face | None = None
 
 
+def together(observations: Sequence[Observation]) -> Observation:
+    """One face, sought in several pictures (at least one) of the same version: all that may be it; found where the
+    first says."""
+    views = tuple(view for item in observations for view in item.views)
+    return Observation(observations[0].found, views, observations[0].face)
+
+
 def view_of(rgb: Rgb, face: Face, size: int = COMPARED_FRAME) -> View:
     """A face of a picture (H, W, 3) in a frame of side `size`."""
     return View(face.frame(rgb, size), face.frame_landmarks(size))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from privacy_faces.config.files import resource
 
@@ -30,7 +30,8 @@ class Threshold(BaseModel):
         source: where it comes from, once it was chosen by `threshold_for`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Above a threshold that is no number, or infinite, nothing matches, and everybody would be called protected.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     far: float
     threshold: float
     interval: tuple[float, float] | None = None
@@ -79,11 +80,23 @@ class Calibration(BaseModel):
     """The operating points of one recognizer. `data` says on what they were measured."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    similarity: str
-    direction: str = "larger is more alike"
+    similarity: Literal["cosine"]
+    direction: Literal["larger is more alike"] = "larger is more alike"
     points: tuple[Threshold, ...]
     eer: float | None = None
     data: dict[str, Any]
+
+    @field_validator("points")
+    @classmethod
+    def _within_range(cls, points: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
+        """No cosine lies above 1: with such a threshold nothing would match, the very same photo included."""
+        for point in points:
+            if not (-1 <= point.threshold < 1 and 0 < point.far < 1):
+                raise ValueError(
+                    "expected a cosine from -1 to below 1 at a false accept rate between 0 and 1, found "
+                    f"{point.threshold:g} at {point.far:g}"
+                )
+        return points
 
 
 class ThresholdFile(BaseModel):
@@ -109,10 +122,16 @@ def load_thresholds(path: Path | None = None) -> ThresholdFile:
             f"{path}"
         )
     try:
-        return ThresholdFile.model_validate_json(path.read_text(encoding="utf-8"))
+        return ThresholdFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ThresholdError(f"Cannot read the threshold file {path}: {error}") from None
     except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
         raise ThresholdError(
-            f"The threshold file {path} is malformed: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
+            f"The threshold file {path} is malformed: {place + ': ' if place else ''}"
+            f"{first['msg'].removeprefix('Value error, ')}. Make it again: privacy-faces calibrate --data DIR --output "
+            f"{path}"
         ) from None
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from privacy_faces.config.plan import Plan, make_plan
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
-from privacy_faces.photos.photo import Photo
+from privacy_faces.photos.photo import Photo, PhotoError
 from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.attempt import finished, process
 from privacy_faces.pipeline.destination import Memory
@@ -42,7 +42,7 @@ class Result:
 
 
 def anonymize(
-    photo: str | Path | PIL.Image.Image | NDArray[np.uint8],
+    photo: str | Path | bytes | BinaryIO | PIL.Image.Image | NDArray[np.uint8],
     method: str,
     *,
     output: str | Path | None = None,
@@ -55,7 +55,8 @@ def anonymize(
     """Anonymize the faces in one photo, as `privacy-faces anonymize` does.
 
     Args:
-        photo: a file, a PIL image, or an array (H, W, 3), uint8.
+        photo: a path, the bytes of a file, a file opened for bytes, a PIL image, or an array or tensor (H, W, 3),
+            uint8.
         method: registered name, see `privacy_faces.methods()`.
         output: folder for the photo and its receipt (the photo must then be a file); None writes nothing, and the
             receipt is measured on the bytes that would have been written.
@@ -86,10 +87,22 @@ def anonymize(
         receipt = None if overwrite else finished(job, plan.fingerprint())
         receipt = receipt or process(_ready(plan), job)
         return Result(_decoded(job.target.read_bytes()), receipt, receipt.warnings, job.target)
-    original: Photo = read_photo(Path(photo)) if isinstance(photo, (str, Path)) else photo_from_array(photo)
+    original = _read(photo)
     memory = Memory(str(photo) if isinstance(photo, (str, Path)) else "image in memory")
     receipt = _ready(plan).anonymize(original, memory)
     return Result(_decoded(memory.data), receipt, receipt.warnings, None)
+
+
+def _read(photo: Any) -> Photo:
+    if isinstance(photo, (str, Path)):
+        return read_photo(Path(photo))
+    if isinstance(photo, (bytes, bytearray, memoryview)):
+        return read_photo(bytes(photo))
+    if not isinstance(photo, PIL.Image.Image) and callable(read := getattr(photo, "read", None)):
+        if not isinstance(content := read(), bytes):
+            raise PhotoError(f"expected a file opened for bytes, found one that gives {type(content).__name__}")
+        return read_photo(content)
+    return photo_from_array(photo)  # which refuses whatever else it is
 
 
 _loaded: dict[str, Anonymizer] = {}

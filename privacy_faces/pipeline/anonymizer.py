@@ -21,6 +21,7 @@ from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.pipeline.destination import Destination
+from privacy_faces.pipeline.faces import faces_shown
 from privacy_faces.pipeline.judges import settled
 from privacy_faces.pipeline.protect import frame_batch, paste
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -73,7 +74,7 @@ class Anonymizer:
         """
         run, seconds = self.plan.run, dict[str, float]()
         with self._stage("detect", seconds):
-            faces = self._faces(photo)
+            photo, faces, told = self._faces(photo)
         protected, mask, protection = photo, np.zeros(photo.rgb.shape[:2], dtype=bool), None
         if faces:
             with self._stage("protect", seconds):
@@ -101,18 +102,20 @@ class Anonymizer:
                 verdict.model_copy(update={"details": dict(detail)})
                 for verdict, detail in zip(verdicts, details, strict=True)
             ]
-        return destination.finish(self._receipt(verdicts, seconds, destination), photo, mask)
+        return destination.finish(self._receipt(verdicts, told, seconds, destination), photo, protected, mask)
 
-    def _faces(self, photo: Photo) -> Sequence[Face]:
-        faces = self.finder.find(photo.rgb)
+    def _faces(self, photo: Photo) -> tuple[Photo, Sequence[Face], list[str]]:
+        photo, faces, told = faces_shown(photo, self.finder.find)
         if not faces and not self.plan.run.allow_no_face:
             raise NoFaceError(
                 f"no face found (detector {self.finder.detector.name}). If there is one, try --min-face 20 or another "
                 "--detector; --allow-no-face copies such photos."
             )
-        return faces
+        return photo, faces, told
 
-    def _receipt(self, verdicts: list[FaceReceipt], seconds: dict[str, float], destination: Destination) -> Receipt:
+    def _receipt(
+        self, verdicts: list[FaceReceipt], told: list[str], seconds: dict[str, float], destination: Destination
+    ) -> Receipt:
         keep = self.plan.run.keep_metadata
         copied = f"no face found; copied {'with' if keep else 'without'} metadata"
         return Receipt(
@@ -128,7 +131,7 @@ class Anonymizer:
             faces=verdicts,
             weights=self._weights,
             seconds=Seconds.model_validate(seconds),
-            warnings=[line for verdict in verdicts for line in verdict.warnings()] if verdicts else [copied],
+            warnings=told + ([line for verdict in verdicts for line in verdict.warnings()] if verdicts else [copied]),
         )
 
     @cached_property

@@ -32,12 +32,13 @@ class Destination(Protocol):
     def write(self, data: bytes) -> bytes:
         """Put the encoded photo where it belongs, and return the bytes that are there now."""
 
-    def finish(self, receipt: Receipt, original: Photo, mask: NDArray[np.bool_]) -> Receipt:
+    def finish(self, receipt: Receipt, original: Photo, protected: Photo, mask: NDArray[np.bool_]) -> Receipt:
         """Keep the receipt, and whatever else was asked for; the photo is done.
 
         Args:
             receipt: what was done and measured.
             original: the photo as it was.
+            protected: the photo as it is now.
             mask: (H, W), the pixels that may have changed.
 
         Returns:
@@ -62,7 +63,7 @@ class Memory:
         self.data = data
         return data
 
-    def finish(self, receipt: Receipt, original: Photo, mask: NDArray[np.bool_]) -> Receipt:
+    def finish(self, receipt: Receipt, original: Photo, protected: Photo, mask: NDArray[np.bool_]) -> Receipt:
         """Nothing more to keep."""
         return receipt
 
@@ -104,7 +105,7 @@ class Folder:
         self._done_by["output_sha256"] = hashlib.sha256(written).hexdigest()
         return written
 
-    def finish(self, receipt: Receipt, original: Photo, mask: NDArray[np.bool_]) -> Receipt:
+    def finish(self, receipt: Receipt, original: Photo, protected: Photo, mask: NDArray[np.bool_]) -> Receipt:
         """Write masks and copies of the original where they are wanted, then the receipt."""
         job = self.job
         if job.original is not None:
@@ -115,7 +116,7 @@ class Folder:
             stem = job.receipt.name.removesuffix(".receipt.json")
             if job.original is None:
                 _write(folder / f"{stem}.mask.png", png(mask.astype(np.uint8) * 255))
-            _write(folder / f"{stem}.overlay.png", png(overlay(original, mask)))
+            _write(folder / f"{stem}.overlay.png", png(overlay(protected, mask)))
         receipt = receipt.model_copy(update=self._done_by)
         write_atomic(job.receipt, receipt.dump())
         return receipt

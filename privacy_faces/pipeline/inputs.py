@@ -72,7 +72,7 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
         job(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1)
         for path, relative in found
     ]
-    sources = {path.resolve(): path for path, _ in found}
+    sources = {os.path.realpath(path): path for path, _ in found}
     taken: dict[Path, Job] = {}
     for one in jobs:
         for place in (one.target, one.receipt):
@@ -81,7 +81,7 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
                     f"{other.name} and {one.name} would both be written to {place}. Run them separately, with two "
                     "--output folders."
                 )
-        if (source := sources.get(one.target.resolve())) is not None:
+        if (source := sources.get(os.path.realpath(one.target))) is not None:
             raise InputError(
                 f"{source} would be overwritten by the result of {one.name}. Choose another --output folder."
             )
@@ -115,11 +115,13 @@ def _check_writable(output: Path) -> None:
 
 
 def _files(folder: Path, skip: Path) -> Iterator[Path]:
-    """Files below `folder` in order of path, less the output folder if it lies inside, and hidden ones."""
-    outputs = skip.resolve()
+    """Files below `folder` in order of path, less the output folder and its masks if they lie inside, and hidden
+    ones."""
+    outputs = {Path(os.path.realpath(place)) for place in (skip, tree.masks_folder(skip))}
+    outputs -= {Path(os.path.realpath(folder))}
     for path in sorted(folder.rglob("*")):
         if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        if outputs != folder.resolve() and outputs in path.resolve().parents:
+        if not outputs.isdisjoint(Path(os.path.realpath(path)).parents):
             continue
         yield path

@@ -44,4 +44,8 @@ class Job:
 
     def digest(self) -> str:
         """The sha256 of the input, without decoding it where it is a file."""
-        return self.read()[1] if self.source is None else sha256_of(self.source)
+        if self.source is None:
+            return self.read()[1]
+        if not self.source.is_file():  # opening a pipe would wait for ever
+            raise FileNotFoundError(f"expected a photo file at {self.source}, found none")
+        return sha256_of(self.source)

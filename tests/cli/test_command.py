@@ -271,14 +271,17 @@ class TestTree:
         assert files_in(tree[1]) == [
             "a.png",
             "a.receipt.json",
-            "masks/a.mask.png",
-            "masks/a.overlay.png",
-            "masks/sub/deep/b.mask.png",
-            "masks/sub/deep/b.overlay.png",
             "run.json",
             "sub/deep/b.jpg",
             "sub/deep/b.receipt.json",
         ]
+        assert files_in(tree[1].with_name("out.masks")) == [
+            "a.mask.png",
+            "a.overlay.png",
+            "sub/deep/b.mask.png",
+            "sub/deep/b.overlay.png",
+        ]
+        assert "not for publication" in tree[2].stderr
 
     @pytest.mark.parametrize(("name", "format"), [("a.png", "PNG"), ("sub/deep/b.jpg", "JPEG")])
     def test_format_and_size_are_kept_and_the_face_is_changed(
@@ -376,7 +379,8 @@ class TestTree:
         assert min(receipt["seconds"].values()) >= 0
 
     def test_masks_show_where_the_photo_may_differ(self, tree: tuple[Path, Path, Result]) -> None:
-        mask, overlay = pixels(tree[1] / "masks/a.mask.png"), pixels(tree[1] / "masks/a.overlay.png")
+        masks = tree[1].with_name("out.masks")
+        mask, overlay = pixels(masks / "a.mask.png"), pixels(masks / "a.overlay.png")
         before, after = pixels(tree[0] / "a.png"), pixels(tree[1] / "a.png")
         assert (mask.shape, set(np.unique(mask))) == ((256, 256), {0, 255})
         assert 0.05 < (mask == 255).mean() < 0.4
@@ -384,8 +388,15 @@ class TestTree:
         assert (after[mask == 255] != before[mask == 255]).any(1).mean() > 0.9
         assert np.array_equal(overlay[mask == 0], before[mask == 0])
         assert np.array_equal(
-            overlay[mask == 255], np.uint8(before[mask == 255] * 0.45 + np.array([255, 0, 160]) * 0.55 + 0.5)
-        )
+            overlay[mask == 255], np.uint8(after[mask == 255] * 0.45 + np.array([255, 0, 160]) * 0.55 + 0.5)
+        ), "it shows the protected face"
+
+    def test_masks_are_no_input_of_the_next_run(self, tmp_path: Path, face: np.ndarray) -> None:
+        put(tmp_path / "in/a.png", face)
+        args = (tmp_path / "in", "--method", "fill", "--output", tmp_path / "in/out", "--save-masks", "--json")
+        assert counts(call(*args)) == (1, 0, 0)
+        assert files_in(tmp_path / "in/out.masks") == ["a.mask.png", "a.overlay.png"]
+        assert counts(call(*args)) == (0, 1, 0)
 
     def test_without_save_masks_there_are_none(self, once: Path) -> None:
         assert files_in(once / "out") == ["a.png", "a.receipt.json", "run.json"]

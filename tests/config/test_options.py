@@ -46,6 +46,11 @@ class TestModels:
                 {"sigma": "much"},
                 "option 'sigma' of X: Input should be a valid number, unable to parse string as a number, got 'much'",
             ),
+            (
+                ClassicalOptions,
+                {"radius": float("inf")},
+                "option 'radius' of X: Input should be a finite number, got inf",
+            ),
             (BlurOptions, {"frame_size": 100}, "option 'frame_size' of X: Input should be a multiple of 8, got 100"),
             (FillOptions, {"color": "red"}, "option 'color' of X: Input should be 'skin' or 'black', got 'red'"),
             (

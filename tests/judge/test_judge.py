@@ -60,6 +60,35 @@ def test_threshold_source_and_errors(tmp_path: Path) -> None:
         load_thresholds(tmp_path / "bad.json")
 
 
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "2.0", "1.0", "-1.01"])
+def test_threshold_that_nothing_can_exceed_is_refused(value: str, tmp_path: Path) -> None:
+    """Each but the last was accepted, and made everybody "protected"."""
+    path = tmp_path / "thresholds.json"
+    points = f'[{{"far": 0.001, "threshold": {value}}}]'
+    path.write_text(
+        f'{{"calibrated": {{"dlib-resnet": {{"similarity": "cosine", "points": {points}, "data": {{}}}}}}}}'
+    )
+    with pytest.raises(
+        ThresholdError, match=r"thresholds.json is malformed: calibrated.dlib-resnet.points.*: (Input|expected)"
+    ):
+        load_thresholds(path)
+
+
+def test_similarity_of_which_less_is_more_alike_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "thresholds.json"
+    item = {"similarity": "cosine", "direction": "smaller is more alike", "points": [], "data": {}}
+    path.write_text(json.dumps({"calibrated": {"dlib-resnet": item}}))
+    with pytest.raises(ThresholdError, match="direction: Input should be 'larger is more alike'"):
+        load_thresholds(path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe{\0}\0", b"[" * 200_000, b"3", b"[]", b""])
+def test_file_that_holds_no_thresholds_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "thresholds.json").write_bytes(content)
+    with pytest.raises(ThresholdError, match=r"thresholds.json is malformed: .*privacy-faces calibrate"):
+        load_thresholds(tmp_path / "thresholds.json")
+
+
 def test_a_match_is_strictly_above() -> None:
     threshold = Threshold(far=0.01, threshold=0.5)
     values = np.array([0.4999, 0.5, 0.5001])

@@ -79,7 +79,7 @@ def test_group_photo_of_12_megapixels(
     faces = json.loads(done.stdout)["photos"][0]["receipt"]["faces"]
     assert len(faces) == 5
     result = np.array(Image.open(tmp_path / "out" / "group.png"))
-    mask = np.array(Image.open(tmp_path / "out" / "masks" / "group.mask.png")) > 0
+    mask = np.array(Image.open(tmp_path / "out.masks" / "group.mask.png")) > 0
     differs = (result != photo).any(-1)
     assert not (differs & ~mask).any(), "pixels outside the face masks are bit-identical"
     for face in faces:
@@ -92,9 +92,9 @@ class Kept(Memory):
 
     mask: np.ndarray
 
-    def finish(self, receipt: Receipt, original: Photo, mask: np.ndarray) -> Receipt:
+    def finish(self, receipt: Receipt, original: Photo, protected: Photo, mask: np.ndarray) -> Receipt:
         self.mask = mask
-        return super().finish(receipt, original, mask)
+        return super().finish(receipt, original, protected, mask)
 
 
 def mask_of(anonymizer: Anonymizer, photo: Photo) -> np.ndarray:

@@ -75,6 +75,11 @@ class Inpaint(Method):
         ranking, allowed = self.ranking(batch)
         fraction = _START if self.options.fraction == "auto" else self.options.fraction
         masks = self._mask(ranking, allowed, fraction, batch)
+        if empty := [row + 1 for row, count in enumerate(masks.sum((1, 2, 3)).tolist()) if not count]:
+            raise ValueError(
+                f"Expected at least one pixel to hide, found none of face {', '.join(map(str, empty))}: --fraction "
+                f"{fraction:g} of the frame, inside the area and thresholds that are set, is too little"
+            )
         frames = self._fill(batch, masks)
         rows = list(range(len(frames))) if self.options.fraction == "auto" else []
         while rows := [

@@ -42,10 +42,13 @@ class MtcnnDetector:
     def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
         """Faces of at least `smallest` pixels (0: `min_face`) in an RGB photo (H, W, 3), uint8."""
         least = smallest or self.min_face
+        shorter = min(rgb.shape[:2])
+        if least > shorter:
+            return []
         # MTCNN's smallest window is its own default: shrinking the photo until the smallest face sought has that size
         # costs no face, and spares the network, which resamples the whole photo at each scale. The landmark model works
         # at full resolution again.
-        shrink = max(1.0, (least or max(rgb.shape[:2]) * SMALLEST_SHARE) / SMALLEST_FACE)
+        shrink = max(1.0, (least or min(max(rgb.shape[:2]) * SMALLEST_SHARE, shorter)) / SMALLEST_FACE)
         small = (
             cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
             if shrink > 1

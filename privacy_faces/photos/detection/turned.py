@@ -45,7 +45,10 @@ def detect_turned(detector: Detector, rgb: NDArray[np.uint8]) -> Iterator[Detect
     """What the detector believes of the photo (H, W, 3) when it is turned by 90, 180 and 270 degrees, in coordinates of
     the photo."""
     height, width = rgb.shape[:2]
-    shrink = max(1.0, (detector.min_face or TURNED_SHARE * max(height, width)) / _SMALLEST)
+    least = detector.min_face or min(TURNED_SHARE * max(height, width), height, width)
+    if least > min(height, width):
+        return
+    shrink = max(1.0, least / _SMALLEST)
     small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else rgb
     scale = np.array([width / small.shape[1], height / small.shape[0]])
     for quarters in (1, 2, 3):

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from privacy_faces.photos.formats.icc import colors_only
 from privacy_faces.photos.photo import Metadata, Photo, PhotoError, Samples
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,12 @@ class Decoded:
         native = _upright(self.native, self.orientation)
         metadata = Metadata.safe(self.exif, self.xmp, width=native.shape[1], height=native.shape[0])
         return Photo.from_native(
-            native, self.mode, format, icc_profile=self.icc_profile or None, metadata=metadata, lossless=self.lossless
+            native,
+            self.mode,
+            format,
+            icc_profile=colors_only(self.icc_profile),
+            metadata=metadata,
+            lossless=self.lossless,
         )
 
 

@@ -34,11 +34,11 @@ from privacy_faces.photos.formats.refuse import (
 )
 from privacy_faces.photos.formats.sniff import BMP_HEADER_SIZES, PNG_SIGNATURE, sniff
 from privacy_faces.photos.formats.tiff import read_tiff
+from privacy_faces.photos.formats.whole import check_jpeg, check_png
 from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, Photo, PhotoError, Samples
 
 __all__ = ["MAX_PIXELS", "photo_from_array", "read_photo"]
 
-JPEG_END = b"\xff\xd9"
 MODE_OF_PNG_COLOR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
@@ -65,6 +65,7 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
     if isinstance(image, Image.Image):
         with decoding("Pillow image"):
             return _from_pillow(image)
+    image = _array(image)
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.ndim not in (2, 3) or channels not in MODE_OF_CHANNELS:
         raise PhotoError(f"expected an array of shape (H, W) or (H, W, C) with C from 1 to 4, got {image.shape}")
@@ -76,6 +77,21 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
     native = image.astype(image.dtype.newbyteorder("="))  # a copy: the caller may go on changing the array
     return Photo.from_native(
         native.reshape(native.shape[:2]) if channels == 1 else native, MODE_OF_CHANNELS[channels], "PNG"
+    )
+
+
+def _array(image: object) -> np.ndarray[Any, Any]:
+    """An array, or what says itself that it is one, such as a tensor on the CPU; no list: its samples have no type."""
+    if isinstance(image, np.ndarray):
+        return image
+    try:
+        if hasattr(image, "__array__"):
+            return np.asarray(image)
+    except (TypeError, ValueError, RuntimeError) as error:  # such as a tensor on a GPU, or one with a gradient
+        raise PhotoError(f"expected an array of samples, got {type(image).__name__}: {error}") from error
+    raise PhotoError(
+        f"expected a path, the bytes of a file, a Pillow image or an array (H, W, C) of uint8, got "
+        f"{type(image).__name__}; numpy.asarray(..., dtype=numpy.uint8) makes an array of lists"
     )
 
 
@@ -119,11 +135,9 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _read_jpeg(data: bytes) -> Decoded:
-    file = io.BytesIO(data)
-    image = JpegImageFile(file)  # of an MPO (a JPEG followed by others), the first and primary picture
+    image = JpegImageFile(io.BytesIO(data))  # of an MPO (a JPEG followed by others), the first and primary picture
     check_size(*image.size)
-    if data.find(JPEG_END, file.tell()) < 0:  # the header is read, so this looks past the thumbnail in it
-        raise cut_short("JPEG", f"{len(data)} bytes, without the end marker")
+    check_jpeg(data)
     return Decoded.from_pillow(image)
 
 
@@ -132,6 +146,7 @@ def _read_png(data: bytes) -> Decoded:
     image = PngImageFile(io.BytesIO(data))
     check_size(*image.size)
     check_frames(image.n_frames, "an animated PNG")
+    check_png(chunks[0][1][8:-4], (chunk[8:-4] for name, chunk in chunks if name == b"IDAT"))
     image.load()
     depth, color_type, key = data[24], data[25], image.info.get("transparency")
     if depth == 16:  # of which Pillow keeps only 8

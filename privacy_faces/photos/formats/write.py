@@ -24,8 +24,9 @@ BMP_PLAIN_HEADER, BMP_V5_HEADER = 40, 124
 def encode_photo(photo: Photo, keep_metadata: bool = False) -> bytes:
     """The bytes of the photo's file, in its own format and color model; the same photo always gives the same bytes.
 
-    The color profile is always kept. `keep_metadata` adds EXIF (upright, no thumbnail) and XMP, where the format can
-    carry them. Raises PhotoError when the format cannot hold the photo or its metadata.
+    The color profile is always kept, as far as colors are computed from it. `keep_metadata` adds EXIF (upright, no
+    thumbnail) and XMP, where the format can carry them. Raises PhotoError when the format cannot hold the photo or
+    its metadata.
     """
     bits = 8 * photo.native.itemsize
     if photo.mode not in MODES_OF_FORMAT.get(photo.format, ()) or (

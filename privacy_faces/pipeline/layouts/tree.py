@@ -9,7 +9,11 @@ from privacy_faces.datasets.folder import LabeledPhoto, metadata_of
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.pipeline.job import Job
 
-MASKS = "masks"
+
+def masks_folder(output: Path) -> Path:
+    """Where masks and overlays go: beside the output folder, so that nobody publishes them with the photos."""
+    whole = output if output.name not in ("", "..") else output.resolve()
+    return whole.with_name(f"{whole.name}.masks")
 
 
 def job(source: Path | None, name: str, relative: Path, output: Path, whole_name: bool = False) -> Job:
@@ -23,7 +27,7 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
     """
     target = output / relative
     receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
-    return Job(source, name, target, receipt, output / MASKS / relative.parent)
+    return Job(source, name, target, receipt, masks_folder(output) / relative.parent)
 
 
 def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after: Sequence[LabeledPhoto]) -> list[Pair]:
@@ -31,11 +35,9 @@ def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after:
 
     Args:
         originals, before: folder and its photos.
-        results, after: folder of protected photos and its photos; masks are none.
+        results, after: folder of protected photos and its photos.
     """
-    found = {
-        _stem(photo.path, results): photo.path for photo in after if MASKS not in photo.path.relative_to(results).parts
-    }
+    found = {_stem(photo.path, results): photo.path for photo in after}
     metadata = metadata_of(originals)
     pairs = []
     for photo in before:
