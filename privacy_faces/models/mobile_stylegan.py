@@ -128,7 +128,7 @@ class Level(nn.Module):
         low = features.shape[3] // 4
         factors = 0.5 * self.style(w)[:, :low] * self.conv1.style(w)
         features = self.conv1.averages(features[..., :low] * factors[:, None, None])
-        return self.conv2.averages(features * self.conv2.style(w)[:, None, None])  # type: ignore[no-any-return]
+        return self.conv2.averages(features * self.conv2.style(w)[:, None, None])
 
 
 class WaveletHead(nn.Module):
@@ -151,7 +151,7 @@ class WaveletHead(nn.Module):
         """The first bands, (N, S, S, count)."""
         # Filters for each face are less to multiply than its features.
         filters = self.style(w)[:, :, None] * self.pointwise.weight[:count].T
-        bands = features.flatten(1, 2) @ filters + self.pointwise.bias[:count]
+        bands: Tensor = features.flatten(1, 2) @ filters + self.pointwise.bias[:count]
         return bands.unflatten(1, features.shape[1:3])
 
 

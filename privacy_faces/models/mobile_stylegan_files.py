@@ -96,5 +96,6 @@ def _style(ours: str, theirs: str) -> dict[str, str]:
 
 def _bands(tensor: Tensor) -> Tensor:
     """Published, the three detail bands of a channel follow one another; here, the channels of a band do."""
-    low, details = tensor.split((len(tensor) // 4, 3 * len(tensor) // 4))
+    channels = len(tensor) // 4
+    low, details = tensor[:channels], tensor[channels:]
     return torch.cat((low, details.unflatten(0, (-1, 3)).transpose(0, 1).flatten(0, 1)))

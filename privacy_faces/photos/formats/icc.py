@@ -138,7 +138,7 @@ def _table_length(data: bytes) -> int:
     """Of a table of 8 or 16 bits: matrix, input curves, grid, output curves."""
     inputs, outputs, grid = data[8:11]
     if data[:4] == b"mft1":
-        return 48 + 256 * inputs + grid**inputs * outputs + 256 * outputs
+        return int(48 + 256 * inputs + grid**inputs * outputs + 256 * outputs)
     before, after = struct.unpack_from(">HH", data, 48)
     return int(52 + 2 * (before * inputs + grid**inputs * outputs + after * outputs))
 

@@ -104,4 +104,4 @@ class Donors:
         if name not in self.bank.embeddings:
             return None
         similarity = self.bank.embeddings[name] @ embedding
-        return (similarity - similarity.mean()) / similarity.std()
+        return np.asarray((similarity - similarity.mean()) / similarity.std())
