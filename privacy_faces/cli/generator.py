@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ _RECOGNIZERS = click.option(
 )
 
 
-def _output(default: str) -> object:
+def _output(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(
         "--output",
         type=click.Path(path_type=Path),

@@ -152,7 +152,7 @@ class WaveletHead(nn.Module):
         # Filters for each face are less to multiply than its features.
         filters = self.style(w)[:, :, None] * self.pointwise.weight[:count].T
         bands: Tensor = features.flatten(1, 2) @ filters + self.pointwise.bias[:count]
-        return bands.unflatten(1, features.shape[1:3])
+        return bands.reshape(*features.shape[:3], count)
 
 
 class MobileStyleGan(nn.Module):

@@ -98,4 +98,4 @@ def _bands(tensor: Tensor) -> Tensor:
     """Published, the three detail bands of a channel follow one another; here, the channels of a band do."""
     channels = len(tensor) // 4
     low, details = tensor[:channels], tensor[channels:]
-    return torch.cat((low, details.unflatten(0, (-1, 3)).transpose(0, 1).flatten(0, 1)))
+    return torch.cat((low, details.reshape(-1, 3, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)))

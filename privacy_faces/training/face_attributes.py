@@ -40,6 +40,10 @@ AGE_GROUPS = {
     "30 year old adult": 1,
     "wrinkly 70 year old senior": 2,
 }
+#: The label of photos of people who are no children, and of whom nobody said more.
+GROWN = "grown"
+# Such photos are many, and real: together they count as much as this many labeled ones.
+_GROWN_WEIGHT = 150
 # Ridge penalties of standardized embeddings.
 _SEX_RIDGE, _AGE_RIDGE = 30.0, 100.0
 _ROUNDS, _SURE = 6, 0.5
@@ -116,7 +120,8 @@ def fit(embeddings: Array, labels: Sequence[str]) -> Array:
 
     Args:
         embeddings: (N, D), unit length.
-        labels: N labels; those that say neither sex nor age are of use as faces alone.
+        labels: N labels; those that say neither sex nor age are of use as faces alone. `GROWN` says that it is no
+            child.
 
     Raises:
         ValueError: when no face is labeled as a man, as a woman, or as one of the age groups.
@@ -133,17 +138,26 @@ def fit(embeddings: Array, labels: Sequence[str]) -> Array:
         of_sex = _ridge(design[known != 0], known[known != 0], _SEX_RIDGE)
         scores = design @ of_sex
         known = np.where(sex != 0, sex, np.where(np.abs(scores) > _SURE, np.sign(scores), 0))
-    aged = group >= 0
-    of_age = _ridge(design[aged], np.eye(3)[group[aged]], _AGE_RIDGE)
-    weights = np.column_stack([of_sex, of_age])
+    grown = np.array([label == GROWN for label in labels])
+    aged = (group >= 0) | grown
+    # Old or not is open of the grown: half of each.
+    wanted = np.where(grown[:, None], [0, 0.5, 0.5], np.eye(3)[group])[aged]
+    weights = np.where(grown, min(1.0, _GROWN_WEIGHT / max(1, grown.sum())), 1.0)[aged]
+    of_age = _ridge(design[aged], wanted, _AGE_RIDGE, weights)
+    maps = np.column_stack([of_sex, of_age])
     # Back from standardized embeddings.
-    weights[:-1] /= deviation[:, None]
-    weights[-1] -= mean @ weights[:-1]
-    return weights.astype(np.float32)
+    maps[:-1] /= deviation[:, None]
+    maps[-1] -= mean @ maps[:-1]
+    return maps.astype(np.float32)
 
 
-def _ridge(design: NDArray[np.float64], wanted: NDArray[np.float64], penalty: float) -> NDArray[np.float64]:
+def _ridge(
+    design: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    penalty: float,
+    weights: NDArray[np.float64] | float = 1.0,
+) -> NDArray[np.float64]:
     # All but the constant, the last column, are drawn towards zero.
     penalties = np.append(np.full(design.shape[1] - 1, penalty), 0.0)
-    gram = design.T @ design + np.diag(penalties)
-    return np.asarray(np.linalg.solve(gram, design.T @ wanted))
+    weighted = design.T * weights
+    return np.asarray(np.linalg.solve(weighted @ design + np.diag(penalties), weighted @ wanted))
