@@ -103,6 +103,8 @@ def main() -> None:
                 str(work / name / method),
                 "--device",
                 "cpu",
+                "--receipts",
+                "full",
                 *again,
             )
         for photo in sorted((work / "photos").iterdir()):

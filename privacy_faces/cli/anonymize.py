@@ -189,7 +189,8 @@ def command(
     layers: Layers = ctx.meta[__name__].layers
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
     from privacy_faces.pipeline.batch import run
-    from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
+    from privacy_faces.pipeline.inputs import collect, refuse_foreign
+    from privacy_faces.pipeline.ours import RUN_FILE
     from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
@@ -197,15 +198,15 @@ def command(
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
         output = output or Path("outputs") / plan.method
         collection = collect(inputs, output, plan.run.layout)
-        if not overwrite:
-            refuse_foreign(collection, output)
+        refuse_foreign(collection, output)
         # Whatever a library has to say, Ray of a worker that died for instance: stdout carries the result.
         with redirect_stdout(sys.stderr), shown() as watcher:
             outcomes = run(
                 plan, collection, output, chosen_engine(engine, workers, overwrite), watcher, overwrite=overwrite
             )
     if ignored := collection.ignored:
-        more = f" and {len(ignored) - 5} more, see {output / RUN_FILE}" if len(ignored) > 5 else ""
+        see = f", see {output / RUN_FILE}" if plan.run.receipts == "full" else ""
+        more = f" and {len(ignored) - 5} more{see}" if len(ignored) > 5 else ""
         click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
     click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))
     sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

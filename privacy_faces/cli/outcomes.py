@@ -81,8 +81,8 @@ def as_table(outcomes: Sequence[Outcome], output: Path) -> str:
         for face in outcome.receipt.faces if outcome.receipt else ():
             for recognizer, result in face.recognizers.items():
                 verdict = "NOT PROTECTED" if result.matched else "no longer matched"
-                before = "" if result.similarity_before is None else f"{result.similarity_before:.3f}"
-                scores = [before, f"{result.similarity:.3f}", f"{result.threshold:.3f}"]
+                numbers = (result.similarity_before, result.similarity, result.threshold)
+                scores = ["" if number is None else f"{number:.3f}" for number in numbers]
                 rows.append([name, str(face.index + 1), f"{recognizer} ({result.role})", *scores, verdict])
         if outcome.receipt and not outcome.receipt.faces:
             rows.append([name, "", "", "", "", "", "copied: no face found"])

@@ -35,6 +35,13 @@ class RunOptions(Options):
     save_masks: bool = Field(
         False, description="write each photo's mask, and an overlay to look at, into OUTPUT/masks/"
     )
+    receipts: Literal["short", "full", "none"] = Field(
+        "short",
+        description=(
+            "short: verdicts beside each photo, and nothing that names you or leads to the original; full: paths, "
+            "digests, boxes, scores and options too, for research; none: photos only, and a second run starts anew"
+        ),
+    )
     layout: Literal["tree", "ppd"] = Field(
         "tree",
         description=(

@@ -11,6 +11,7 @@ from typing import Literal
 
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import ppd, tree
+from privacy_faces.pipeline.ours import RUN_FILE, ForeignFileError, check_places, is_run_file
 
 # What a folder is searched for. Formats that cannot be read are listed too, so that they fail by name instead of being
 # passed over.
@@ -23,7 +24,6 @@ PHOTO_SUFFIXES = frozenset(
     for name in names
 )
 SAMPLE = "astronaut.png"
-RUN_FILE = "run.json"
 
 
 class InputError(ValueError):
@@ -89,19 +89,20 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
 
 
 def refuse_foreign(collection: Collection, output: Path) -> None:
-    """Refuse to overwrite files that no earlier run wrote: a run leaves run.json in its folder before its first photo.
+    """Refuse to overwrite files that no run of ours wrote, and to write through links inside the output folder.
 
     Raises:
         InputError: naming the first such file.
     """
-    if (output / RUN_FILE).exists():
-        return
-    for job in collection.jobs:
-        if job.target.exists() and not job.receipt.exists():
-            raise InputError(
-                f"{job.target} exists and was not written by privacy-faces. Choose another --output folder, or add "
-                "--overwrite."
-            )
+    try:
+        for job in collection.jobs:
+            check_places(job, [job.target, job.receipt])
+    except ForeignFileError as error:
+        raise InputError(str(error)) from None
+    if (output / RUN_FILE).exists() and not is_run_file(output / RUN_FILE):
+        raise InputError(
+            f"{output / RUN_FILE} exists and was not written by privacy-faces. Choose another --output folder."
+        )
 
 
 def _check_writable(output: Path) -> None:

@@ -26,7 +26,7 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
         output / folder / _NAME.format(image=image, kind=kind, label=label)
         for folder, kind in ((RESULTS, "generated"), (MASKS, "masks"), (ORIGINALS, "img"))
     )
-    return Job(source, name, target, target.with_suffix(".receipt.json"), mask, original)
+    return Job(source, name, target, target.with_suffix(".receipt.json"), output, mask, original)
 
 
 def holds(photos: Sequence[LabeledPhoto]) -> bool:

@@ -23,7 +23,7 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
     """
     target = output / relative
     receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
-    return Job(source, name, target, receipt, output / MASKS / relative.parent)
+    return Job(source, name, target, receipt, output, output / MASKS / relative.parent)
 
 
 def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after: Sequence[LabeledPhoto]) -> list[Pair]:
