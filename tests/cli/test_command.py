@@ -3,6 +3,7 @@ and what is done again."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -545,6 +546,43 @@ class TestAgain:
         for result in (first, second):
             assert warning in result.stderr
             assert result.stdout.splitlines()[2].endswith("NOT PROTECTED")
+
+
+class TestReceipts:
+    """What lies beside photos that people publish."""
+
+    def told(self, folder: Path) -> str:
+        return "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.json"))
+
+    def test_by_default_nothing_names_the_user_or_leads_to_the_original(self, once: Path) -> None:
+        assert files_in(once / "out") == ["a.png", "a.receipt.json", "run.json"]
+        text = self.told(once / "out")
+        original = (once / "in/a.png").read_bytes()
+        for secret in (str(once), str(Path.home()), os.getcwd(), hashlib.sha256(original).hexdigest()):
+            assert secret not in text
+        receipt = read_json(once / "out/a.receipt.json")
+        assert receipt.keys() <= {
+            *("schema", "output", "method", "profile", "detector", "metadata_kept", "surrogates", "faces", "warnings"),
+            *("written", "output_sha256", "input_salted", "plan_salted"),
+        }
+        assert (receipt["output"], receipt["written"]) == ("a.png", ["a.png"])
+        (face,) = receipt["faces"]
+        assert face["recognizers"] == {"dlib-resnet": {"far": 0.001, "matched": False, "role": "held-out"}}
+        assert not {"box", "detection_score", "quality", "details"} & face.keys()
+        assert read_json(once / "out/run.json")["photos"] == [{"photo": "a.png", "status": "done"}]
+
+    def test_a_reason_stays_out_of_run_json(self, tmp_path: Path) -> None:
+        call(tmp_path / "gone.jpg", "--method", "fill", "--output", tmp_path / "out", code=1)
+        assert read_json(tmp_path / "out/run.json")["photos"] == [{"photo": "gone.jpg", "status": "failed"}]
+        assert str(tmp_path) not in self.told(tmp_path / "out")
+
+    def test_none_leaves_photos_only(self, tmp_path: Path, once: Path) -> None:
+        shutil.copytree(once, tmp_path, dirs_exist_ok=True)
+        args = (tmp_path / "in", "--method", "fill", "--output", tmp_path / "out", "--receipts", "none")
+        call(*args)
+        assert files_in(tmp_path / "out") == ["a.png"]
+        assert (tmp_path / "out/a.png").read_bytes() == (once / "out/a.png").read_bytes()
+        assert "no receipt of privacy-faces names it" in call(*args, code=2).stderr
 
 
 class TestNoFace:
