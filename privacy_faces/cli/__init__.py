@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -24,6 +26,13 @@ _LED = ("anonymize", "benchmark")
 
 class _Main(CommandGroup):
     """All commands; of several processes, each does its part."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """What a console cannot show, such as a name in another alphabet, is escaped: no reason to lose a result."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **settings)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

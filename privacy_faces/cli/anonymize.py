@@ -208,5 +208,7 @@ def command(
         see = f", see {output / RUN_FILE}" if plan.run.receipts == "full" else ""
         more = f" and {len(ignored) - 5} more{see}" if len(ignored) > 5 else ""
         click.echo(f"ignored, not photos: {', '.join(ignored[:5])}{more}", err=True)
+    for folder in collection.left_out:
+        click.echo(f"left out: {folder}", err=True)
     click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))
     sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

@@ -13,6 +13,7 @@ import click
 
 from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
+from privacy_faces.config.files import readable
 from privacy_faces.config.plan import Plan
 from privacy_faces.pipeline.attempt import Outcome
 from privacy_faces.pipeline.batch import Watcher
@@ -67,7 +68,7 @@ def as_json_text(plan: Plan, output: Path, outcomes: Sequence[Outcome]) -> str:
         outcome.described() | {"receipt": outcome.receipt and outcome.receipt.model_dump(mode="json", by_alias=True)}
         for outcome in outcomes
     ]
-    content = {"schema": 1, **plan.described(), "output": str(output), **counts, "photos": photos}
+    content = {"schema": 1, **plan.described(), "output": readable(str(output)), **counts, "photos": photos}
     return json.dumps(content, indent=2)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
+_LONGEST_NAME = 255  # bytes, in the file systems of Linux, macOS and Windows
 
 
 class WriteError(ValueError):
@@ -27,6 +28,20 @@ def sha256_of(path: Path) -> str:
     """Hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def readable(name: str) -> str:
+    """A name or a message with the bytes that are no UTF-8 escaped, so that it can be printed and written as JSON."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def beside(stem: str, ending: str) -> str:
+    """The name of a file beside another: `stem` with an ending, cut where file systems would refuse its length."""
+    encoded, room = os.fsencode(stem), _LONGEST_NAME - len(ending)
+    if len(encoded) <= room:
+        return f"{stem}{ending}"
+    mark = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
+    return encoded[: room - len(mark)].decode("utf-8", "ignore") + mark + ending
 
 
 def write_atomic(path: Path, data: bytes) -> None:

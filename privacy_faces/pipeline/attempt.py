@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from privacy_faces.config.files import WriteError, sha256_of
+from privacy_faces.config.files import WriteError, readable, sha256_of
 from privacy_faces.judge.receipt import Receipt, ReceiptError
 from privacy_faces.pipeline.destination import Folder
 from privacy_faces.pipeline.job import Job
@@ -37,7 +37,7 @@ class Outcome:
 
     def described(self) -> dict[str, Any]:
         """For run.json."""
-        output = None if self.status == "failed" else str(self.job.target)
+        output = None if self.status == "failed" else readable(str(self.job.target))
         return {
             "input": self.job.name,
             "output": output,
@@ -56,7 +56,7 @@ def attempt(anonymizer: Anonymizer, job: Job) -> Outcome:
         if not isinstance(error, (ValueError, OSError)):
             log.exception("unexpected error on %s", job.name)
             reason = f"unexpected {type(error).__name__}: {error}"
-        return Outcome(job, "failed", " ".join([reason, *getattr(error, "__notes__", [])]))
+        return Outcome(job, "failed", readable(" ".join([reason, *getattr(error, "__notes__", [])])))
 
 
 def process(anonymizer: Anonymizer, job: Job) -> Receipt:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privacy_faces.config.files import write_atomic
+from privacy_faces.config.files import readable, write_atomic
 from privacy_faces.pipeline.attempt import Outcome, finished
 from privacy_faces.pipeline.inputs import Collection
 from privacy_faces.pipeline.job import Job
@@ -77,7 +77,7 @@ def run(
         require(plan.weights())
         found = engine(todo, plan, watcher.stage)
         # Should the run be killed, the folder still says what was meant to happen in it.
-        write_run(folder, plan, described(), collection.ignored)
+        write_run(folder, plan, described(), collection)
         try:
             for outcome in watcher.photos(found, len(todo)):
                 add(outcome)
@@ -85,16 +85,16 @@ def run(
             for job in todo:
                 if job not in outcomes and (receipt := finished(job, fingerprint)):
                     outcomes[job] = Outcome(job, "done", receipt=receipt)
-            write_run(folder, plan, described(), collection.ignored)
+            write_run(folder, plan, described(), collection)
             raise
     for job, outcome in list(outcomes.items()):
         if outcome.status != "failed" and not job.target.is_file():
             add(Outcome(job, "failed", f"{job.target} was written, and has been removed since by somebody else"))
-    write_run(folder, plan, described(), collection.ignored)
+    write_run(folder, plan, described(), collection)
     return list(described())
 
 
-def write_run(folder: Path, plan: Plan, outcomes: Sequence[Outcome], ignored: Sequence[str]) -> None:
+def write_run(folder: Path, plan: Plan, outcomes: Sequence[Outcome], collection: Collection) -> None:
     """run.json: what became of every photo and, with full receipts, the resolved options, versions, weights and
     reasons; nothing with none."""
     place = folder / RUN_FILE
@@ -107,7 +107,7 @@ def write_run(folder: Path, plan: Plan, outcomes: Sequence[Outcome], ignored: Se
             "schema": 1,
             **{name: described[name] for name in ("method", "profile", "version")},
             "photos": [
-                {"photo": outcome.job.target.relative_to(folder).as_posix(), "status": outcome.status}
+                {"photo": readable(outcome.job.target.relative_to(folder).as_posix()), "status": outcome.status}
                 for outcome in outcomes
             ],
         }
@@ -121,7 +121,8 @@ def write_run(folder: Path, plan: Plan, outcomes: Sequence[Outcome], ignored: Se
             "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
             "weights": list(weights.values()),
             "photos": [outcome.described() for outcome in outcomes],
-            "ignored": list(ignored),
+            "ignored": collection.ignored,
+            "left_out": collection.left_out,
         }
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(place, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.config.files import hidden, put, stage
+from privacy_faces.config.files import hidden, put, readable, stage
 from privacy_faces.judge.receipt import Receipt, salted
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.overlay import jpeg, overlay, png
@@ -84,7 +84,7 @@ class Folder:
         self, job: Job, fingerprint: str, digest: str, save_masks: bool, receipts: Literal["short", "full", "none"]
     ) -> None:
         self.job, self.save_masks, self.receipts = job, save_masks, receipts
-        self.source, self.place = job.name, str(job.target)
+        self.source, self.place = job.name, readable(str(job.target))
         self._fingerprint, self._digest = fingerprint, digest
         self._output_sha256 = ""
         self._staged: dict[Path, Path] = {}  # place -> hidden file
@@ -119,7 +119,7 @@ class Folder:
             self._stage(folder / f"{stem}.overlay.png", png(overlay(original, mask)))
         receipt = receipt.model_copy(
             update={
-                "written": [place.name for place in self._staged],
+                "written": [readable(place.name) for place in self._staged],
                 "plan_sha256": self._fingerprint,
                 "input_sha256": self._digest,
                 "output_sha256": self._output_sha256,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from privacy_faces.config.files import WriteError, put, sha256_of, stage, staged
+from privacy_faces.config.files import WriteError, beside, put, readable, sha256_of, stage, staged
 from privacy_faces.judge.receipt import Receipt, ReceiptError
 from privacy_faces.pipeline.job import Job
 
@@ -55,9 +55,9 @@ def check_places(job: Job, places: list[Path]) -> None:
     if not standing:
         return
     receipt = receipt_of(job)
-    named = {job.receipt.name, *receipt.written} if receipt else set()
+    named = {readable(name) for name in (job.target.name, job.receipt.name)} | {*receipt.written} if receipt else set()
     for place in standing:
-        if place.name not in named:
+        if readable(place.name) not in named:
             raise ForeignFileError(f"expected to write {place}, found a file there, and {_FOREIGN}")
 
 
@@ -81,9 +81,9 @@ def set_aside(job: Job) -> Path | None:
     while target.exists() or place.exists():
         number += 1
         ending = ".outdated" if number == 1 else f".outdated-{number}"
-        target = job.target.with_name(f"{job.target.stem}{ending}{job.target.suffix}")
-        place = job.receipt.with_name(f"{job.receipt.name.removesuffix('.receipt.json')}{ending}.receipt.json")
-    output = str(target) if receipt.input else target.name
+        target = job.target.with_name(beside(job.target.stem, f"{ending}{job.target.suffix}"))
+        place = job.receipt.with_name(beside(job.receipt.name.removesuffix(".receipt.json"), f"{ending}.receipt.json"))
+    output = readable(str(target) if receipt.input else target.name)
     copy = stage(place, receipt.model_copy(update={"output": output}).dump())
     job.target.rename(target)
     put(copy, place)
@@ -100,6 +100,12 @@ def is_run_file(path: Path) -> bool:
     return isinstance(content, dict) and content.get("schema") == 1 and {"method", "photos"} <= content.keys()
 
 
+def wrote(folder: Path) -> bool:
+    """Whether one of our runs wrote what is in a folder."""
+    masked = folder.with_suffix("") if folder.suffix == ".masks" else folder
+    return is_run_file(masked / RUN_FILE)
+
+
 def _receipts(job: Job) -> Iterator[tuple[Path, Receipt]]:
     """Receipts that name the job's photo: in its place, or hidden, where a run was killed."""
     here = [job.receipt] if job.receipt.exists() else []
@@ -108,5 +114,5 @@ def _receipts(job: Job) -> Iterator[tuple[Path, Receipt]]:
             receipt = Receipt.parse(path.read_bytes(), str(path))
         except (OSError, ReceiptError):
             continue
-        if receipt.output is not None and Path(receipt.output).name == job.target.name:
+        if receipt.output is not None and Path(receipt.output).name == readable(job.target.name):
             yield path, receipt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import signal
@@ -185,6 +186,25 @@ def test_links_inside_the_output_folder_are_not_written_through(tmp_path: Path, 
     (outcome,) = [attempt(fill, job) for job in collect([tmp_path / "in"], tmp_path / "out").jobs]
     assert outcome.status == "failed"
     assert list(elsewhere.iterdir()) == []
+
+
+def test_ctrl_c_leaves_a_true_run_json(root: Path, fill: Anonymizer) -> None:
+    put(root / "in/c.png", FACE)
+    put(root / "in/d.png", FACE)
+
+    def stop(job: Job) -> None:
+        if job.target.name == "b.png":
+            # Another process had done this one, and could not tell.
+            attempt(fill, collect([root / "in/c.png"], root / "out").jobs[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        done(root, fill, stop, overwrite=True)
+    rows = json.loads((root / "out/run.json").read_text())["photos"]
+    assert {row["photo"]: row["status"] for row in rows} == {
+        **dict.fromkeys(("a.png", "b.png", "c.png"), "done"),
+        "d.png": "pending",
+    }
 
 
 class TestKilledBetweenPhotoAndReceipt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from privacy_faces.config.files import beside, readable
 from privacy_faces.datasets.folder import LabeledPhoto, metadata_of
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.pipeline.job import Job
@@ -22,7 +23,7 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
         whole_name: the receipt takes the whole name of the file instead of its stem, since another photo has the same.
     """
     target = output / relative
-    receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
+    receipt = target.with_name(beside(target.name if whole_name else target.stem, ".receipt.json"))
     return Job(source, name, target, receipt, output, output / MASKS / relative.parent)
 
 
@@ -33,17 +34,20 @@ def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after:
         originals, before: folder and its photos.
         results, after: folder of protected photos and its photos; masks are none.
     """
-    found = {
-        _stem(photo.path, results): photo.path for photo in after if MASKS not in photo.path.relative_to(results).parts
-    }
+    found = {_stem(photo.path, results): photo.path for photo in after if not _is_mask(photo.path, results)}
     metadata = metadata_of(originals)
     pairs = []
     for photo in before:
         groups = dict(metadata.get(photo.path, {}))
         person = groups.pop("identity", photo.identity)
-        name = str(photo.path.relative_to(originals))
+        name = readable(str(photo.path.relative_to(originals)))
         pairs.append(Pair(name, person, photo.path, found.get(_stem(photo.path, originals)), groups))
     return pairs
+
+
+def _is_mask(path: Path, root: Path) -> bool:
+    """Told by folder and ending: people may be called masks, too."""
+    return path.relative_to(root).parts[0] == MASKS and path.name.endswith((".mask.png", ".overlay.png"))
 
 
 def _stem(path: Path, root: Path) -> str:
