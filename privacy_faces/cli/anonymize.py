@@ -182,20 +182,30 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given).
+    """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given; - reads one from
+    stdin and writes it to stdout).
 
     The options of a method are shown by: privacy-faces anonymize --method NAME --help
     """
     layers: Layers = ctx.meta[__name__].layers
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
+    from privacy_faces.cli.stream import protect_stream
     from privacy_faces.pipeline.batch import run
     from privacy_faces.pipeline.inputs import collect, refuse_foreign
     from privacy_faces.pipeline.ours import RUN_FILE
+    from privacy_faces.pipeline.sharing import launched
     from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
     with wrong_usage():
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
+        if Path("-") in inputs:
+            if len(inputs) > 1 or output or as_json or engine != "local" or launched.processes() > 1:
+                raise click.UsageError(
+                    "- reads one photo from stdin and writes it to stdout: it goes with no other input, and with "
+                    "neither --output, --json, --engine ray nor accelerate launch."
+                )
+            protect_stream(plan)
         output = output or Path("outputs") / plan.method
         collection = collect(inputs, output, plan.run.layout)
         refuse_foreign(collection, output)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privacy_faces.config.files import readable
+from privacy_faces.datasets.signatures import begins_as_photo
 from privacy_faces.datasets.walk import walk
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"})
 
 
 class DatasetError(ValueError):
@@ -66,7 +67,7 @@ def photos_below(root: Path) -> list[LabeledPhoto]:
     """
     if not root.is_dir():
         raise DatasetError(f"Expected a folder of photos, found none at {root}.")
-    photos = [path for path in walk(root).files if is_photo(path.name) and path.is_file()]
+    photos = [path for path in walk(root).files if (is_photo(path.name) and path.is_file()) or begins_as_photo(path)]
     if not photos:
         raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
     return [

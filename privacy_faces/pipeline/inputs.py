@@ -10,18 +10,36 @@ from pathlib import Path
 from typing import Literal
 
 from privacy_faces.config.files import readable
+from privacy_faces.datasets.signatures import begins_as_photo
 from privacy_faces.datasets.walk import walk
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import ppd, tree
 from privacy_faces.pipeline.ours import RUN_FILE, ForeignFileError, check_places, is_run_file, wrote
 
-# What a folder is searched for. Formats that cannot be read are listed too, so that they fail by name instead of being
-# passed over.
+# What a folder is searched for, beside files that begin as photos do. Formats that cannot be read are listed too, so
+# that they fail by name instead of being passed over.
 PHOTO_SUFFIXES = frozenset(
     f".{name}"
     for names in (
         ("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "tif", "tiff", "bmp", "dib", "gif"),
-        ("heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"),
+        (
+            "heic",
+            "heif",
+            "hif",
+            "avif",
+            "jxl",
+            "jp2",
+            "psd",
+            "svg",
+            "dng",
+            "cr2",
+            "cr3",
+            "nef",
+            "arw",
+            "raf",
+            "orf",
+            "rw2",
+        ),
     )
     for name in names
 )
@@ -79,7 +97,7 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
         for path in below.files:
             if path.name.startswith("."):
                 continue
-            if path.suffix.lower() in PHOTO_SUFFIXES:
+            if path.suffix.lower() in PHOTO_SUFFIXES or begins_as_photo(path):
                 found.append((path, path.relative_to(given)))
             else:
                 ignored.append(readable(str(path)))

@@ -635,13 +635,22 @@ class TestBadPhotos:
         contents = {
             "a-empty.jpg": (b"", "expected a photo, found an empty file (0 bytes)"),
             "c-cut.jpg": (whole[: len(whole) // 2], "expected a whole JPEG, found one cut short"),
-            "d-page.png": (b"<html>404</html>\n", "expected a JPEG, PNG, WebP, TIFF or BMP photo, found a text file"),
-            "e-paper.jpg": (b"%PDF-1.7\n", "expected a JPEG, PNG, WebP, TIFF or BMP photo, found a PDF document"),
+            "d-page.png": (
+                b"<html>404</html>\n",
+                "expected a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo, found a text file",
+            ),
+            "e-paper.jpg": (
+                b"%PDF-1.7\n",
+                "expected a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo, found a PDF document",
+            ),
             "f-phone.heic": (
                 b"\0\0\0\x18ftypheic" + bytes(40),
-                "expected a JPEG, PNG, WebP, TIFF or BMP photo, found a HEIC (HEIF) photo",
+                "expected an intact HEIF, found one that cannot be decoded",
             ),
-            "g-drawing.svg": (b"<svg/>", "expected a JPEG, PNG, WebP, TIFF or BMP photo, found an SVG drawing"),
+            "g-drawing.svg": (
+                b"<svg/>",
+                "expected a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo, found an SVG drawing",
+            ),
         }
         reasons = {name: reason for name, (_, reason) in contents.items()}
         for name, (content, _) in contents.items():

@@ -46,6 +46,7 @@ class Decoded:
     orientation: int = 1
     xmp: object = None
     lossless: bool = True
+    png_colors: tuple[tuple[bytes, bytes], ...] = ()
 
     @classmethod
     def from_pillow(cls, image: Image.Image, pixels: tuple[Samples, str] | None = None) -> Decoded:
@@ -60,7 +61,13 @@ class Decoded:
         native = _upright(self.native, self.orientation)
         metadata = Metadata.safe(self.exif, self.xmp, width=native.shape[1], height=native.shape[0])
         return Photo.from_native(
-            native, self.mode, format, icc_profile=self.icc_profile or None, metadata=metadata, lossless=self.lossless
+            native,
+            self.mode,
+            format,
+            icc_profile=self.icc_profile or None,
+            metadata=metadata,
+            lossless=self.lossless,
+            png_colors=self.png_colors,
         )
 
 
