@@ -44,7 +44,7 @@ class _Main(CommandGroup):
             _warn_of_one_process()
         elif found[0] in _LED:
             if not launched.leads():
-                sys.exit(launched.follow())
+                launched.follow()
             ctx.with_resource(_leading())
         else:
             name, card = spec_of([str(found[0]), *found[2]])
@@ -72,9 +72,7 @@ def _leading() -> Iterator[None]:
         # Said now: the launcher ends this process as soon as another has ended with an error.
         error.show()
         status = error.exit_code
-    sys.stdout.flush()
     launched.dismiss(status)
-    sys.exit(status)
 
 
 def _warn_of_one_process() -> None:
