@@ -772,7 +772,10 @@ class TestKilled:
             assert pixels(path).shape == (256, 256, 3)
         finished = [path for path in output.glob("*.receipt.json") if read_json(path)["faces"]]
         assert 8 <= len(finished) < 20
-        assert counts(call(*args[1:])) == (20 - len(finished), len(finished), 0)
+        done, skipped, failed = counts(call(*args[1:]))
+        # Killed between a photo and its receipt, it has one more that needs nothing but its receipt put in place.
+        assert (done + skipped, failed) == (20, 0)
+        assert len(finished) <= skipped <= len(finished) + 1
         assert files_in(output) == sorted(
             [f"{number:02}{end}" for number in range(20) for end in (".png", ".receipt.json")] + ["run.json"]
         )
