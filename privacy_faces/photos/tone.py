@@ -10,6 +10,7 @@ from privacy_faces.photos.faces import Image
 # Of 256 levels: how far the colors of a toned photo lie from those of its tone, for all pixels but a hundredth. What
 # JPEG does to a sepia photo stays below; skin in color does not.
 _TOLERANCE = 4.0
+_SAMPLE = 1 << 18  # pixels
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
@@ -24,20 +25,22 @@ def keep_tone(before: Image, after: Image, changed: NDArray[np.bool_]) -> None:
     old = before[changed]
     if not len(old):
         return
-    new = after[changed]
+    largest = int(np.iinfo(before.dtype).max)
     if (old == old[:, :1]).all():
-        gray = (new @ _LUMA + 0.5).astype(after.dtype)
-        after[changed] = gray[:, None]
-        return
-    largest = np.iinfo(before.dtype).max
-    unit = old.astype(np.float64) / largest * 255
-    level = np.clip(unit @ _LUMA + 0.5, 0, 255).astype(int)
-    count = np.bincount(level, minlength=256)
-    used = np.flatnonzero(count)
-    mean = np.stack([np.bincount(level, unit[:, c], minlength=256)[used] / count[used] for c in range(3)], axis=1)
-    tone = np.stack([np.interp(np.arange(256), used, mean[:, c]) for c in range(3)], axis=1)
-    if np.quantile(np.abs(unit - tone[level]).max(1), 0.99) > _TOLERANCE:
-        return
-    bright = new.astype(np.float64) @ _LUMA / largest * 255
-    toned = np.stack([np.interp(bright, np.arange(256), tone[:, c]) for c in range(3)], axis=1)
-    after[changed] = np.clip(toned / 255 * largest + 0.5, 0, largest).astype(after.dtype)
+        tone = np.repeat(np.arange(256.0)[:, None], 3, axis=1)
+    else:
+        sample = old[:: -(-len(old) // _SAMPLE)].astype(np.float64) / largest * 255
+        level = np.clip(sample @ _LUMA + 0.5, 0, 255).astype(int)
+        count = np.bincount(level, minlength=256)
+        used = np.flatnonzero(count)
+        mean = [np.bincount(level, sample[:, channel], minlength=256)[used] / count[used] for channel in range(3)]
+        tone = np.stack([np.interp(np.arange(256), used, values) for values in mean], axis=1)
+        if np.quantile(np.abs(sample - tone[level]).max(1), 0.99) > _TOLERANCE:
+            return
+    new = after[changed]
+    for start in range(0, len(new), _SAMPLE):  # to need little memory
+        part = new[start : start + _SAMPLE]
+        bright = part @ _LUMA / largest * 255
+        toned = np.stack([np.interp(bright, np.arange(256), tone[:, channel]) for channel in range(3)], axis=1)
+        part[:] = (np.clip(toned / 255, 0, 1) * largest + 0.5).astype(after.dtype)
+    after[changed] = new

@@ -154,6 +154,8 @@ class Folder:
                 put(hidden_file, place)
         except BaseException:
             restore_receipt(self.job)
+            if old.exists() and not self.job.receipt.exists() and self._staged[self.job.target].exists():
+                old.rename(self.job.receipt)  # of a photo that somebody changed, and that stands there still
             raise
         finally:
             old.unlink(missing_ok=True)
