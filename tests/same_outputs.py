@@ -89,6 +89,13 @@ def main() -> None:
     work = given.work.resolve()
     make_photos(work / "photos")
     both = given.methods.split(",") if given.methods else sorted(set(methods(given.before)) & set(methods(given.after)))
+    # Older checkouts know full receipts only.
+    full = {
+        name: ["--receipts", "full"]
+        if "--receipts" in _run(checkout, "anonymize", "--method", both[0], "--help")
+        else []
+        for checkout, name in ((given.before, "before"), (given.after, "after"))
+    }
     same = differing = 0
     for method in both:
         for checkout, name in ((given.before, "before"), (given.after, "after")):
@@ -103,6 +110,7 @@ def main() -> None:
                 str(work / name / method),
                 "--device",
                 "cpu",
+                *full[name],
                 *again,
             )
         for photo in sorted((work / "photos").iterdir()):

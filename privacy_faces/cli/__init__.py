@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -25,6 +27,13 @@ _LED = ("anonymize", "benchmark")
 class _Main(CommandGroup):
     """All commands; of several processes, each does its part."""
 
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """What a console cannot show, such as a name in another alphabet, is escaped: no reason to lose a result."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **settings)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -35,7 +44,7 @@ class _Main(CommandGroup):
             _warn_of_one_process()
         elif found[0] in _LED:
             if not launched.leads():
-                sys.exit(launched.follow())
+                launched.follow()
             ctx.with_resource(_leading())
         else:
             name, card = spec_of([str(found[0]), *found[2]])
@@ -63,9 +72,7 @@ def _leading() -> Iterator[None]:
         # Said now: the launcher ends this process as soon as another has ended with an error.
         error.show()
         status = error.exit_code
-    sys.stdout.flush()
     launched.dismiss(status)
-    sys.exit(status)
 
 
 def _warn_of_one_process() -> None:

@@ -184,34 +184,47 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> None:
-    """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given).
+    """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given; - reads one from
+    stdin and writes it to stdout).
 
     The options of a method are shown by: privacy-faces anonymize --method NAME --help
     """
     layers: Layers = ctx.meta[__name__].layers
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
+    from privacy_faces.cli.stream import protect_stream
     from privacy_faces.pipeline.batch import run
-    from privacy_faces.pipeline.inputs import RUN_FILE, collect, refuse_foreign
+    from privacy_faces.pipeline.inputs import collect, refuse_foreign
     from privacy_faces.pipeline.judges import settled
     from privacy_faces.pipeline.layouts.tree import masks_folder
+    from privacy_faces.pipeline.ours import RUN_FILE
+    from privacy_faces.pipeline.sharing import launched
     from privacy_faces.pipeline.sharing.choose import chosen_engine
 
     # Before the first photo: options or inputs that do not fit, or something that is missing.
     with wrong_usage():
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
         plan = settled(plan, partial(click.echo, err=True))
+        if Path("-") in inputs:
+            if len(inputs) > 1 or output or as_json or engine != "local" or launched.processes() > 1:
+                raise click.UsageError(
+                    "- reads one photo from stdin and writes it to stdout: it goes with no other input, and with "
+                    "neither --output, --json, --engine ray nor accelerate launch."
+                )
+            protect_stream(plan)
         output = output or Path("outputs") / plan.method
         collection = collect(inputs, output, plan.run.layout)
-        if not overwrite:
-            refuse_foreign(collection, output)
+        refuse_foreign(collection, output)
         # Whatever a library has to say, Ray of a worker that died for instance: stdout carries the result.
         with redirect_stdout(sys.stderr), shown() as watcher:
             outcomes = run(
                 plan, collection, output, chosen_engine(engine, workers, overwrite), watcher, overwrite=overwrite
             )
     if ignored := collection.ignored:
-        more = f" and {len(ignored) - 5} more, see {output / RUN_FILE}" if len(ignored) > 5 else ""
+        see = f", see {output / RUN_FILE}" if plan.run.receipts == "full" else ""
+        more = f" and {len(ignored) - 5} more{see}" if len(ignored) > 5 else ""
         click.echo(printable(f"ignored, not photos: {', '.join(ignored[:5])}{more}"), err=True)
+    for folder in collection.left_out:
+        click.echo(printable(f"left out: {folder}"), err=True)
     if plan.run.save_masks and plan.run.layout == "tree":
         click.echo(printable(f"masks and overlays, which are not for publication: {masks_folder(output)}"), err=True)
     click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))

@@ -14,6 +14,7 @@ import click
 from privacy_faces.cli.printable import printable
 from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
+from privacy_faces.config.files import readable
 from privacy_faces.config.plan import Plan
 from privacy_faces.pipeline.attempt import Outcome
 from privacy_faces.pipeline.batch import Watcher
@@ -68,7 +69,7 @@ def as_json_text(plan: Plan, output: Path, outcomes: Sequence[Outcome]) -> str:
         outcome.described() | {"receipt": outcome.receipt and json.loads(outcome.receipt.dump())}
         for outcome in outcomes
     ]
-    content = {"schema": 1, **plan.described(), "output": str(output), **counts, "photos": photos}
+    content = {"schema": 1, **plan.described(), "output": readable(str(output)), **counts, "photos": photos}
     return json.dumps(content, indent=2, allow_nan=False)
 
 
@@ -82,8 +83,8 @@ def as_table(outcomes: Sequence[Outcome], output: Path) -> str:
         for face in outcome.receipt.faces if outcome.receipt else ():
             for recognizer, result in face.recognizers.items():
                 verdict = "NOT PROTECTED" if result.matched else "no longer matched"
-                before = "" if result.similarity_before is None else f"{result.similarity_before:.3f}"
-                scores = [before, f"{result.similarity:.3f}", f"{result.threshold:.3f}"]
+                numbers = (result.similarity_before, result.similarity, result.threshold)
+                scores = ["" if number is None else f"{number:.3f}" for number in numbers]
                 rows.append([name, str(face.index + 1), f"{recognizer} ({result.role})", *scores, verdict])
         if outcome.receipt and not outcome.receipt.faces:
             rows.append([name, "", "", "", "", "", "copied: no face found"])

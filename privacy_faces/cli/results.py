@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from privacy_faces.cli.table import table
+from privacy_faces.evaluation.calls import unplaced
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.results import MethodResults, Number, Results
 
 
 def command_line() -> str:
-    """What was typed."""
-    return shlex.join(["privacy-faces", *sys.argv[1:]])
+    """What was typed, for the results."""
+    return shlex.join(["privacy-faces", *map(unplaced, sys.argv[1:])])
 
 
 def results_json() -> click.Option:

@@ -46,6 +46,13 @@ class RunOptions(Options):
             "OUTPUT.masks/"
         ),
     )
+    receipts: Literal["short", "full", "none"] = Field(
+        "short",
+        description=(
+            "short: verdicts beside each photo, and nothing that names you or leads to the original; full: paths, "
+            "digests, boxes, scores and options too, for research; none: photos only, and a second run starts anew"
+        ),
+    )
     layout: Literal["tree", "ppd"] = Field(
         "tree",
         description=(

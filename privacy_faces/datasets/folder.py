@@ -8,7 +8,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+from privacy_faces.config.files import readable
+from privacy_faces.datasets.signatures import begins_as_photo
+from privacy_faces.datasets.walk import walk
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"})
 
 
 class DatasetError(ValueError):
@@ -63,11 +67,12 @@ def photos_below(root: Path) -> list[LabeledPhoto]:
     """
     if not root.is_dir():
         raise DatasetError(f"Expected a folder of photos, found none at {root}.")
-    photos = sorted(path for path in root.rglob("*") if is_photo(path.name) and path.is_file())
+    photos = [path for path in walk(root).files if (is_photo(path.name) and path.is_file()) or begins_as_photo(path)]
     if not photos:
         raise DatasetError(f"Expected photos in {root}, found none with the endings {', '.join(sorted(_SUFFIXES))}.")
     return [
-        LabeledPhoto(path, path.stem if path.parent == root else str(path.parent.relative_to(root))) for path in photos
+        LabeledPhoto(path, readable(path.stem if path.parent == root else str(path.parent.relative_to(root))))
+        for path in photos
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from privacy_faces.config.files import write_atomic
 from privacy_faces.config.options import Options
@@ -29,9 +29,27 @@ def write_evaluation(results: Results, folder: Path) -> None:
     write_atomic(folder / "report.html", render(results).encode())
 
 
+def unplaced(value: Any) -> Any:
+    """A value that was typed, with the name alone where it is the path of a file outside the working folder: results
+    are published, and such a path names the user.
+
+    >>> unplaced("--output=/home/anna/results"), unplaced("photos/anna")
+    ('--output=results', 'photos/anna')
+    """
+    if isinstance(value, list):
+        return [unplaced(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    flag, equals, text = value.rpartition("=") if value.startswith("--") else ("", "", value)
+    path = Path(text)
+    outside = path.is_absolute() or ".." in path.parts or text.startswith("~")
+    return f"{flag}{equals}{path.name or '...'}" if outside else value
+
+
 def called(verb: str, options: Options) -> str:
     """A call of a verb from Python, as it would be typed."""
-    given = options.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    dumped = options.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    given = {name: unplaced(value) for name, value in dumped.items()}
     return f"privacy_faces.{verb}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy_faces.config.files import beside
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
@@ -195,7 +196,7 @@ def _receipt(pair: Pair) -> Receipt | None:
     if pair.protected is None:
         return None
     for name in (pair.protected.name, pair.protected.stem):
-        path = pair.protected.with_name(f"{name}.receipt.json")
+        path = pair.protected.with_name(beside(name, ".receipt.json"))
         if path.is_file():
             return Receipt.parse(path.read_bytes(), str(path))
     return None

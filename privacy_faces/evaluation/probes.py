@@ -56,7 +56,7 @@ def find_probes(photos: Iterable[Probe], observer: Observer) -> tuple[list[Probe
         try:
             found = observer.faces(read_photo(photo.photo).rgb)
         except ValueError as error:
-            unusable[photo.name] = str(error)
+            unusable[photo.name] = str(error).replace(str(photo.photo), photo.name)
             continue
         if not found:
             unusable[photo.name] = f"no face found (detector {observer.finder.detector.name})"

@@ -162,11 +162,17 @@ def see(task: Task) -> Done:
     return Done(
         _see(task, read, anonymizer.judge.observer()),
         surrogates,
-        {outcome.job.name: outcome.reason or "" for outcome in made if outcome.status == "failed"},
+        {outcome.job.name: _reason(outcome) for outcome in made if outcome.status == "failed"},
         [receipt.seconds.protect / len(receipt.faces) for receipt in receipts],
         peak,
         targets[0] if targets else None,
     )
+
+
+def _reason(outcome: Outcome) -> str:
+    """Why a photo failed, without the folders of this machine."""
+    reason, job = outcome.reason or "", outcome.job
+    return reason.replace(str(job.source), job.name).replace(str(job.root), job.root.name)
 
 
 def protect(task: Task, entry: Entry, engine: Engine) -> list[Outcome]:

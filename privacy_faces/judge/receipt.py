@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -48,17 +51,26 @@ class RecognizerVerdict(_Part):
 
     Attributes:
         similarity_before: to the original, of an unprotected copy that was written in the same way.
-        similarity: to the original, of the written file.
+        similarity: to the original, of the written file; None in a short receipt.
         threshold, far, threshold_source: a match is a similarity strictly above it at this false accept rate.
     """
 
     similarity_before: float | None = None
-    similarity: float
-    threshold: float
+    similarity: float | None = None
+    threshold: float | None = None
     far: float
     threshold_source: Literal["calibrated", "legacy"] | None = None
     matched: bool
     role: Role
+
+    def margin(self) -> str:
+        """By how much, for a warning; nothing where the receipt is short."""
+        if self.similarity is None or self.threshold is None:
+            return f" at FAR {self.far:g}"
+        return (
+            f": similarity {self.similarity:.3f}, threshold {self.threshold:.3f} at FAR {self.far:g} "
+            f"(margin {self.similarity - self.threshold:.3f})"
+        )
 
 
 class TargetSimilarity(_Part):
@@ -90,7 +102,7 @@ class FaceReceipt(_Part):
 
     Attributes:
         index: its number, from 0, largest first.
-        box: (x0, y0, x1, y1) in photo pixels.
+        box: (x0, y0, x1, y1) in photo pixels; like detection_score and quality, None in a short receipt.
         detected_after: whether the detector finds it at its place again.
         found: where the detector finds it again.
         protected: true only when no recognizer in the list still matches.
@@ -98,23 +110,21 @@ class FaceReceipt(_Part):
     """
 
     index: int = 0
-    box: tuple[float, float, float, float]
-    detection_score: float
+    box: tuple[float, float, float, float] | None = None
+    detection_score: float | None = None
     detected_after: bool | None = None
     found: Found | None = None
     recognizers: dict[str, RecognizerVerdict]
     protected: bool
     evidence: Evidence
     target: TargetVerdict | None
-    quality: FrameQuality
+    quality: FrameQuality | None = None
     details: dict[str, Any] = {}
 
     def warnings(self) -> list[str]:
         """What a user must be told about this face."""
         lines = [
-            f"face {self.index + 1}: NOT PROTECTED: {name} still matches: similarity {verdict.similarity:.3f}, "
-            f"threshold {verdict.threshold:.3f} at FAR {verdict.far:g} "
-            f"(margin {verdict.similarity - verdict.threshold:.3f})"
+            f"face {self.index + 1}: NOT PROTECTED: {name} still matches{verdict.margin()}"
             for name, verdict in self.recognizers.items()
             if verdict.matched
         ]
@@ -124,6 +134,21 @@ class FaceReceipt(_Part):
                 "against other recognizers was not measured"
             )
         return lines
+
+    def short(self) -> FaceReceipt:
+        """The verdicts alone."""
+        return FaceReceipt(
+            index=self.index,
+            detected_after=self.detected_after,
+            found=self.found,
+            recognizers={
+                name: RecognizerVerdict(far=verdict.far, matched=verdict.matched, role=verdict.role)
+                for name, verdict in self.recognizers.items()
+            },
+            protected=self.protected,
+            evidence=self.evidence,
+            target=self.target and TargetVerdict(name=self.target.name),
+        )
 
 
 class Seconds(_Part):
@@ -140,30 +165,65 @@ class Receipt(_Part):
     """The whole of receipt.json.
 
     Attributes:
-        input, output: the photo as it was named, and the file that was written; None for a photo in memory.
+        input, output: the photo as it was named, and the file that was written; None for a photo in memory. In a short
+            receipt no input, and of the output the name.
         method, options, seed, profile, detector, metadata_kept: what was done.
         surrogates: recognizers that helped to make the change, whether or not they judge.
         faces: largest first; none where a photo without a face was copied.
-        plan_sha256, input_sha256, output_sha256: by these a later run knows that the photo is done.
+        written: names of the files that were written for the photo; a later run replaces or removes no others.
+        output_sha256: of the written file.
+        input_salted, plan_salted: `salted` digests of input and plan, by which a later run knows that the photo is
+            done. They say nothing to whom does not have the original.
+        plan_sha256, input_sha256: the plain digests; None in a short receipt.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
-    input: str
+    input: str | None = None
     output: str | None
     method: str
-    options: dict[str, Any]
-    seed: int
+    options: dict[str, Any] = {}
+    seed: int | None = None
     profile: str = ""
     detector: str = ""
     metadata_kept: bool = False
     surrogates: list[str] = []
     faces: list[FaceReceipt]
-    weights: list[WeightRecord]
-    seconds: Seconds
+    weights: list[WeightRecord] = []
+    seconds: Seconds = Seconds()
     warnings: list[str] = []
+    written: list[str] = []
     plan_sha256: str | None = None
     input_sha256: str | None = None
     output_sha256: str | None = None
+    input_salted: str | None = None
+    plan_salted: str | None = None
+
+    def short(self) -> Receipt:
+        """What can lie beside a photo that is published: the verdicts, and nothing that names the user, tells where the
+        photo came from, or is known of the original alone."""
+        faces = [face.short() for face in self.faces]
+        return Receipt(
+            output=self.output and PurePath(self.output).name,
+            method=self.method,
+            profile=self.profile,
+            detector=self.detector,
+            metadata_kept=self.metadata_kept,
+            surrogates=self.surrogates,
+            faces=faces,
+            warnings=[line for face in faces for line in face.warnings()] if faces else self.warnings,
+            written=self.written,
+            output_sha256=self.output_sha256,
+            input_salted=self.input_salted,
+            plan_salted=self.plan_salted,
+        )
+
+    def made_from(self, input_sha256: str) -> bool:
+        """Whether an input of this digest is the one."""
+        return self.output_sha256 is not None and self.input_salted == salted(input_sha256, self.output_sha256)
+
+    def made_by(self, plan_sha256: str) -> bool:
+        """Whether a plan of this fingerprint is the one."""
+        return self.output_sha256 is not None and self.plan_salted == salted(plan_sha256, self.output_sha256)
 
     @classmethod
     def parse(cls, content: bytes | str, name: str) -> Self:
@@ -184,8 +244,14 @@ class Receipt(_Part):
             ) from None
 
     def dump(self) -> bytes:
-        """The content of receipt.json."""
-        return (self.model_dump_json(indent=2, by_alias=True) + "\n").encode()
+        """The content of receipt.json; a short receipt leaves out what it does not hold."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_unset=self.input is None)
+        return (json.dumps({"schema": 1} | content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def salted(digest: str, output_sha256: str) -> str:
+    """A digest that no list of known digests holds: the protected photo is the salt."""
+    return hashlib.sha256(f"{output_sha256}:{digest}".encode()).hexdigest()
 
 
 def evidence_of(roles: Sequence[Role]) -> Evidence:

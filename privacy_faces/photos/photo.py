@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import logging
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms
+
+from privacy_faces.photos.xmp import safe_xmp
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ MODES_OF_FORMAT = {
     "WEBP": ("RGB", "RGBA"),
     "TIFF": ("L", "LA", "RGB", "RGBA", "CMYK"),
     "BMP": ("L", "RGB", "RGBA"),
+    "HEIF": ("RGB", "RGBA"),
+    "AVIF": ("RGB", "RGBA"),
 }
 FORMATS_WITH_16_BITS = ("PNG", "TIFF")
 COLOR_CHANNELS = {"L": 1, "LA": 1, "RGB": 3, "RGBA": 3, "CMYK": 4}  # without alpha
@@ -52,9 +55,6 @@ KEPT_EXIF_TAGS = (
     Tag.XPKeywords,
     Tag.XPSubject,
 )
-# JPEG, PNG, GIF and WebP pictures embedded in XMP, which has to write them in base64.
-XMP_PICTURE = re.compile(rb"(?:/9j/|iVBORw0KGgo|R0lGOD|UklGR)(?:[A-Za-z0-9+/=\s]|&#x[aAdD];)*")
-XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
 
 # Out-of-gamut colors are clipped, all others keep their hue; black point compensation keeps shadows apart in print
 # profiles.
@@ -80,7 +80,7 @@ class Metadata:
         this size."""
         upright = b""
         if isinstance(xmp, bytes) and b"\0" not in xmp:  # not UTF-16 or UTF-32, which the patterns cannot search
-            upright = XMP_ORIENTATION.sub(rb"\g<1>1", XMP_PICTURE.sub(b"", xmp))
+            upright = safe_xmp(xmp)
         try:
             return cls(_safe_exif(exif, width, height), upright)
         except Exception as error:  # as wide as what Pillow raises on damaged EXIF
@@ -120,8 +120,10 @@ class Photo:
 
     rgb: (H, W, 3) uint8 or uint16, EXIF orientation applied, alpha dropped; in the file's own RGB space, sRGB for CMYK
         files.
+    png_colors: (name, content) of the chunks of a PNG file that say what its colors mean, beside icc_profile.
     native: (H, W) or (H, W, C), same dtype, upright, in the color model `mode`.
-    lossless: WebP only, whether the file was (and so will be) coded without loss.
+    png_colors: (name, content) of the chunks of a PNG file that say, beside icc_profile, what its colors mean.
+    lossless: WebP, HEIC and AVIF, whether the file was (and so will be) coded without loss.
     """
 
     rgb: Samples
@@ -131,6 +133,7 @@ class Photo:
     icc_profile: bytes | None = None
     metadata: Metadata = NO_METADATA
     lossless: bool = True
+    png_colors: tuple[tuple[bytes, bytes], ...] = ()
 
     @classmethod
     def from_native(
@@ -142,6 +145,7 @@ class Photo:
         icc_profile: bytes | None = None,
         metadata: Metadata = NO_METADATA,
         lossless: bool = True,
+        png_colors: tuple[tuple[bytes, bytes], ...] = (),
     ) -> Photo:
         """The photo of the upright samples `native`, its `rgb` computed from them."""
         native = np.ascontiguousarray(native)
@@ -150,7 +154,8 @@ class Photo:
             log.warning(
                 "the color profile of this CMYK photo cannot convert CMYK; using the plain CMYK formula, as viewers do"
             )
-        return cls(_rgb_of(samples, mode, icc_profile), native, mode, format, icc_profile, metadata, lossless)
+        rgb = _rgb_of(samples, mode, icc_profile)
+        return cls(rgb, native, mode, format, icc_profile, metadata, lossless, png_colors)
 
     @property
     def height(self) -> int:

@@ -81,8 +81,7 @@ def anonymize(
             got = photo if isinstance(photo, (str, Path)) else type(photo).__name__
             raise InputError(f"With output=..., photo must be the path of one file. Got: {got}.")
         collection = collect([Path(photo)], Path(output))
-        if not overwrite:
-            refuse_foreign(collection, Path(output))
+        refuse_foreign(collection, Path(output))
         (job,) = collection.jobs
         receipt = None if overwrite else finished(job, plan.fingerprint())
         receipt = receipt or process(_ready(plan), job)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from privacy_faces.config.files import WriteError, readable, sha256_of
 from privacy_faces.judge.receipt import Receipt, ReceiptError
 from privacy_faces.pipeline.destination import Folder
 from privacy_faces.pipeline.job import Job
+from privacy_faces.pipeline.ours import receipt_of, restore_receipt, set_aside
 
 if TYPE_CHECKING:
     from privacy_faces.pipeline.anonymizer import Anonymizer
@@ -36,7 +37,7 @@ class Outcome:
 
     def described(self) -> dict[str, Any]:
         """For run.json."""
-        output = None if self.status == "failed" else str(self.job.target)
+        output = None if self.status == "failed" else readable(str(self.job.target))
         return {
             "input": self.job.name,
             "output": output,
@@ -50,34 +51,45 @@ def attempt(anonymizer: Anonymizer, job: Job) -> Outcome:
     """Do one photo, or say why it failed."""
     try:
         return Outcome(job, "done", receipt=process(anonymizer, job))
-    except (ValueError, OSError) as error:
-        return Outcome(job, "failed", str(error))
-    except Exception as error:  # a defect in one photo's journey must not lose the others
-        log.exception("unexpected error on %s", job.name)
-        return Outcome(job, "failed", f"unexpected {type(error).__name__}: {error}")
+    except Exception as error:  # one photo's failure must not lose the others
+        reason = str(error)
+        if not isinstance(error, (ValueError, OSError)):
+            log.exception("unexpected error on %s", job.name)
+            reason = f"unexpected {type(error).__name__}: {error}"
+        return Outcome(job, "failed", readable(" ".join([reason, *getattr(error, "__notes__", [])])))
 
 
 def process(anonymizer: Anonymizer, job: Job) -> Receipt:
     """Do one photo: write it, judge what was written, and put the receipt beside it, which marks it as done.
 
     Raises:
-        ValueError or OSError: with the reason.
+        ValueError or OSError: with the reason; what an earlier run made of another content of the input is set aside.
     """
-    photo, digest = job.read()
-    plan = anonymizer.plan
-    with Folder(job, plan.fingerprint(), digest, plan.run.save_masks) as folder:
-        return anonymizer.anonymize(photo, folder)
+    try:
+        photo, digest = job.read()
+        plan = anonymizer.plan
+        with Folder(job, plan.fingerprint(), digest, plan.run.save_masks, plan.run.receipts) as folder:
+            return anonymizer.anonymize(photo, folder)
+    except Exception as error:
+        try:
+            if old := set_aside(job):
+                error.add_note(f"(The input is not what it was: the result of an earlier run is now {old}.)")
+        except (WriteError, OSError) as also:
+            error.add_note(f"(The result of an earlier run, of another input, could not be renamed: {also})")
+        raise
 
 
 def finished(job: Job, fingerprint: str) -> Receipt | None:
     """The receipt of a photo that is already done: same plan, same input, and the file is the one that was judged."""
     try:
-        receipt = Receipt.parse(job.receipt.read_bytes(), str(job.receipt))
+        restore_receipt(job)
+        receipt = receipt_of(job)
         same = (
-            receipt.plan_sha256 == fingerprint
-            and receipt.input_sha256 == job.digest()
+            receipt is not None
+            and receipt.made_by(fingerprint)
+            and receipt.made_from(job.digest())
             and (job.original is None or job.original.is_file())
-            and receipt.output_sha256 == hashlib.sha256(job.target.read_bytes()).hexdigest()
+            and receipt.output_sha256 == sha256_of(job.target)
         )
     except (OSError, ReceiptError):
         return None

@@ -9,10 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from privacy_faces.config.files import write_atomic
+from privacy_faces.config.files import readable, write_atomic
 from privacy_faces.pipeline.attempt import Outcome, finished
-from privacy_faces.pipeline.inputs import RUN_FILE, Collection
+from privacy_faces.pipeline.inputs import Collection
 from privacy_faces.pipeline.job import Job
+from privacy_faces.pipeline.ours import RUN_FILE
 from privacy_faces.weights.places import require
 
 if TYPE_CHECKING:
@@ -76,25 +77,52 @@ def run(
         require(plan.weights())
         found = engine(todo, plan, watcher.stage)
         # Should the run be killed, the folder still says what was meant to happen in it.
-        write_run(folder, plan, described(), collection.ignored)
-        for outcome in watcher.photos(found, len(todo)):
-            add(outcome)
-    write_run(folder, plan, described(), collection.ignored)
+        write_run(folder, plan, described(), collection)
+        try:
+            for outcome in watcher.photos(found, len(todo)):
+                add(outcome)
+        except BaseException:  # Ctrl-C above all: what is done by then is told, also of other processes
+            for job in todo:
+                if job not in outcomes and (receipt := finished(job, fingerprint)):
+                    outcomes[job] = Outcome(job, "done", receipt=receipt)
+            write_run(folder, plan, described(), collection)
+            raise
+    for job, outcome in list(outcomes.items()):
+        if outcome.status != "failed" and not job.target.is_file():
+            add(Outcome(job, "failed", f"{job.target} was written, and has been removed since by somebody else"))
+    write_run(folder, plan, described(), collection)
     return list(described())
 
 
-def write_run(folder: Path, plan: Plan, outcomes: Sequence[Outcome], ignored: Sequence[str]) -> None:
-    """run.json: the resolved options, versions, weights, and what became of every photo."""
-    receipts = [outcome.receipt for outcome in outcomes if outcome.receipt]
-    weights = {record.id: record.model_dump() for receipt in receipts for record in receipt.weights}
-    content = {
-        "schema": 1,
-        **plan.described(),
-        "seed": plan.run.seed,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
-        "weights": list(weights.values()),
-        "photos": [outcome.described() for outcome in outcomes],
-        "ignored": list(ignored),
-    }
+def write_run(folder: Path, plan: Plan, outcomes: Sequence[Outcome], collection: Collection) -> None:
+    """run.json: what became of every photo and, with full receipts, the resolved options, versions, weights and
+    reasons; nothing with none."""
+    place = folder / RUN_FILE
+    if plan.run.receipts == "none":
+        place.unlink(missing_ok=True)  # of an earlier run, and no longer true
+        return
+    described = plan.described()
+    if plan.run.receipts == "short":
+        content = {
+            "schema": 1,
+            **{name: described[name] for name in ("method", "profile", "version")},
+            "photos": [
+                {"photo": readable(outcome.job.target.relative_to(folder).as_posix()), "status": outcome.status}
+                for outcome in outcomes
+            ],
+        }
+    else:
+        receipts = [outcome.receipt for outcome in outcomes if outcome.receipt]
+        weights = {record.id: record.model_dump() for receipt in receipts for record in receipt.weights}
+        content = {
+            "schema": 1,
+            **described,
+            "seed": plan.run.seed,
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
+            "weights": list(weights.values()),
+            "photos": [outcome.described() for outcome in outcomes],
+            "ignored": collection.ignored,
+            "left_out": collection.left_out,
+        }
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / RUN_FILE, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(place, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())

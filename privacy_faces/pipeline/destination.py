@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.config.files import write_atomic
-from privacy_faces.judge.receipt import Receipt
+from privacy_faces.config.files import hidden, put, readable, stage
+from privacy_faces.judge.receipt import Receipt, salted
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.overlay import jpeg, overlay, png
 from privacy_faces.photos.photo import Photo
 from privacy_faces.pipeline.job import Job
+from privacy_faces.pipeline.ours import check_places, restore_receipt
 
 
 class Destination(Protocol):
@@ -69,21 +70,25 @@ class Memory:
 
 
 class Folder:
-    """The files of one job, each written atomically. The receipt comes last, and marks the photo as done.
-
-    As a context manager it leaves no photo without a receipt behind when something is raised inside.
+    """The files of one job. All of them are written whole under hidden names first, and come to their places together
+    when the photo has been judged; until then, and when anything is raised, what an earlier run wrote stays as it is.
 
     Args:
         job: where things go.
         fingerprint: of the plan, by which a later run knows that the photo is done.
         digest: sha256 of the input.
         save_masks: write the mask, and an overlay to look at.
+        receipts: what the receipt tells, see `RunOptions`.
     """
 
-    def __init__(self, job: Job, fingerprint: str, digest: str, save_masks: bool) -> None:
-        self.job, self.save_masks = job, save_masks
-        self.source, self.place = job.name, str(job.target)
-        self._done_by = {"plan_sha256": fingerprint, "input_sha256": digest}
+    def __init__(
+        self, job: Job, fingerprint: str, digest: str, save_masks: bool, receipts: Literal["short", "full", "none"]
+    ) -> None:
+        self.job, self.save_masks, self.receipts = job, save_masks, receipts
+        self.source, self.place = job.name, readable(str(job.target))
+        self._fingerprint, self._digest = fingerprint, digest
+        self._output_sha256 = ""
+        self._staged: dict[Path, Path] = {}  # place -> hidden file
 
     def __enter__(self) -> Folder:
         return self
@@ -91,37 +96,67 @@ class Folder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Exception) and not self.job.receipt.exists():
-            # Either nothing was written yet, or what was written could not be judged.
-            self.job.target.unlink(missing_ok=True)
+        for hidden_file in self._staged.values():
+            hidden_file.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> bytes:
-        """Write the photo, and read it back."""
-        self.job.target.parent.mkdir(parents=True, exist_ok=True)
-        # An older receipt must not vouch for the new photo, should the judge not be reached.
-        self.job.receipt.unlink(missing_ok=True)
-        write_atomic(self.job.target, data)
-        written = self.job.target.read_bytes()
-        self._done_by["output_sha256"] = hashlib.sha256(written).hexdigest()
+        """Write the photo, under a hidden name, and read it back."""
+        self._stage(self.job.target, data)
+        written = self._staged[self.job.target].read_bytes()
+        self._output_sha256 = hashlib.sha256(written).hexdigest()
         return written
 
     def finish(self, receipt: Receipt, original: Photo, protected: Photo, mask: NDArray[np.bool_]) -> Receipt:
         """Write masks and copies of the original where they are wanted, then the receipt."""
         job = self.job
         if job.original is not None:
-            _write(job.masks, jpeg(mask.astype(np.uint8) * 255))
-            _write(job.original, encode_photo(original))
+            self._stage(job.masks, jpeg(mask.astype(np.uint8) * 255))
+            self._stage(job.original, encode_photo(original))
         if self.save_masks and receipt.faces:
             folder = job.masks if job.original is None else job.masks.parent
             stem = job.receipt.name.removesuffix(".receipt.json")
             if job.original is None:
-                _write(folder / f"{stem}.mask.png", png(mask.astype(np.uint8) * 255))
-            _write(folder / f"{stem}.overlay.png", png(overlay(protected, mask)))
-        receipt = receipt.model_copy(update=self._done_by)
-        write_atomic(job.receipt, receipt.dump())
+                self._stage(folder / f"{stem}.mask.png", png(mask.astype(np.uint8) * 255))
+            self._stage(folder / f"{stem}.overlay.png", png(overlay(protected, mask)))
+        receipt = receipt.model_copy(
+            update={
+                "written": [readable(place.name) for place in self._staged],
+                "plan_sha256": self._fingerprint,
+                "input_sha256": self._digest,
+                "output_sha256": self._output_sha256,
+                "plan_salted": salted(self._fingerprint, self._output_sha256),
+                "input_salted": salted(self._digest, self._output_sha256),
+            }
+        )
+        # Again: somebody may have put a file there while the photo was judged.
+        check_places(job, [*self._staged, job.receipt])
+        # The receipt comes last, and marks the photo as done.
+        photo = self._staged.pop(job.target)
+        self._staged[job.target] = photo
+        if self.receipts != "none":
+            self._staged[job.receipt] = stage(
+                job.receipt, (receipt if self.receipts == "full" else receipt.short()).dump()
+            )
+        self._put_in_place()
         return receipt
 
+    def _stage(self, place: Path, data: bytes) -> None:
+        check_places(self.job, [place])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._staged[place] = stage(place, data)
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, data)
+    def _put_in_place(self) -> None:
+        """At no moment does a receipt lie beside a photo that it was not made for."""
+        old = hidden(self.job.receipt)
+        if self.job.receipt.exists():
+            self.job.receipt.rename(old)
+        try:
+            for place, hidden_file in self._staged.items():
+                put(hidden_file, place)
+        except BaseException:
+            restore_receipt(self.job)
+            if old.exists() and not self.job.receipt.exists() and self._staged[self.job.target].exists():
+                old.rename(self.job.receipt)  # of a photo that somebody changed, and that stands there still
+            raise
+        finally:
+            old.unlink(missing_ok=True)

@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from privacy_faces.config.files import readable
+from privacy_faces.datasets.signatures import begins_as_photo
+from privacy_faces.datasets.walk import walk
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import ppd, tree
+from privacy_faces.pipeline.ours import RUN_FILE, ForeignFileError, check_places, is_run_file, wrote
 
-# What a folder is searched for. Formats that cannot be read are listed too, so that they fail by name instead of being
-# passed over.
+# What a folder is searched for, beside files that begin as photos do. Formats that cannot be read are listed too, so
+# that they fail by name instead of being passed over.
 PHOTO_SUFFIXES = frozenset(
     f".{name}"
     for names in (
         ("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "tif", "tiff", "bmp", "dib", "gif"),
-        ("heic", "heif", "avif", "jxl", "jp2", "psd", "svg", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"),
+        (
+            "heic",
+            "heif",
+            "hif",
+            "avif",
+            "jxl",
+            "jp2",
+            "psd",
+            "svg",
+            "dng",
+            "cr2",
+            "cr3",
+            "nef",
+            "arw",
+            "raf",
+            "orf",
+            "rw2",
+        ),
     )
     for name in names
 )
 SAMPLE = "astronaut.png"
-RUN_FILE = "run.json"
 
 
 class InputError(ValueError):
@@ -32,14 +52,22 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class Collection:
-    """The photos of some inputs, and the files in the folders that are none."""
+    """The photos of some inputs.
+
+    Attributes:
+        jobs: one for each.
+        ignored: files in the folders that are no photos.
+        left_out: folders that were not searched, each with its reason.
+    """
 
     jobs: list[Job]
     ignored: list[str]
+    left_out: list[str] = field(default_factory=list)
 
 
 def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"] = "tree") -> Collection:
-    """The photos to do, in order of name; folders are searched to the bottom and keep their tree under `output`, or
+    """The photos to do, in order of name; folders are searched to the bottom, through links too,
+    less those that a run of ours wrote, and keep their tree under `output`, or
     take the names of another `layout`.
 
     Raises:
@@ -52,24 +80,37 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
         return Collection([job(None, SAMPLE, Path(SAMPLE), output)], [])
     found: list[tuple[Path, Path]] = []
     ignored: list[str] = []
+    left_out: list[str] = []
+    outputs = {os.path.realpath(place) for place in (output, tree.masks_folder(output))}
+
+    def refused(folder: Path) -> str | None:
+        if folder.name.startswith(".") or os.path.realpath(folder) in outputs:
+            return ""
+        return "written by privacy-faces; name it as an input to protect it again" if wrote(folder) else None
+
     for given in inputs:
         if not given.is_dir():
             found.append((given, Path(given.name)))
             continue
-        for path in _files(given, skip=output):
-            if path.suffix.lower() in PHOTO_SUFFIXES:
+        below = walk(given, refused)
+        left_out += [readable(f"{folder} ({reason})") for folder, reason in below.left_out.items()]
+        for path in below.files:
+            if path.name.startswith("."):
+                continue
+            if path.suffix.lower() in PHOTO_SUFFIXES or begins_as_photo(path):
                 found.append((path, path.relative_to(given)))
             else:
-                ignored.append(str(path))
+                ignored.append(readable(str(path)))
     if not found:
         raise InputError(
             f"No photo found in {', '.join(map(str, inputs))}: expected files such as .jpg, .png, .webp, .tif or .bmp."
+            + "".join(f" Left out: {folder}." for folder in left_out)
         )
     # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the
     # whole name.
     stems = Counter(relative.with_suffix("") for _, relative in found)
     jobs = [
-        job(path, str(path), relative, output, whole_name=stems[relative.with_suffix("")] > 1)
+        job(path, readable(str(path)), relative, output, whole_name=stems[relative.with_suffix("")] > 1)
         for path, relative in found
     ]
     sources = {os.path.realpath(path): path for path, _ in found}
@@ -85,23 +126,24 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
             raise InputError(
                 f"{source} would be overwritten by the result of {one.name}. Choose another --output folder."
             )
-    return Collection(jobs, ignored)
+    return Collection(jobs, ignored, left_out)
 
 
 def refuse_foreign(collection: Collection, output: Path) -> None:
-    """Refuse to overwrite files that no earlier run wrote: a run leaves run.json in its folder before its first photo.
+    """Refuse to overwrite files that no run of ours wrote, and to write through links inside the output folder.
 
     Raises:
         InputError: naming the first such file.
     """
-    if (output / RUN_FILE).exists():
-        return
-    for job in collection.jobs:
-        if job.target.exists() and not job.receipt.exists():
-            raise InputError(
-                f"{job.target} exists and was not written by privacy-faces. Choose another --output folder, or add "
-                "--overwrite."
-            )
+    try:
+        for job in collection.jobs:
+            check_places(job, [job.target, job.receipt])
+    except ForeignFileError as error:
+        raise InputError(str(error)) from None
+    if (output / RUN_FILE).exists() and not is_run_file(output / RUN_FILE):
+        raise InputError(
+            f"{output / RUN_FILE} exists and was not written by privacy-faces. Choose another --output folder."
+        )
 
 
 def _check_writable(output: Path) -> None:
@@ -112,16 +154,3 @@ def _check_writable(output: Path) -> None:
         raise InputError(
             f"Cannot write to the output folder {output}: {place} {problem}. Choose another with --output."
         )
-
-
-def _files(folder: Path, skip: Path) -> Iterator[Path]:
-    """Files below `folder` in order of path, less the output folder and its masks if they lie inside, and hidden
-    ones."""
-    outputs = {Path(os.path.realpath(place)) for place in (skip, tree.masks_folder(skip))}
-    outputs -= {Path(os.path.realpath(folder))}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() or any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        if not outputs.isdisjoint(Path(os.path.realpath(path)).parents):
-            continue
-        yield path

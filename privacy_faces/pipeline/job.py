@@ -19,6 +19,7 @@ class Job:
         source: where it comes from; None: the sample photo.
         name: for the user.
         target, receipt: where the result goes.
+        root: the output folder that all of these lie in.
         masks: the folder for masks that are asked for, or the file of the mask where `original` is given.
         original: where a copy of the photo goes, in a layout that keeps one; such layouts know JPEG only.
     """
@@ -27,6 +28,7 @@ class Job:
     name: str
     target: Path
     receipt: Path
+    root: Path
     masks: Path
     original: Path | None = None
 

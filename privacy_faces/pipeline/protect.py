@@ -15,6 +15,7 @@ from privacy_faces.photos.faces import Face
 from privacy_faces.photos.paste import paste_frame
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.regions import region_masks
+from privacy_faces.photos.tone import keep_tone
 
 
 def frame_batch(photo: Photo, faces: Sequence[Face], size: int, seed: int, device: torch.device) -> FrameBatch:
@@ -62,4 +63,5 @@ def paste(
             protection.paste,
             protection.feather,
         )
+    keep_tone(photo.rgb, rgb, changed)
     return photo.with_rgb(rgb), changed

@@ -90,6 +90,8 @@ class TestSeparateDistribution:
             "invert",
             "--strength",
             "0.9",
+            "--receipts",
+            "full",
             "--json",
             path=site,
             cwd=tmp_path,

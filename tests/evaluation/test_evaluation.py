@@ -34,6 +34,7 @@ from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.judge.observations import Observer, View, moved, view_of
 from privacy_faces.judge.quality import color_shift, landmark_shift
+from privacy_faces.judge.receipt import Receipt
 from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.targets import TargetError, read_target, scored_image
@@ -233,10 +234,12 @@ class TestFolders:
         # Half the size is the same face: another tool may scale its photos.
         assert (found["dodging"].protected.value, found["dodging"].protected.n) == (0.0, 6)
 
-    def test_receipts_tell_surrogates_and_target(self, originals: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("short", [False, True])
+    def test_receipts_tell_surrogates_and_target(self, originals: Path, tmp_path: Path, short: bool) -> None:
         protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb)
         for path in protected.rglob("*.png"):
-            path.with_name(f"{path.name}.receipt.json").write_text(json.dumps(receipt_of(path)))
+            receipt = Receipt.parse(json.dumps(receipt_of(path)), "")
+            path.with_name(f"{path.name}.receipt.json").write_bytes((receipt.short() if short else receipt).dump())
         results, _ = evaluated(originals, protected, tmp_path / "out", "--no-robustness", "--no-attackers")
         (method,) = results.methods
         assert (method.surrogates, method.evidence, method.target, method.label) == (

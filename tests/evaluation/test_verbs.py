@@ -95,6 +95,10 @@ class TestSameAsTheCommand:
         ours, theirs = (content(tmp_path / name / "results.json") for name in ("ours", "theirs"))
         assert ours == theirs
         assert (tmp_path / "ours/report.html").is_file()
+        # Results are published: no folder of this machine stands in them.
+        for path in (*(tmp_path / "ours").glob("re*"), *(tmp_path / "theirs").glob("re*")):
+            told_there = path.read_text(encoding="utf-8")
+            assert not [place for place in (tmp_path, *folders) if str(place) in told_there]
         assert results.command.startswith("privacy_faces.evaluate(")
         assert "robustness=False" in results.command
 

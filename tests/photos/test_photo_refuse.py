@@ -93,7 +93,7 @@ def fake_lzw_tiff(mode: str, **options: Any) -> bytes:
     return with_tiff_tags(tifffile_file(**options)(pixels(mode, np.uint16), mode, 1), {259: (3, 5)})
 
 
-UNSUPPORTED = "expected a JPEG, PNG, WebP, TIFF or BMP photo, found "
+UNSUPPORTED = "expected a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo, found "
 # name: (suffix, content, words that only this refusal has)
 BAD_FILES: dict[str, tuple[str, Make, str]] = {
     "empty": (".jpg", lambda: b"", r"found an empty file \(0 bytes\); copy or download it again"),
@@ -131,10 +131,11 @@ BAD_FILES: dict[str, tuple[str, Make, str]] = {
     "HEIC": (
         ".heic",
         lambda: struct.pack(">I", 24) + b"ftypheic" + bytes(200),
-        UNSUPPORTED + r"a HEIC \(HEIF\) photo; convert it to JPEG",
+        r"an intact HEIF, found one that cannot be decoded",
     ),
-    "HEIC by name": (".HEIC", lambda: bytes(200), UNSUPPORTED + r"a HEIC \(HEIF\) photo"),
-    "AVIF": (".avif", lambda: saved(RGB, "AVIF"), UNSUPPORTED + "an AVIF picture"),
+    "HEIC by name": (".HEIC", lambda: bytes(200), r"no known image format \(first bytes: 00"),
+    "cut AVIF": (".avif", lambda: saved(RGB, "AVIF")[:-300], r"found one (?:cut short|that cannot be decoded)"),
+    "animated AVIF": (".avif", lambda: animation("AVIF", 3), "found an animated AVIF of 3 frames"),
     "video": (".jpg", lambda: struct.pack(">I", 24) + b"ftypisom" + bytes(200), UNSUPPORTED + "a video"),
     "raw by content": (
         ".tif",

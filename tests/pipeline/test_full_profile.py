@@ -82,7 +82,10 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def anonymized(tmp_path: Path, *args: object) -> tuple[dict[str, Any], np.ndarray]:
     """The receipt and the picture of the sample photo."""
     done = json.loads(
-        call("anonymize", "--profile", "full", "--output", tmp_path / "out", "--device", "cpu", "--json", *args).stdout
+        call(
+            *("anonymize", "--profile", "full", "--receipts", "full", "--output", tmp_path / "out"),
+            *("--device", "cpu", "--json", *args),
+        ).stdout
     )
     assert (done["profile"], done["done"], done["failed"]) == ("full", 1, 0)
     receipt = json.loads((tmp_path / "out" / "astronaut.receipt.json").read_text())

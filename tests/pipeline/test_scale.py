@@ -196,6 +196,17 @@ class TestLaunched:
         assert "privacy-faces weights pull facenet-vggface2" in err
         assert not (tmp_path / "out").exists()
 
+    def test_a_thread_that_computes_does_not_abort_the_end(self, photos: Path, tmp_path: Path) -> None:
+        script = tmp_path / "busy.py"
+        script.write_text(BUSY, encoding="utf-8")
+        (tmp_path / "in").mkdir()
+        shutil.copy(sorted(photos.glob("*.png"))[0], tmp_path / "in")
+        command = ["anonymize", tmp_path / "in", "--method", "fill", "--output", tmp_path / "out", "--device", "cpu"]
+        status, out, err = finish([*LAUNCH, script, *command])
+        assert "terminate called" not in err
+        assert status == 0, err
+        assert "written to" in out
+
     @pytest.mark.slow(reason="a benchmark in two processes")
     def test_a_benchmark_shares_out_its_photos(self, tmp_path: Path) -> None:
         flags = ["benchmark", "--methods", "fill,blur", "--limit", "4", "--no-robustness", "--no-attackers"]
@@ -213,6 +224,26 @@ class TestLaunched:
                 photos["alone"][place] for place in photos["alone"] if place.suffix == ".png"
             ]
 
+
+BUSY = """
+import threading
+
+import torch
+
+from privacy_faces.cli import main
+
+numbers = torch.randn(200, 200)
+
+
+def compute():
+    while True:
+        numbers @ numbers
+
+
+if __name__ == "__main__":
+    threading.Thread(target=compute, daemon=True).start()
+    main(prog_name="privacy-faces")
+"""
 
 TRAINING = """
 import json, os, sys

@@ -194,7 +194,8 @@ def test_noise_all_over_the_frame(batch: FrameBatch, context: Context) -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    done = CliRunner().invoke(main, ["anonymize", "--method", "noise-pgd", "--output", str(tmp_path)])
+    flags = ["--receipts", "full", "--output", str(tmp_path)]
+    done = CliRunner().invoke(main, ["anonymize", "--method", "noise-pgd", *flags])
     assert done.exit_code == 0, done.output
     (face,) = json.loads((tmp_path / "astronaut.receipt.json").read_text())["faces"]
     assert face["protected"]

@@ -47,6 +47,7 @@ class Decoded:
     orientation: int = 1
     xmp: object = None
     lossless: bool = True
+    png_colors: tuple[tuple[bytes, bytes], ...] = ()
 
     @classmethod
     def from_pillow(cls, image: Image.Image, pixels: tuple[Samples, str] | None = None) -> Decoded:
@@ -67,6 +68,7 @@ class Decoded:
             icc_profile=colors_only(self.icc_profile),
             metadata=metadata,
             lossless=self.lossless,
+            png_colors=self.png_colors,
         )
 
 

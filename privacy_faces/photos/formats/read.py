@@ -8,6 +8,7 @@ decoder gives.
 from __future__ import annotations
 
 import io
+import logging
 import stat
 import struct
 import zlib
@@ -22,7 +23,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from privacy_faces.datasets.signatures import BMP_HEADER_SIZES, PNG_SIGNATURE
 from privacy_faces.photos.formats.decoded import MODE_OF_CHANNELS, WITH_ALPHA, Decoded, opencv_16
+from privacy_faces.photos.formats.heif import read_avif, read_heif
 from privacy_faces.photos.formats.refuse import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -32,13 +35,17 @@ from privacy_faces.photos.formats.refuse import (
     damaged,
     decoding,
 )
-from privacy_faces.photos.formats.sniff import BMP_HEADER_SIZES, PNG_SIGNATURE, sniff
+from privacy_faces.photos.formats.sniff import sniff
 from privacy_faces.photos.formats.tiff import read_tiff
 from privacy_faces.photos.formats.whole import check_jpeg, check_png
 from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, Photo, PhotoError, Samples
 
+log = logging.getLogger(__name__)
+
 __all__ = ["MAX_PIXELS", "photo_from_array", "read_photo"]
 
+# Chunks of a PNG that say what its colors mean (PNG specification, section 11.3.2), with the only length each can have.
+PNG_COLORS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
 MODE_OF_PNG_COLOR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
@@ -138,6 +145,10 @@ def _read_jpeg(data: bytes) -> Decoded:
     image = JpegImageFile(io.BytesIO(data))  # of an MPO (a JPEG followed by others), the first and primary picture
     check_size(*image.size)
     check_jpeg(data)
+    if "mp" in image.info:
+        log.warning(
+            "this JPEG holds further pictures (a gain map or a second view), which the protected photo will not"
+        )
     return Decoded.from_pillow(image)
 
 
@@ -149,13 +160,17 @@ def _read_png(data: bytes) -> Decoded:
     check_png(chunks[0][1][8:-4], (chunk[8:-4] for name, chunk in chunks if name == b"IDAT"))
     image.load()
     depth, color_type, key = data[24], data[25], image.info.get("transparency")
+    pixels = None
     if depth == 16:  # of which Pillow keeps only 8
-        return Decoded.from_pillow(image, _decode_png_16(chunks, MODE_OF_PNG_COLOR_TYPE[color_type], key))
-    if depth in (2, 4) and color_type == 0 and key is not None:
+        pixels = _decode_png_16(chunks, MODE_OF_PNG_COLOR_TYPE[color_type], key)
+    elif depth in (2, 4) and color_type == 0 and key is not None:
         image.info["transparency"] = (
             key * 255 // (2**depth - 1)
         )  # Pillow scales these gray samples to 8 bits, but not their key
-    return Decoded.from_pillow(image)
+    decoded = Decoded.from_pillow(image, pixels)
+    colors = {name: chunk[8:-4] for name, chunk in chunks if len(chunk) - 12 == PNG_COLORS.get(name)}
+    decoded.png_colors = tuple(colors.items())
+    return decoded
 
 
 def _png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -243,4 +258,6 @@ _READERS: dict[str, Callable[[bytes], Decoded]] = {
     "WEBP": _read_webp,
     "TIFF": read_tiff,
     "BMP": _read_bmp,
+    "HEIF": read_heif,
+    "AVIF": read_avif,
 }

@@ -15,7 +15,7 @@ MAX_PIXELS = 200_000_000  # a 200 megapixel phone camera passes, a decompression
 MAX_BYTES = 2_000_000_000
 MIN_SIDE = 32  # no detector here finds a face in fewer pixels
 
-SUPPORTED = "a JPEG, PNG, WebP, TIFF or BMP photo"
+SUPPORTED = "a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo"
 
 _PILLOW_LOCK = threading.Lock()
 

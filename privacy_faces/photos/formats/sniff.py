@@ -7,14 +7,11 @@ import re
 
 from PIL.GifImagePlugin import GifImageFile
 
+from privacy_faces.datasets.signatures import format_of
 from privacy_faces.photos.formats.refuse import SUPPORTED, check_frames, decoding, unsupported
 from privacy_faces.photos.photo import PhotoError
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIGNATURES = {b"\xff\xd8\xff": "JPEG", PNG_SIGNATURE: "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF"}
-BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
-
-RAW, HEIC, AVIF = "a camera raw file", "a HEIC (HEIF) photo", "an AVIF picture"
+RAW = "a camera raw file"
 SVG, PSD = "an SVG drawing", "a Photoshop (PSD) document"
 UNSUPPORTED_SIGNATURES = (  # (offset, bytes, name); the first match counts
     (0, b"%PDF", "a PDF document"),
@@ -36,37 +33,30 @@ UNSUPPORTED_SIGNATURES = (  # (offset, bytes, name); the first match counts
     (0, b"IIU\0", RAW),
     (0, b"FOVb", RAW),
     (4, b"ftypcrx ", RAW),
-    (4, b"ftypavi", AVIF),
-    (4, b"ftyphe", HEIC),
-    (4, b"ftypmif1", HEIC),
-    (4, b"ftypmsf1", HEIC),
     (4, b"ftyp", "a video"),
 )
-UNSUPPORTED_SUFFIXES = {".heic": HEIC, ".heif": HEIC, ".avif": AVIF, ".svg": SVG, ".psd": PSD}
+UNSUPPORTED_SUFFIXES = {".svg": SVG, ".psd": PSD}
 # Raw files are mostly TIFFs with a small preview as their first picture: protecting the preview would not protect the
 # photo.
 RAW_SUFFIX = re.compile(r"\.(3fr|arw|cr2|cr3|crw|dng|iiq|nef|nrw|orf|pef|raf|rw2|sr2|srf|srw)")
 
 
 def sniff(data: bytes, suffix: str) -> str:
-    """The format of `data`: JPEG, PNG, WEBP, TIFF or BMP. Raises PhotoError, naming what else it is where that can be
-    told."""
+    """The format of `data`: JPEG, PNG, WEBP, TIFF, BMP, HEIF or AVIF.
+
+    Raises PhotoError, naming what else it is where that can be told."""
     if data.startswith((b"GIF87a", b"GIF89a")):
         with decoding("GIF"):
             check_frames(GifImageFile(io.BytesIO(data)).n_frames, "an animated GIF")
         raise unsupported("a GIF")
+    format = format_of(data)
+    if format == "TIFF" and RAW_SUFFIX.fullmatch(suffix):
+        raise unsupported(f"{RAW} ({suffix})")
     for offset, signature, name in UNSUPPORTED_SIGNATURES:
-        if data.startswith(signature, offset):
+        if format not in ("HEIF", "AVIF") and data.startswith(signature, offset):
             raise unsupported(name)
-    for signature, format in SIGNATURES.items():
-        if data.startswith(signature):
-            if format == "TIFF" and RAW_SUFFIX.fullmatch(suffix):
-                raise unsupported(f"{RAW} ({suffix})")
-            return format
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith(b"BM") and int.from_bytes(data[14:18], "little") in BMP_HEADER_SIZES:
-        return "BMP"
+    if format:
+        return format
     start = data[:4096].removeprefix(b"\xef\xbb\xbf")
     if re.match(rb"\s*(?:<\?xml.*?)?<svg\b", start, re.DOTALL):
         raise unsupported(SVG)

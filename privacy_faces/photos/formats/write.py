@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from privacy_faces.photos.formats.heif import encode_avif, encode_heif
 from privacy_faces.photos.formats.tiff import encode_tiff
 from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, NO_METADATA, Metadata, Photo, PhotoError
 
@@ -74,6 +75,8 @@ def _webp(photo: Photo, metadata: Metadata) -> bytes:
 def _png(photo: Photo, metadata: Metadata) -> bytes:
     if photo.native.itemsize == 1:
         text = PngImagePlugin.PngInfo()
+        for name, body in photo.png_colors:
+            text.add(name, body)
         if metadata.xmp:
             text.add_itxt("XML:com.adobe.xmp", metadata.xmp)
         return _save(photo, pnginfo=text, exif=metadata.exif, compress_level=DEFLATE_LEVEL)
@@ -91,6 +94,8 @@ def _png(photo: Photo, metadata: Metadata) -> bytes:
         deflated.append(deflate.compress(filtered.tobytes()))
     deflated.append(deflate.flush())
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", photo.width, photo.height, 16, color_type, 0, 0, 0))]
+    # A profile says more than sRGB, and stands without it.
+    chunks += [chunk for chunk in photo.png_colors if not (photo.icc_profile and chunk[0] == b"sRGB")]
     if photo.icc_profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(photo.icc_profile)))
     if metadata.exif:
@@ -134,4 +139,6 @@ _ENCODERS: dict[str, Callable[[Photo, Metadata], bytes]] = {
     "WEBP": _webp,
     "TIFF": partial(encode_tiff, deflate_level=DEFLATE_LEVEL),
     "BMP": _bmp,
+    "HEIF": encode_heif,
+    "AVIF": encode_avif,
 }

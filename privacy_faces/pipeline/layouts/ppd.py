@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from privacy_faces.config.files import beside, readable
 from privacy_faces.datasets.folder import LabeledPhoto
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.pipeline.job import Job
@@ -26,7 +27,7 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
         output / folder / _NAME.format(image=image, kind=kind, label=label)
         for folder, kind in ((RESULTS, "generated"), (MASKS, "masks"), (ORIGINALS, "img"))
     )
-    return Job(source, name, target, target.with_suffix(".receipt.json"), mask, original)
+    return Job(source, name, target, target.with_name(beside(target.stem, ".receipt.json")), output, mask, original)
 
 
 def holds(photos: Sequence[LabeledPhoto]) -> bool:
@@ -41,5 +42,6 @@ def pairs(before: Sequence[LabeledPhoto], after: Sequence[LabeledPhoto]) -> list
     }
     matches = [(photo.path, match) for photo in before if (match := _ORIGINAL.fullmatch(photo.path.name))]
     return [
-        Pair(path.name, match["label"], path, results.get((match["image"], match["label"]))) for path, match in matches
+        Pair(readable(path.name), readable(match["label"]), path, results.get((match["image"], match["label"])))
+        for path, match in matches
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from privacy_faces.config.files import beside, readable
 from privacy_faces.datasets.folder import LabeledPhoto, metadata_of
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.pipeline.job import Job
@@ -26,8 +27,8 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
         whole_name: the receipt takes the whole name of the file instead of its stem, since another photo has the same.
     """
     target = output / relative
-    receipt = target.with_name(f"{target.name if whole_name else target.stem}.receipt.json")
-    return Job(source, name, target, receipt, masks_folder(output) / relative.parent)
+    receipt = target.with_name(beside(target.name if whole_name else target.stem, ".receipt.json"))
+    return Job(source, name, target, receipt, output, masks_folder(output) / relative.parent)
 
 
 def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after: Sequence[LabeledPhoto]) -> list[Pair]:
@@ -43,7 +44,7 @@ def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after:
     for photo in before:
         groups = dict(metadata.get(photo.path, {}))
         person = groups.pop("identity", photo.identity)
-        name = str(photo.path.relative_to(originals))
+        name = readable(str(photo.path.relative_to(originals)))
         pairs.append(Pair(name, person, photo.path, found.get(_stem(photo.path, originals)), groups))
     return pairs
 
