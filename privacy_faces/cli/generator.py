@@ -57,19 +57,28 @@ def face_bank(output: Path, recognizers: str, count: int, seed: int) -> None:
     required=True,
     help="folder of photos with a metadata.csv: file_name, label, split",
 )
+@click.option(
+    "--grown",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="folder with one sub-folder of photos per person, none of whom is a child",
+)
 @_output("outputs/face-attributes.safetensors")
 @_RECOGNIZERS
-def face_attributes(data: Path, output: Path, recognizers: str) -> None:
+def face_attributes(data: Path, grown: Path, output: Path, recognizers: str) -> None:
     """Fit what tells sex and age group from embeddings."""
+    from privacy_faces.cli.training import read_portraits
     from privacy_faces.methods.context import Context
     from privacy_faces.models.face_attributes import FaceAttributes, save
-    from privacy_faces.training.face_attributes import age_accuracy, embedded, fit
+    from privacy_faces.photos.batch import COMPARED_FRAME
+    from privacy_faces.training.face_attributes import age_accuracy, embedded, fit, of_the_grown
 
     context = Context("cpu")
     known = [context.recognizer(name) for name in recognizers.split(",")]
     try:
         faces = embedded(data, context.finder, known, lambda rows: bar(rows, "photo"))
-        training, left_out = faces.part("train"), faces.part("left-out")
+        portraits, _ = read_portraits(grown, COMPARED_FRAME).split()
+        training, left_out = faces.part("train").and_of(of_the_grown(portraits, known)), faces.part("left-out")
         maps = FaceAttributes({name: fit(values, training.labels) for name, values in training.embeddings.items()})
     except ValueError as error:
         raise click.UsageError(str(error)) from None

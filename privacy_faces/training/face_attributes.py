@@ -20,6 +20,7 @@ from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.recognizers.contract import Recognizer
+from privacy_faces.training.portraits import Portraits
 
 Array = NDArray[np.float32]
 
@@ -47,6 +48,7 @@ _GROWN_WEIGHT = 150
 # Ridge penalties of standardized embeddings.
 _SEX_RIDGE, _AGE_RIDGE = 30.0, 100.0
 _ROUNDS, _SURE = 6, 0.5
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,25 @@ class LabeledFaces:
             [split] * len(rows),
             {name: values[rows] for name, values in self.embeddings.items()},
         )
+
+    def and_of(self, others: LabeledFaces) -> LabeledFaces:
+        """These faces and others of the same recognizers."""
+        return LabeledFaces(
+            self.labels + others.labels,
+            self.splits + others.splits,
+            {name: np.concatenate([values, others.embeddings[name]]) for name, values in self.embeddings.items()},
+        )
+
+
+@torch.no_grad()
+def of_the_grown(portraits: Portraits, recognizers: Sequence[Recognizer]) -> LabeledFaces:
+    """Portraits, none of them a child's, as labeled faces."""
+    starts = range(0, len(portraits), _BATCH)
+    embeddings = {
+        recognizer.name: torch.cat([recognizer.embed(*portraits.part(start, _BATCH)) for start in starts]).numpy()
+        for recognizer in recognizers
+    }
+    return LabeledFaces([GROWN] * len(portraits), ["train"] * len(portraits), embeddings)
 
 
 @torch.no_grad()

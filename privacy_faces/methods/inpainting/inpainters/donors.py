@@ -32,7 +32,7 @@ class Person:
 
     Attributes:
         looks: of one face.
-        face: (16, 16), the share of each coarse pixel that is face.
+        face: (16, 16), how much each coarse pixel counts; none where no face is.
         embeddings: surrogate -> (D,).
     """
 

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _LAID_NEAR = 3.0
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
+# How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
+# where it ends: what lies there shows first.
+_OVER_BROWS = 0.15
+_FOREHEAD = 2.0
 _JAW = slice(0, 17)
 
 
@@ -86,8 +90,9 @@ class FaceGan(Inpainter):
         self.weight_records = records(WEIGHTS) + records("face-bank") + records("face-attributes")
 
     def completed(self, batch: FrameBatch, masks: Tensor) -> Tensor:
-        """The masks and the whole face: half a face of another person is no face."""
-        return masks | batch.regions["face"]
+        """The masks, and the whole face up to the brows: half a face of another person is no face. Foreheads say little
+        of who it is, and the other's hair would lie on them."""
+        return masks | (batch.regions["face"] & ~_above_brows(batch))
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames in which another face stands."""
@@ -104,7 +109,7 @@ class FaceGan(Inpainter):
             embeddings = self.ensemble.embed(small, landmarks)
         person = Person(
             looks_of(to_pixels(small[0]), landmarks[0].double().cpu().numpy()),
-            adaptive_avg_pool2d(face, COARSE)[0, 0].cpu().numpy(),
+            adaptive_avg_pool2d(face * (1 + _FOREHEAD * _above_brows(batch)), COARSE)[0, 0].cpu().numpy(),
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
         )
         costs = self.donors.costs(person, strength.nearest)
@@ -171,6 +176,15 @@ class FaceGan(Inpainter):
             spread = similarity if known is None else known @ own
             rows.append((similarity - spread.mean()) / max(float(spread.std()), 1e-6))
         return np.asarray(np.max(rows, axis=0))
+
+
+def _above_brows(batch: FrameBatch) -> Tensor:
+    """(N, 1, S, S): what lies higher than the brows and a little more."""
+    size = batch.frames.shape[-1]
+    eyes = batch.landmarks[:, 42:48].mean(1) - batch.landmarks[:, 36:42].mean(1)
+    top = batch.landmarks[:, 17:27, 1].amin(1) - _OVER_BROWS * torch.linalg.vector_norm(eyes, dim=1)
+    rows = torch.arange(size, device=top.device)
+    return (rows < top[:, None])[:, None, :, None].expand(-1, 1, -1, size)
 
 
 def _resized(pictures: Tensor, size: int) -> Tensor:
