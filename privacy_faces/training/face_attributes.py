@@ -29,7 +29,7 @@ MEN = frozenset(
 )
 WOMEN = frozenset(
     {
-        *("lipstick", "red lipstick", "heavy makeup", "strong eyeliner", "pearl necklace", "necklace", "earrings"),
+        *("lipstick", "red lipstick", "strong eyeliner", "pearl necklace", "necklace", "earrings"),
         *("long red hair", "long blond hair", "long black hair", "bob-cut hairstyle"),
     }
 )

@@ -32,6 +32,7 @@ from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.attempt import attempt, finished
 from privacy_faces.pipeline.batch import Watcher, run
 from privacy_faces.pipeline.inputs import PHOTO_SUFFIXES, InputError, collect
+from privacy_faces.pipeline.judges import settled
 from tests.photos.test_photo_refuse import BAD_FILES
 
 NO_FACE = (
@@ -476,6 +477,7 @@ class TestDefaults:
         assert run["options"] == {
             "frame_size": 128,
             "inpainter": {"name": "classical", "options": {"algorithm": "navier-stokes", "radius": 0.04}},
+            "strength": None,
             "fraction": 0.4,
             "margin": 0.02,
             "surrogates": ["dlib-resnet"],
@@ -521,12 +523,12 @@ class TestAgain:
 
     def test_what_counts_as_done(self, folder: Path, face: np.ndarray) -> None:
         (job,) = collect([folder / "in/a.png"], folder / "out").jobs
-        fingerprint = make_plan("fill").fingerprint()
+        fingerprint = settled(make_plan("fill"), print).fingerprint()
         receipt = job.receipt.read_bytes()
         found = finished(job, fingerprint)
         assert found is not None
         assert found.dump() == receipt
-        assert finished(job, make_plan("fill", run={"seed": 1}).fingerprint()) is None
+        assert finished(job, settled(make_plan("fill", run={"seed": 1}), print).fingerprint()) is None
         for content in (b"", b"[]", b"\xff", b'{"plan_sha256": 3}', receipt[:-20]):
             job.receipt.write_bytes(content)
             assert finished(job, fingerprint) is None

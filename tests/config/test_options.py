@@ -268,9 +268,9 @@ class TestLayers:
 
     def test_options_without_a_component_belong_to_the_default_one(self) -> None:
         default = make_plan("inpaint-random").options.inpainter
-        value = default.options["radius"] / 2
-        plan = make_plan("inpaint-random", assignments={"inpainter.radius": value})
-        assert plan.options.inpainter == Choice(name=default.name, options=default.options | {"radius": value})
+        value = default.options["pool"] / 2
+        plan = make_plan("inpaint-random", assignments={"inpainter.pool": value})
+        assert plan.options.inpainter == Choice(name=default.name, options=default.options | {"pool": value})
 
     def test_the_config_file_may_name_the_method(self, tmp_path: Path) -> None:
         config = config_file(tmp_path, "method: blur\nmethods: {blur: {sigma: 0.1}, fill: {color: black}}")
@@ -335,8 +335,8 @@ class TestMessages:
             make_plan("blur", assignments={"sigmaa": 1})
         assert str(error.value) == (
             "Unknown option 'sigmaa' of method blur: expected one of frame_size, sigma, "
-            "recognizers, far, thresholds, detector, min_face, device, seed, keep_metadata, allow_no_face, "
-            "save_masks, layout."
+            "recognizers, optional_recognizers, far, thresholds, detector, min_face, device, seed, keep_metadata, "
+            "allow_no_face, save_masks, receipts, layout."
         )
 
     @pytest.mark.parametrize(
@@ -382,9 +382,8 @@ class TestMessages:
             ),
             (
                 "run: {sead: 1}",
-                "unknown option 'sead' of the run: expected one of recognizers, far, thresholds, detector, min_face, "
-                "device, seed, "
-                "keep_metadata, allow_no_face, save_masks, layout",
+                "unknown option 'sead' of the run: expected one of recognizers, optional_recognizers, far, thresholds, "
+                "detector, min_face, device, seed, keep_metadata, allow_no_face, save_masks, receipts, layout",
             ),
             # Also of a method that does not run today.
             (

@@ -44,7 +44,7 @@ from privacy_faces.weights.store import (
     verified,
 )
 
-PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn")
+PACKAGED = ("dlib-resnet", "dlib-landmarks-68", "mtcnn", "mobile-stylegan")
 CACHED = "facenet-vggface2"
 STATE = {"conv.weight": torch.arange(12.0).view(3, 4), "bn.num_batches_tracked": torch.tensor(7)}
 
@@ -388,8 +388,8 @@ def test_add_refuses_other_ids_and_missing_files(tmp_path: Path, source: Path) -
     with pytest.raises(
         UnknownWeightError,
         match=(
-            r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, face-prior, "
-            r"face-diffusion-128, "
+            r"Unknown weights 'facenet'\. Known: dlib-resnet, dlib-landmarks-68, mtcnn, mobile-stylegan, face-bank, "
+            r"face-attributes, face-prior, face-diffusion-128, "
         ),
     ):
         add("facenet", source)

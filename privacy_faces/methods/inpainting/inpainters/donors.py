@@ -20,7 +20,7 @@ Array = NDArray[np.float32]
 _FEATURES, _MOUTH, _JAW = 10.0, 10.0, 3.0
 _COARSE, _TONE = 0.1, 0.03
 _SEX, _AGE = 4.0, 4.0
-_NEAR = 3.0
+_NEAR = 4.0
 
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
 _EYES = (slice(36, 42), slice(42, 48))

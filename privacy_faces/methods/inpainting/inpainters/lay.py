@@ -11,7 +11,7 @@ from privacy_faces.photos.warp import warp
 
 # The photo's own light and tone are kept above this share of the frame, the other face's features below it.
 _TONE = 0.07
-# Contrast and color of the features follow the photo's, within these factors.
+# The features' contrast follows the photo's within these factors. Their color is never more: lips would look painted.
 _FLATTER, _HARDER = 0.7, 1.3
 # What is smaller than this share of the frame tells how sharp a picture is.
 _FINE = 0.004
@@ -38,7 +38,7 @@ def lay(frames: Tensor, others: Tensor, displacements: Tensor, face: Tensor) -> 
     tint, own_tint = features - shade, own - own_shade
     # A black-and-white photo has no tint, and its features get none.
     shade = shade * _ratio(own_shade, shade, face).clamp(_FLATTER, _HARDER)
-    tint = tint * _ratio(own_tint, tint, face).clamp(max=_HARDER)
+    tint = tint * _ratio(own_tint, tint, face).clamp(max=1)
     return light + _as_sharp(shade + tint, own, face)
 
 
