@@ -601,7 +601,7 @@ class TestReceipts:
 class TestNoFace:
     def test_is_a_failure_and_nothing_is_written(self, tmp_path: Path, no_face: np.ndarray, detector: str) -> None:
         photo = put(tmp_path / "cup.png", no_face)
-        result = call(photo, "--method", "fill", "--output", tmp_path / "out", "--json", code=1)
+        result = call(photo, "--method", "fill", "--output", tmp_path / "out", "--json", "--receipts", "full", code=1)
         (row,) = printed(result)["photos"]
         reason = NO_FACE.format(detector)
         assert row == {
@@ -713,7 +713,7 @@ class TestBadPhotos:
         assert len(bad) >= 30
         for name, (make, _) in bad.items():
             (folder / name).write_bytes(make())
-        call(folder, "--method", "fill", "--output", output, code=1)
+        call(folder, "--method", "fill", "--output", output, "--receipts", "full", code=1)
         photos = {Path(photo["input"]).name: photo for photo in read_json(output / "run.json")["photos"]}
         assert {name for name, photo in photos.items() if photo["status"] == "done"} == {"a.png", "m.jpg", "zz.webp"}
         for name, (_, message) in bad.items():
