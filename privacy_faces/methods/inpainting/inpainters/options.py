@@ -82,7 +82,7 @@ class GanStrength:
 
 STRENGTHS: dict[Strength, GanStrength] = {
     "natural": GanStrength(bound=0.6, nearest=-1.0, candidates=1, steps=0, radius=0),
-    "balanced": GanStrength(bound=0.2, nearest=-2.6, candidates=3, steps=0, radius=0),
+    "balanced": GanStrength(bound=0.3, nearest=-2.4, candidates=3, steps=0, radius=0),
     "strong": GanStrength(bound=0.2, nearest=-2.5, candidates=4, steps=4, radius=0.3),
 }
 
