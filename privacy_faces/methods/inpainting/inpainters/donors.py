@@ -19,7 +19,7 @@ Array = NDArray[np.float32]
 # group in their scores' units; nearness to the person in standard deviations of the bank.
 _FEATURES, _MOUTH, _JAW = 10.0, 10.0, 3.0
 _COARSE, _TONE = 0.1, 0.03
-_SEX, _AGE = 4.0, 4.0
+_SEX, _AGE = 8.0, 6.0
 _NEAR = 4.0
 
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
