@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -22,7 +25,14 @@ def load(device: torch.device) -> MobileStyleGan:
     Raises:
         MissingWeightError, CorruptWeightError: as `weights.store.verified`.
     """
-    mapping, mapping_values, synthesis, synthesis_values = verified(WEIGHTS)
+    return _read(device, *verified(WEIGHTS))
+
+
+# Nothing about it changes, and reading takes a second: a process that builds many methods reads it once.
+@cache
+def _read(
+    device: torch.device, mapping: Path, mapping_values: Path, synthesis: Path, synthesis_values: Path
+) -> MobileStyleGan:
     constants = read_constants(mapping, mapping_values) | read_constants(synthesis, synthesis_values)
     with torch.device("meta"):
         network = MobileStyleGan()
