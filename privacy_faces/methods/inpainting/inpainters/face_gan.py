@@ -183,7 +183,7 @@ def _above_brows(batch: FrameBatch) -> Tensor:
     size = batch.frames.shape[-1]
     eyes = batch.landmarks[:, 42:48].mean(1) - batch.landmarks[:, 36:42].mean(1)
     top = batch.landmarks[:, 17:27, 1].amin(1) - _OVER_BROWS * torch.linalg.vector_norm(eyes, dim=1)
-    above = torch.arange(size, device=top.device) < top[:, None]
+    above: Tensor = torch.arange(size, device=top.device) < top[:, None]
     return above[:, None, :, None].expand(-1, 1, -1, size)
 
 
