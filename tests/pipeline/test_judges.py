@@ -65,7 +65,7 @@ def photos(tmp_path: Path, sample: np.ndarray) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["anonymize", *map(str, arguments)])
+    return CliRunner().invoke(main, ["anonymize", "--receipts", "full", *map(str, arguments)])
 
 
 def roles(receipt: Path) -> tuple[dict[str, str], str]:
