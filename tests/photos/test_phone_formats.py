@@ -19,6 +19,7 @@ from skimage.data import astronaut
 
 from privacy_faces.cli import main
 from privacy_faces.datasets.folder import photos_below
+from privacy_faces.photos.formats.icc import colors_only
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import PhotoError
@@ -50,14 +51,14 @@ def test_heic_and_avif_in_and_out(make: Any, format: str, mode: str) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "Maker"
     photo = read_photo(make(samples, icc_profile=SRGB, exif=exif.tobytes()))
-    assert (photo.format, photo.mode, photo.lossy, photo.icc_profile) == (format, mode, True, SRGB)
+    assert (photo.format, photo.mode, photo.lossy, photo.icc_profile) == (format, mode, True, colors_only(SRGB))
     assert photo.native.shape[:2] == (WIDTH, HEIGHT), "turned as EXIF says, once"
     assert np.abs(photo.native.astype(int) - np.rot90(samples, -1)).max() <= 12
     for keep in (False, True):
         data = encode_photo(photo, keep)
         other = (AvifImageFile if format == "AVIF" else pillow_heif.HeifImageFile)(io.BytesIO(data))
         assert other.size == (HEIGHT, WIDTH)
-        assert other.info["icc_profile"] == SRGB
+        assert other.info["icc_profile"] == colors_only(SRGB)
         assert (other.getexif().get(ExifTags.Base.Make) == "Maker") is keep
         again = read_photo(data)
         assert np.abs(again.native.astype(int) - photo.native).max() <= 12
