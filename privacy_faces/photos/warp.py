@@ -14,6 +14,8 @@ from torch.nn.functional import grid_sample, interpolate
 _GRID = 48
 # Points on each edge of the picture that stay where they are.
 _FIXED = 7
+# Points nearer to each other than this share of the side are one: the spline through both would be no longer defined.
+_SAME = 1 / 200
 
 
 def displacement(source: NDArray[np.float64], target: NDArray[np.float64]) -> Tensor:
@@ -23,6 +25,8 @@ def displacement(source: NDArray[np.float64], target: NDArray[np.float64]) -> Te
         source: (K, 2), points of the picture in shares of its side, (x, y).
         target: (K, 2), where the warped picture has them.
     """
+    _, kept = np.unique(np.round(target / _SAME), axis=0, return_index=True)
+    source, target = source[kept], target[kept]
     edge = np.linspace(0, 1, _FIXED)
     low, high = np.zeros_like(edge), np.ones_like(edge)
     border = np.unique(np.concatenate([np.stack(pair, 1) for pair in _edges(edge, low, high)]), axis=0)
@@ -30,6 +34,17 @@ def displacement(source: NDArray[np.float64], target: NDArray[np.float64]) -> Te
     centers = (np.arange(_GRID) + 0.5) / _GRID
     grid = np.stack(np.meshgrid(centers, centers), -1).reshape(-1, 2)
     return torch.from_numpy((spline(grid) - grid).T.reshape(2, _GRID, _GRID)).float()
+
+
+def least_stretch(displacement: Tensor) -> float:
+    """The smallest share to which a warp shrinks any place, by area: below 0 it turns something inside out.
+
+    The Jacobian determinant of x + d(x), for a displacement d (2, G, G).
+    """
+    steps = displacement.shape[-1]
+    along_x, along_y = ((displacement.diff(dim=axis) * steps)[:, : steps - 1, : steps - 1] for axis in (2, 1))
+    determinant = (1 + along_x[0]) * (1 + along_y[1]) - along_x[1] * along_y[0]
+    return float(determinant.min())
 
 
 def warp(pictures: Tensor, displacements: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from privacy_faces.photos.blur import blur_inside, gaussian_blur
-from privacy_faces.photos.warp import displacement, warp
+from privacy_faces.photos.warp import displacement, least_stretch, warp
 
 SIZE = 96
 
@@ -41,6 +41,20 @@ def test_the_border_stays() -> None:
     assert move.abs().max() > 0.08
     for edge in (move[:, 0], move[:, -1], move[:, :, 0], move[:, :, -1]):
         assert edge.abs().max() < 0.02
+
+
+def test_points_that_coincide_do_no_harm() -> None:
+    source = np.array([[0.4, 0.4], [0.4001, 0.4], [0.6, 0.6]])
+    move = displacement(source, np.array([[0.45, 0.4], [0.45, 0.4], [0.6, 0.6]]))
+    assert move.isfinite().all()
+    assert move.abs().max() < 0.1
+
+
+def test_a_warp_that_turns_something_inside_out_is_known() -> None:
+    points = np.array([[0.4, 0.5], [0.6, 0.5]])
+    assert least_stretch(displacement(points, points)) > 0.99
+    assert 0.4 < least_stretch(displacement(points, np.array([[0.45, 0.5], [0.55, 0.5]]))) < 0.95
+    assert least_stretch(displacement(points, points[::-1])) < 0
 
 
 def test_gradients_pass() -> None:

@@ -21,12 +21,12 @@ from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
-from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions
+from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions, GanStrength
 from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
 from privacy_faces.photos.batch import FrameBatch, to_pixels
-from privacy_faces.photos.warp import displacement
+from privacy_faces.photos.warp import displacement, least_stretch
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
 
@@ -39,8 +39,12 @@ _LAID_NEAR = 3.0
 _EDGE = 0.02
 # How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
 # where it ends: what lies there shows first.
-_OVER_BROWS = 0.15
+_OVER_BROWS = 0.25
 _FOREHEAD = 2.0
+# A face that is warped to less than this share of its area somewhere looks torn; of so many times the donors that are
+# wanted, those are taken that are not.
+_LEAST_STRETCH = 0.35
+_TRIED = 8
 _JAW = slice(0, 17)
 
 
@@ -115,11 +119,11 @@ class FaceGan(Inpainter):
         costs = self.donors.costs(person, strength.nearest)
         drawn = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
         costs = np.where(drawn | ~drawn.any(), costs, np.inf)
-        rows = np.argsort(costs, kind="stable")[: strength.candidates]
+        rows, moves = self._that_can_be_laid(np.argsort(costs, kind="stable"), person, strength)
         donors = _Donor(
             torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small),
             torch.from_numpy(rows >= len(self.donors.bank)).to(small.device),
-            torch.stack([self._displacement(row, person, strength.bound) for row in rows]).to(small),
+            moves.to(small),
         )
         seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
         if len(rows) > 1:
@@ -157,6 +161,19 @@ class FaceGan(Inpainter):
         drawn = self.network.synthesize(donors.styles, FRAME if size <= FRAME else 1024)
         pictures = _resized(((drawn + 1) / 2).clamp(0, 1), size)
         return torch.where(donors.flipped[:, None, None, None], pictures.flip(3), pictures)
+
+    def _that_can_be_laid(
+        self, ranked: NDArray[np.int64], person: Person, strength: GanStrength
+    ) -> tuple[NDArray[np.int64], Tensor]:
+        """The first donors whose warp leaves the face in one piece, with their displacements (K, 2, G, G); where none
+        does, the one that comes nearest to it."""
+        tried = [
+            (row, self._displacement(row, person, strength.bound)) for row in ranked[: _TRIED * strength.candidates]
+        ]
+        stretch = np.array([least_stretch(move) for _, move in tried])
+        (whole,) = np.nonzero(stretch > _LEAST_STRETCH)
+        chosen = [tried[index] for index in (whole[: strength.candidates] if len(whole) else [int(stretch.argmax())])]
+        return np.array([row for row, _ in chosen]), torch.stack([move for _, move in chosen])
 
     def _displacement(self, row: int, person: Person, bound: float) -> Tensor:
         """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the
