@@ -81,7 +81,7 @@ class TestShipped:
         for name, embeddings in shipped.embeddings.items():
             scores = maps.scores(name, embeddings)
             women, men = (scores[:, 0] < -0.5).mean(), (scores[:, 0] > 0.5).mean()
-            assert min(women, men) > 0.2, name
+            assert min(women, men) > 0.15, name
             ages = np.bincount(scores[:, 1:].argmax(1), minlength=3) / len(scores)
             assert (ages > 0.02).all(), name
 
@@ -148,7 +148,7 @@ class TestAttributes:
             maps, "r", training.LabeledFaces(labels, ["left-out"] * len(labels), {"r": others})
         )
         assert count == 200
-        assert right > 180
+        assert right >= 175
 
     def test_asks_for_labels(self) -> None:
         with pytest.raises(ValueError, match="Expected photos whose labels say men, found none among 2"):

@@ -16,10 +16,11 @@ from privacy_faces.models.face_looks import Looks
 Array = NDArray[np.float32]
 
 # What one unit of misfit costs. Landmarks in eye distances, the mouth and the jaw once more; colors in Lab; sex and age
-# group in their scores' units; nearness to the person in standard deviations of the bank.
+# in their scores' units, another age group once more; nearness to the person in standard deviations of the bank.
 _FEATURES, _MOUTH, _JAW = 10.0, 10.0, 3.0
 _COARSE, _TONE = 0.1, 0.03
-_SEX, _AGE = 8.0, 6.0
+_SEX, _AGE = 8.0, 2.0
+_OTHER_AGE = 8.0
 _NEAR = 4.0
 
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
@@ -90,8 +91,14 @@ class Donors:
         tone = np.abs(looks.tone - theirs.tone).sum(1)
         own = self.attributes.scores(self.reader, person.embeddings[self.reader][None])
         kind = np.abs(self.scores - own)
+        other_age = self.scores[:, 1:].argmax(1) != own[0, 1:].argmax()
         # A mirror image is as near as the picture.
-        once = _SEX * kind[:, 0] + _AGE * kind[:, 1:].sum(1) + _NEAR * np.maximum(self.nearness(person) - nearest, 0)
+        once = (
+            _SEX * kind[:, 0]
+            + _AGE * kind[:, 1:].sum(1)
+            + _OTHER_AGE * other_age
+            + _NEAR * np.maximum(self.nearness(person) - nearest, 0)
+        )
         return np.asarray(shape + _COARSE * layout + _TONE * tone + np.tile(once, 2), np.float64)
 
     def nearness(self, person: Person) -> Array:
