@@ -676,7 +676,7 @@ class TestBadPhotos:
         }
         gone = tmp_path / "gone.jpg"
 
-        result = call(folder, gone, "--method", "fill", "--output", output, code=1)
+        result = call(folder, gone, "--method", "fill", "--output", output, "--receipts", "full", code=1)
         assert files_in(output) == [
             "b.png",
             "b.receipt.json",
