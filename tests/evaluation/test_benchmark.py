@@ -146,6 +146,7 @@ def test_held_out_recognizers_take_turns() -> None:
     assert [entry.label for entry in held_out_entries(plans, recognizers, None)] == ["inpaint-saliency", "fill"]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow(reason="two methods, each made and judged anew")
 def test_leave_one_out_over_the_two_recognizers_of_the_embedded_profile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ from privacy_faces.judge.verdicts import best_of_person, similarity
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.detection.finder import FaceFinder, make_finder
 from privacy_faces.photos.formats.read import photo_from_array
+from privacy_faces.pipeline.judges import settled
 from privacy_faces.pipeline.layouts.pairs import find_pairs
 from privacy_faces.recognizers.ensemble import Ensemble
 
@@ -245,7 +246,7 @@ class TestNothingIsLookedAtTwice:
     ) -> None:
         for name in ("001", "002"):
             Image.fromarray(portrait(name)).save(tmp_path / f"{name}.png")
-        plan = make_plan("pixelate")
+        plan = settled(make_plan("pixelate"), print)
         context = Context("cpu")
         recognizer = context.recognizer("dlib-resnet")
         observer = Observer(make_finder(), Ensemble([recognizer]), context.device, Store(tmp_path / "out/seen.sqlite"))

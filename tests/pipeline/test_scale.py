@@ -37,6 +37,8 @@ QUIET = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *QUIET]
 PATIENCE = 300
 
+pytestmark = pytest.mark.slow(reason="starts Ray and accelerate, whose processes each load torch and all networks")
+
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
