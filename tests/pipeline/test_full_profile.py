@@ -157,7 +157,12 @@ def test_all_that_is_missing_is_told_before_any_work(
 
 def test_a_plan_knows_its_weights() -> None:
     assert make_plan("blur").weights() == ["dlib-resnet"]
-    assert make_plan("inpaint-gradcam").weights() == ["face-prior", "dlib-resnet"]
+    assert make_plan("inpaint-gradcam").weights() == [
+        "mobile-stylegan",
+        "face-bank",
+        "face-attributes",
+        "dlib-resnet",
+    ]
     # Random patches ask no surrogate, unless they grow until it no longer matches.
     patches: dict[str, Any] = {"inpainter": "classical", "surrogates": ["facenet"]}
     assert make_plan("inpaint-random", options=patches | {"fraction": 0.25}).weights() == ["dlib-resnet"]
