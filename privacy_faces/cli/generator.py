@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from privacy_faces.cli.command import wrong_usage
 from privacy_faces.cli.progress import bar
 
 _RECOGNIZERS = click.option(
@@ -30,7 +31,7 @@ def _output(default: str) -> Callable[[Callable[..., None]], Callable[..., None]
 @click.command(name="face-bank")
 @_output("outputs/face-bank.safetensors")
 @_RECOGNIZERS
-@click.option("--count", type=click.IntRange(min=1), default=4000, show_default=True, help="faces to draw")
+@click.option("--count", type=click.IntRange(min=1), default=2400, show_default=True, help="faces to draw")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the faces")
 def face_bank(output: Path, recognizers: str, count: int, seed: int) -> None:
     """Draw the bank of generated faces."""
@@ -41,10 +42,11 @@ def face_bank(output: Path, recognizers: str, count: int, seed: int) -> None:
     from privacy_faces.models.mobile_stylegan_files import load
     from privacy_faces.training.face_bank import draw_bank
 
-    context = Context("cpu")
-    known = [context.recognizer(name) for name in recognizers.split(",")]
-    network = load(torch.device("cpu"))
-    bank = draw_bank(network, context.finder, known, count, seed, lambda batches: bar(batches, "8 faces"))
+    with wrong_usage():
+        context = Context("cpu")
+        known = [context.recognizer(name) for name in recognizers.split(",")]
+        network = load(torch.device("cpu"))
+        bank = draw_bank(network, context.finder, known, count, seed, lambda batches: bar(batches, "8 faces"))
     output.parent.mkdir(parents=True, exist_ok=True)
     save(bank, output)
     click.echo(f"{len(bank)} of {count} faces kept; written to {output}")
@@ -73,15 +75,13 @@ def face_attributes(data: Path, grown: Path, output: Path, recognizers: str) -> 
     from privacy_faces.photos.batch import COMPARED_FRAME
     from privacy_faces.training.face_attributes import age_accuracy, embedded, fit, of_the_grown
 
-    context = Context("cpu")
-    known = [context.recognizer(name) for name in recognizers.split(",")]
-    try:
+    with wrong_usage():
+        context = Context("cpu")
+        known = [context.recognizer(name) for name in recognizers.split(",")]
         faces = embedded(data, context.finder, known, lambda rows: bar(rows, "photo"))
         portraits, _ = read_portraits(grown, COMPARED_FRAME).split()
         training, left_out = faces.part("train").and_of(of_the_grown(portraits, known)), faces.part("left-out")
         maps = FaceAttributes({name: fit(values, training.labels) for name, values in training.embeddings.items()})
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     output.parent.mkdir(parents=True, exist_ok=True)
     save(maps, output)
     for name in maps.maps:

@@ -40,6 +40,9 @@ def draw_bank(
         count: faces to draw.
         seed: of the faces.
         progress: shows how far it is.
+
+    Raises:
+        ValueError: when no face is kept.
     """
     generator = torch.Generator().manual_seed(seed)
     styles: list[Tensor] = []
@@ -59,6 +62,8 @@ def draw_bank(
             for recognizer in recognizers:
                 points = torch.from_numpy(landmarks).float()[None]
                 embeddings[recognizer.name].append(recognizer.embed(picture[None], points)[0])
+    if not styles:
+        raise ValueError(f"Expected a face in at least one of {count} drawn pictures, found none. Draw more: --count.")
     parts = ("landmarks", "tone", "coarse")
     return FaceBank(
         torch.stack(styles).numpy(),

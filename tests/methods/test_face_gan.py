@@ -56,7 +56,7 @@ class TestDonors:
     def test_nobody_gets_a_face_near_the_own(self, donors: Donors) -> None:
         person = self.of_the_bank(donors, 3)
         costs = donors.costs(person, nearest=-2.0)
-        nearness = np.tile(donors.nearness(person), 2)
+        nearness = np.tile(donors.nearness(person, donors.bank.embeddings), 2)
         best = np.argsort(costs)[:20]
         assert 3 not in best
         assert nearness[best].mean() < -0.9

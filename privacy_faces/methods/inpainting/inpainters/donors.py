@@ -97,18 +97,22 @@ class Donors:
             _SEX * kind[:, 0]
             + _AGE * kind[:, 1:].sum(1)
             + _OTHER_AGE * other_age
-            + _NEAR * np.maximum(self.nearness(person) - nearest, 0)
+            + _NEAR * np.maximum(self.nearness(person, self.bank.embeddings) - nearest, 0)
         )
         return np.asarray(shape + _COARSE * layout + _TONE * tone + np.tile(once, 2), np.float64)
 
-    def nearness(self, person: Person) -> Array:
-        """(N,): the largest similarity to the person over the surrogates that the bank knows, in standard deviations
-        from its mean."""
-        rows = [self._standardized(name, embedding) for name, embedding in person.embeddings.items()]
-        return np.asarray(np.max([row for row in rows if row is not None], axis=0))
+    def nearness(self, person: Person, embeddings: Mapping[str, Array]) -> Array:
+        """(K,): how near faces are to the person: their largest similarity over the surrogates, in standard deviations
+        from the bank's mean; by a surrogate that the bank does not know, from the mean of these K.
 
-    def _standardized(self, name: str, embedding: Array) -> Array | None:
-        if name not in self.bank.embeddings:
-            return None
-        similarity = self.bank.embeddings[name] @ embedding
-        return np.asarray((similarity - similarity.mean()) / similarity.std())
+        Args:
+            person: the photo's.
+            embeddings: surrogate -> (K, D); of others nothing is read.
+        """
+        rows = []
+        for name in person.embeddings.keys() & embeddings.keys():
+            similarity = embeddings[name] @ person.embeddings[name]
+            known = self.bank.embeddings.get(name)
+            spread = similarity if known is None else known @ person.embeddings[name]
+            rows.append((similarity - spread.mean()) / max(float(spread.std()), 1e-6))
+        return np.asarray(np.max(rows, axis=0))

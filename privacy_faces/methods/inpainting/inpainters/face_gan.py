@@ -94,8 +94,8 @@ class FaceGan(Inpainter):
         self.weight_records = records(WEIGHTS) + records("face-bank") + records("face-attributes")
 
     def completed(self, batch: FrameBatch, masks: Tensor) -> Tensor:
-        """The masks, and the whole face up to the brows: half a face of another person is no face. Foreheads say little
-        of who it is, and the other's hair would lie on them."""
+        """The masks, and the whole face up to the brows: half a face of another person is no face. On the
+        forehead the other's hair would lie."""
         return masks | (batch.regions["face"] & ~_above_brows(batch))
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class FaceGan(Inpainter):
         )
         costs = self.donors.costs(person, strength.nearest)
         drawn = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
-        costs = np.where(drawn | ~drawn.any(), costs, np.inf)
+        costs = np.where(drawn, costs, np.inf)
         rows, moves = self._that_can_be_laid(np.argsort(costs, kind="stable"), person, strength)
         donors = _Donor(
             torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small),
@@ -129,7 +129,8 @@ class FaceGan(Inpainter):
         if len(rows) > 1:
             with torch.no_grad():
                 faces = self._laid(seen, donors)
-                nearness = self._nearness(self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1)), person)
+                seen_as = self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1))
+            nearness = self.donors.nearness(person, {name: values.cpu().numpy() for name, values in seen_as.items()})
             misfit = costs[rows] + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
             donors = donors.one(int(np.argmin(misfit)))
         if strength.steps:
@@ -167,12 +168,17 @@ class FaceGan(Inpainter):
     ) -> tuple[NDArray[np.int64], Tensor]:
         """The first donors whose warp leaves the face in one piece, with their displacements (K, 2, G, G); where none
         does, the one that comes nearest to it."""
-        tried = [
-            (row, self._displacement(row, person, strength.bound)) for row in ranked[: _TRIED * strength.candidates]
-        ]
-        stretch = np.array([least_stretch(move) for _, move in tried])
-        (whole,) = np.nonzero(stretch > _LEAST_STRETCH)
-        chosen = [tried[index] for index in (whole[: strength.candidates] if len(whole) else [int(stretch.argmax())])]
+        whole: list[tuple[int, Tensor]] = []
+        torn: list[tuple[float, int, Tensor]] = []
+        for row in map(int, ranked[: _TRIED * strength.candidates]):
+            move = self._displacement(row, person, strength.bound)
+            if (stretch := least_stretch(move)) > _LEAST_STRETCH:
+                whole.append((row, move))
+            else:
+                torn.append((stretch, row, move))
+            if len(whole) == strength.candidates:
+                break
+        chosen = whole or [max(torn, key=lambda item: item[0])[1:]]
         return np.array([row for row, _ in chosen]), torch.stack([move for _, move in chosen])
 
     def _displacement(self, row: int, person: Person, bound: float) -> Tensor:
@@ -182,17 +188,6 @@ class FaceGan(Inpainter):
         share = np.full((len(own), 1), bound)
         share[_JAW] = 1
         return displacement(_unit(own), _unit(own + share * (theirs - own)))
-
-    def _nearness(self, embeddings: dict[str, Tensor], person: Person) -> NDArray[np.float32]:
-        """(N,): as `Donors.nearness`, of faces that are laid."""
-        rows = []
-        for name, values in embeddings.items():
-            own = person.embeddings[name]
-            known = self.donors.bank.embeddings.get(name)
-            similarity = values.cpu().numpy() @ own
-            spread = similarity if known is None else known @ own
-            rows.append((similarity - spread.mean()) / max(float(spread.std()), 1e-6))
-        return np.asarray(np.max(rows, axis=0))
 
 
 def _above_brows(batch: FrameBatch) -> Tensor:
