@@ -8,15 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privacy_faces.models.mobile_stylegan import STYLE, MobileStyleGan
+from privacy_faces.models.mobile_stylegan import MobileStyleGan
 from privacy_faces.weights.compare import compare
 from privacy_faces.weights.openvino import read_constants
 from privacy_faces.weights.store import verified
 
 WEIGHTS = "mobile-stylegan"
 _LEVELS = 7
-# Latents of which the mean style is the mean; w of two seeds then differ by 0.01 in a component, of 0.5.
-_MEAN = 4096
 
 
 def load(device: torch.device) -> MobileStyleGan:
@@ -36,11 +34,8 @@ def _read(
     constants = read_constants(mapping, mapping_values) | read_constants(synthesis, synthesis_values)
     with torch.device("meta"):
         network = MobileStyleGan()
-    network.load_state_dict(state_dict(constants) | {"mean_style": torch.zeros(STYLE)}, assign=True)
-    network.requires_grad_(False).eval()
-    # Half a second, on the CPU, so that it is the same everywhere; the mean is not published.
-    network.mean_style = network.map(torch.randn(_MEAN, STYLE, generator=torch.Generator().manual_seed(0))).mean(0)
-    return network.to(device)
+    network.load_state_dict(state_dict(constants), assign=True)
+    return network.requires_grad_(False).eval().to(device)
 
 
 def state_dict(constants: dict[str, Tensor]) -> dict[str, Tensor]:
