@@ -202,6 +202,7 @@ class Receipt(_Part):
         """What can lie beside a photo that is published: the verdicts, and nothing that names the user, tells where the
         photo came from, or is known of the original alone."""
         faces = [face.short() for face in self.faces]
+        with_scores = {line for face in self.faces for line in face.warnings()}
         return Receipt(
             output=self.output and PurePath(self.output).name,
             method=self.method,
@@ -210,7 +211,8 @@ class Receipt(_Part):
             metadata_kept=self.metadata_kept,
             surrogates=self.surrogates,
             faces=faces,
-            warnings=[line for face in faces for line in face.warnings()] if faces else self.warnings,
+            warnings=[line for line in self.warnings if line not in with_scores]
+            + [line for face in faces for line in face.warnings()],
             written=self.written,
             output_sha256=self.output_sha256,
             input_salted=self.input_salted,

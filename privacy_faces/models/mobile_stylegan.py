@@ -172,7 +172,7 @@ class MobileStyleGan(nn.Module):
 
     @cached_property
     def mean_style(self) -> Tensor:
-        """(512,), the mean of w over z; faces nearer to it are plainer. It is not published, and takes half a second."""
+        """(512,), the mean of w over z; faces nearer to it are plainer. It takes half a second, once."""
         z = torch.randn(_MEAN, STYLE, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             mean: Tensor = self.map(z.to(next(self.parameters()).device)).mean(0)

@@ -51,6 +51,7 @@ def test_alpha_that_shows_the_face_never_gets_out(case: str, fill: Anonymizer, c
     result = read_photo(memory.data)
     assert (result.mode, result.rgb.shape) == ("L" if case == "gray" else "RGB", colors.shape)
     assert "the transparency shows a face" in receipt.warnings[0]
+    assert receipt.short().warnings[0] == receipt.warnings[0]
     assert [verdict.protected for verdict in receipt.faces] == [True]
     observer = fill.judge.observer()
     before, after = (observer.embed([view_of(rgb, face)])["dlib-resnet"] for rgb in (colors, result.rgb))
