@@ -120,6 +120,7 @@ class TestTransfer:
         assert lines[0]["direction"] == pytest.approx(10.397, abs=2e-3)
         assert lines[3]["l1"] > 0.01
 
+    @pytest.mark.slow(reason="bfloat16 is emulated on most CPUs: two to four minutes")
     def test_bfloat16_and_frugal_take_the_same_way(self, people: Path, transfer: Path, tmp_path: Path) -> None:
         # accelerate keeps the first precision of a process.
         AcceleratorState._reset_state(reset_partial_state=True)
