@@ -122,7 +122,6 @@ class Photo:
         files.
     png_colors: (name, content) of the chunks of a PNG file that say what its colors mean, beside icc_profile.
     native: (H, W) or (H, W, C), same dtype, upright, in the color model `mode`.
-    png_colors: (name, content) of the chunks of a PNG file that say, beside icc_profile, what its colors mean.
     lossless: WebP, HEIC and AVIF, whether the file was (and so will be) coded without loss.
     """
 
