@@ -65,26 +65,43 @@ def face_bank(output: Path, recognizers: str, count: int, seed: int) -> None:
     required=True,
     help="folder with one sub-folder of photos per person, none of whom is a child",
 )
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="table of labeled faces of the bank  [default: the one that ships]",
+)
 @_output("outputs/face-attributes.safetensors")
 @_RECOGNIZERS
-def face_attributes(data: Path, grown: Path, output: Path, recognizers: str) -> None:
-    """Fit what tells sex and age group from embeddings."""
+def face_attributes(data: Path, grown: Path, labels: Path | None, output: Path, recognizers: str) -> None:
+    """Fit what tells sex, age group and glasses from embeddings."""
+    import numpy as np
+
     from privacy_faces.cli.training import read_portraits
+    from privacy_faces.config.files import resource
     from privacy_faces.methods.context import Context
+    from privacy_faces.models import face_bank as banks
     from privacy_faces.models.face_attributes import FaceAttributes, save
     from privacy_faces.photos.batch import COMPARED_FRAME
-    from privacy_faces.training.face_attributes import age_accuracy, embedded, fit, of_the_grown
+    from privacy_faces.training.face_attributes import accuracy, fit, of_photos, of_the_bank, of_the_grown
+    from privacy_faces.weights.store import verified
 
     with wrong_usage():
         context = Context("cpu")
         known = [context.recognizer(name) for name in recognizers.split(",")]
-        faces = embedded(data, context.finder, known, lambda rows: bar(rows, "photo"))
+        bank = of_the_bank(banks.load(verified("face-bank")[0]), labels or resource("assets/face-bank-labels.csv"))
+        photos = of_photos(data, context.finder, known, lambda rows: bar(rows, "photo"))
         portraits, _ = read_portraits(grown, COMPARED_FRAME).split()
-        training, left_out = faces.part("train").and_of(of_the_grown(portraits, known)), faces.part("left-out")
-        maps = FaceAttributes({name: fit(values, training.labels) for name, values in training.embeddings.items()})
+        others = photos["train"].and_of(of_the_grown(portraits, known))
+        # Every fifth labeled face of the bank measures a fit to the rest; what is written is fitted to all.
+        fifth = slice(None, None, 5)
+        rest = np.arange(len(bank.weights)) % 5 > 0
+        trial = {name: fit(bank.rows(rest).and_of(others), name) for name in bank.embeddings}
+        maps = FaceAttributes({name: fit(bank.and_of(others), name) for name in bank.embeddings})
     output.parent.mkdir(parents=True, exist_ok=True)
     save(maps, output)
     for name in maps.maps:
-        right, count = age_accuracy(maps, name, left_out)
-        click.echo(f"{name}: age group of {right} of the {count} left-out photos that are labeled with one")
-    click.echo(f"{len(training.labels)} faces; written to {output}")
+        for what, faces in (("bank", bank.rows(fifth)), ("photos", photos["left-out"])):
+            shares = accuracy(FaceAttributes(trial), name, faces).items()
+            told = ", ".join(f"{attribute} of {right} of {count}" for attribute, (right, count) in shares if count)
+            click.echo(f"{name}, left-out faces of the {what}: {told}")
+    click.echo(f"{len(bank.weights) + len(others.weights)} faces; written to {output}")

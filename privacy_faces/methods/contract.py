@@ -37,6 +37,7 @@ class Protection:
             change is added to the photo, whose own detail stays (painting, noise).
         feather: width of the soft edge inside the mask, as a share of the frame's side.
         details: one dict per frame for the receipt (what the method decided for this face).
+        warnings: for each frame what the user must be told of it, or nothing.
         target: whom all of the frames are to resemble, if anybody.
     """
 
@@ -45,6 +46,7 @@ class Protection:
     paste: Literal["replace", "difference"]
     feather: float = 0.0
     details: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    warnings: Sequence[str | None] = ()
     target: Target | None = None
 
 

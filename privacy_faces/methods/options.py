@@ -54,6 +54,13 @@ class InpaintOptions(MethodOptions):
         None,
         description="how far the fill leaves the person: natural keeps most of the looks, strong hides most (face-gan)",
     )
+    fallback: Literal["none", "pixelate", "blur", "fill"] = Field(
+        "none",
+        description=(
+            "method for faces that the inpainter cannot fill well (face-gan: heads turned too far); none: they are "
+            "filled all the same, and a warning says so"
+        ),
+    )
     fraction: _Share | Literal["auto"] = Field(
         0.25,
         description=(

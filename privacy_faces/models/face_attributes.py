@@ -1,10 +1,11 @@
-"""Sex and age group of a face, read from a recognizer's embedding by a linear map: so that nobody is given the face of
-another sex or age. Rough, and asked for nothing else."""
+"""Sex, age group and glasses of a face, read from a recognizer's embedding by a linear map: so that nobody is given the
+face of another sex or age. Rough, and asked for nothing else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,22 @@ from safetensors.numpy import load_file, save_file
 
 Array = NDArray[np.float32]
 
-#: Columns of the scores: -1 a woman to 1 a man, then the three age groups, of which the largest is meant.
-COLUMNS = ("sex", "child", "adult", "old")
+#: The columns of a map.
+COLUMNS = ("sex", "child", "adult", "old", "glasses")
+
+
+class Scores(NamedTuple):
+    """Of N faces: sex (N,) from -1, a woman, to 1, a man; ages (N, 3) for child, adult and old, of which the largest is
+    meant; glasses (N,) from 0, none, to 1."""
+
+    sex: Array
+    ages: Array
+    glasses: Array
+
+    @property
+    def age_group(self) -> NDArray[np.intp]:
+        """(N,): 0 child, 1 adult, 2 old."""
+        return np.asarray(self.ages.argmax(1))
 
 
 @dataclass(frozen=True)
@@ -21,16 +36,16 @@ class FaceAttributes:
     """Linear maps, one for each recognizer.
 
     Attributes:
-        maps: recognizer -> (D + 1, 4), the last row added to every face.
+        maps: recognizer -> (D + 1, 5), see `COLUMNS`; the last row is added to every face.
     """
 
     maps: dict[str, Array]
 
-    def scores(self, recognizer: str, embeddings: Array) -> Array:
-        """(N, 4), see `COLUMNS`, of unit-length embeddings (N, D); the sex within [-1, 1]."""
+    def scores(self, recognizer: str, embeddings: Array) -> Scores:
+        """Of unit-length embeddings (N, D)."""
         weights = self.maps[recognizer]
         scores = embeddings @ weights[:-1] + weights[-1]
-        return np.concatenate([scores[:, :1].clip(-1, 1), scores[:, 1:]], axis=1)
+        return Scores(scores[:, 0].clip(-1, 1), scores[:, 1:4].clip(0, 1), scores[:, 4].clip(0, 1))
 
 
 def save(attributes: FaceAttributes, path: Path) -> None:

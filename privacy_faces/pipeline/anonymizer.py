@@ -97,6 +97,7 @@ class Anonymizer:
                     self.method.surrogates,
                     protection.target,
                 )
+            told += [f"face {row + 1}: {line}" for row, line in enumerate(protection.warnings) if line]
             details = protection.details or [{} for _ in faces]
             verdicts = [
                 verdict.model_copy(update={"details": dict(detail)})

@@ -17,7 +17,8 @@ from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
 from privacy_faces.methods.inpainting.inpainters.face_gan import FaceGan
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
 from privacy_faces.models import face_attributes, face_bank
-from privacy_faces.models.face_looks import COARSE, Looks
+from privacy_faces.models.face_looks import COARSE, FRAME, Looks
+from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.warp import displacement
 from privacy_faces.weights.store import verified
 
@@ -63,7 +64,7 @@ class TestDonors:
         assert np.argsort(costs).tolist().index(3) > len(donors) / 20
 
     def test_women_get_faces_of_women_and_men_of_men(self, donors: Donors) -> None:
-        scores = donors.scores[:, 0]
+        scores = donors.kind.sex
         for sign in (-1, 1):
             (rows,) = np.nonzero(scores * sign > 0.9)
             kept = [
@@ -73,13 +74,33 @@ class TestDonors:
             assert np.mean(kept) >= 0.9
 
     def test_children_get_faces_of_children(self, donors: Donors) -> None:
-        groups = donors.scores[:, 1:].argmax(1)
+        groups = donors.kind.age_group
         (rows,) = np.nonzero(groups == 0)
         kept = [
             groups[int(np.argmin(donors.costs(self.of_the_bank(donors, row), -2.0))) % len(donors.bank)] == 0
             for row in rows[:20]
         ]
         assert np.mean(kept) >= 0.6
+
+    def test_who_is_like_the_person_is_not_steered(self, donors: Donors) -> None:
+        for row in (3, len(donors.bank) + 3):
+            style = donors.steered(np.array([row]), self.of_the_bank(donors, row))
+            np.testing.assert_allclose(style, donors.bank.styles[3:4], atol=2e-2)
+
+    def test_steered_faces_turn_to_the_persons_pose(self, donors: Donors, gan: FaceGan, context: Context) -> None:
+        """Half as far from the landmarks of people who look to the side, whom few faces of the bank resemble."""
+        place, bank = context.finder.landmark_model.place, donors.bank
+        aside = np.argsort(bank.looks.landmarks[:, 30, 0] - bank.looks.landmarks[:, [2, 14], 0].mean(1))
+        errors = []
+        for row, other in zip(aside[[5, 10, -6, -11]].tolist(), (100, 200, 300, 400), strict=True):
+            theirs = bank.looks.landmarks[row]
+            steered = donors.steered(np.array([other]), self.of_the_bank(donors, row))
+            with torch.no_grad():
+                drawn = (gan.network.synthesize(torch.from_numpy(steered), FRAME)[0] + 1) / 2
+            found = place(to_pixels(drawn.clamp(0, 1)))
+            errors.append([np.abs(points - theirs).mean() for points in (bank.looks.landmarks[other], found)])
+        before, after = np.mean(errors, axis=0)
+        assert after < 0.6 * before
 
 
 class TestLay:

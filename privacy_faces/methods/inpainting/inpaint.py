@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.config.options import OptionError
-from privacy_faces.config.registry import INPAINTERS
+from privacy_faces.config.registry import INPAINTERS, METHODS
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method, Protection
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
@@ -38,6 +38,7 @@ from privacy_faces.recognizers.ensemble import Ensemble
 
 # `fraction: auto` starts at the original's share, and hides this many times more where a surrogate still matches.
 _START, _GROWTH = 0.25, 1.15
+_REMEDY = "look at it, or cover such faces by --fallback pixelate"
 
 
 class Inpaint(Method):
@@ -57,6 +58,9 @@ class Inpaint(Method):
                     f"{options.strength}. Leave out --strength, or take --inpainter face-gan."
                 )
             self.inpainter.strength = options.strength
+        self.fallback: Method | None = None
+        if options.fallback != "none":
+            self.fallback = METHODS.build(options.fallback, None, context)
         own = options.surrogates if self.reads_surrogates or options.fraction == "auto" else []
         self.surrogates = tuple(dict.fromkeys([*own, *self.inpainter.surrogates]))
         self.ensemble = Ensemble([context.recognizer(name) for name in self.surrogates]) if own else None
@@ -80,8 +84,13 @@ class Inpaint(Method):
                 f"Expected at least one pixel to hide, found none of face {', '.join(map(str, empty))}: --fraction "
                 f"{fraction:g} of the frame, inside the area and thresholds that are set, is too little"
             )
-        frames = self._fill(batch, masks)
-        rows = list(range(len(frames))) if self.options.fraction == "auto" else []
+        doubts = self.inpainter.doubts(batch)
+        covered = [row for row, doubt in enumerate(doubts) if doubt and self.fallback]
+        filled = [row for row in range(len(doubts)) if row not in covered]
+        frames = batch.frames.clone()
+        if filled:
+            frames[filled] = self._fill(batch.take(filled), masks[filled])
+        rows = filled if self.options.fraction == "auto" else []
         while rows := [
             row for row, matched in zip(rows, self._matched(batch.take(rows), frames[rows]), strict=True) if matched
         ]:
@@ -91,8 +100,15 @@ class Inpaint(Method):
             if torch.equal(grown, masks[rows]):  # nothing is left to hide
                 break
             masks[rows], frames[rows] = grown, self._fill(part, grown)
+        if covered and self.fallback:
+            cover = self.fallback.protect(batch.take(covered))
+            masks[covered], frames[covered] = cover.mask, cover.frames
+        remedy = f"its face is hidden by {self.options.fallback}" if self.fallback else _REMEDY
+        warnings = [doubt and f"{doubt}: {remedy}" for doubt in doubts]
         details = [{"mask_fraction": round(share, 4)} for share in masks.float().mean((1, 2, 3)).tolist()]
-        return Protection(frames, masks, self.inpainter.paste, feather=self.options.feather, details=details)
+        return Protection(
+            frames, masks, self.inpainter.paste, feather=self.options.feather, details=details, warnings=warnings
+        )
 
     def weight_records(self) -> list[dict[str, str]]:
         """The inpainter's weights."""

@@ -42,6 +42,10 @@ class Inpainter(ABC):
         """The masks (N, 1, S, S) and what must change with them; asked for where no share of the frame is given."""
         return masks
 
+    def doubts(self, batch: FrameBatch) -> list[str | None]:
+        """For each of the N faces why its fill would look wrong, or None."""
+        return [None] * len(batch.frames)
+
     @abstractmethod
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames (N, 3, S, S) in [0, 1] whose masked pixels are new; the others are ignored.

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.models.face_attributes import FaceAttributes
+from privacy_faces.models.face_attributes import FaceAttributes, Scores
 from privacy_faces.models.face_bank import FaceBank
+from privacy_faces.models.face_directions import Directions, fit
 from privacy_faces.models.face_looks import Looks
 
 Array = NDArray[np.float32]
@@ -21,6 +22,7 @@ _FEATURES, _MOUTH, _JAW = 10.0, 10.0, 3.0
 _COARSE, _TONE = 0.1, 0.03
 _SEX, _AGE = 8.0, 2.0
 _OTHER_AGE = 8.0
+_GLASSES = 4.0
 _NEAR = 4.0
 
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
@@ -67,9 +69,29 @@ class Donors:
         return Looks(*(np.concatenate(pair) for pair in parts))
 
     @cached_property
-    def scores(self) -> Array:
-        """Sex and age of the N faces."""
+    def kind(self) -> Scores:
+        """Of the N faces."""
         return self.attributes.scores(self.reader, self.bank.embeddings[self.reader])
+
+    @cached_property
+    def directions(self) -> Directions:
+        """In which styles change looks."""
+        return fit(self.bank, self.kind)
+
+    def kind_of(self, person: Person) -> Scores:
+        """Of one person."""
+        return self.attributes.scores(self.reader, person.embeddings[self.reader][None])
+
+    def steered(self, rows: NDArray[np.int64], person: Person) -> Array:
+        """Styles (K, 512) of some donors, in the person's pose, expression, sex and age; those of mirror images are
+        not mirrored."""
+        plain, kind = person.looks, self.kind_of(person)
+        wanted = [self.directions.attributes(looks.landmarks, kind) for looks in (plain, plain.mirrored())]
+        turned = rows >= len(self.bank)
+        own = self.directions.attributes(self.bank.looks.landmarks, self.kind)[rows % len(self.bank)]
+        return self.directions.steered(
+            self.bank.styles[rows % len(self.bank)], own, np.where(turned[:, None], wanted[1], wanted[0])
+        )
 
     def costs(self, person: Person, nearest: float) -> NDArray[np.float64]:
         """(2 N,): how badly each donor fits.
@@ -89,14 +111,13 @@ class Donors:
         layout = np.abs(looks.coarse - theirs.coarse).sum(-1)
         layout = (layout * person.face).sum((1, 2)) / max(float(person.face.sum()), 1e-6)
         tone = np.abs(looks.tone - theirs.tone).sum(1)
-        own = self.attributes.scores(self.reader, person.embeddings[self.reader][None])
-        kind = np.abs(self.scores - own)
-        other_age = self.scores[:, 1:].argmax(1) != own[0, 1:].argmax()
+        kind, own = self.kind, self.kind_of(person)
         # A mirror image is as near as the picture.
         once = (
-            _SEX * kind[:, 0]
-            + _AGE * kind[:, 1:].sum(1)
-            + _OTHER_AGE * other_age
+            _SEX * np.abs(kind.sex - own.sex)
+            + _AGE * np.abs(kind.ages - own.ages).sum(1)
+            + _OTHER_AGE * (kind.age_group != own.age_group)
+            + _GLASSES * np.abs(kind.glasses - own.glasses)
             + _NEAR * np.maximum(self.nearness(person, self.bank.embeddings) - nearest, 0)
         )
         return np.asarray(shape + _COARSE * layout + _TONE * tone + np.tile(once, 2), np.float64)

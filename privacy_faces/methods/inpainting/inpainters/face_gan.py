@@ -21,7 +21,7 @@ from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
-from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions, GanStrength
+from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions
 from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
@@ -44,21 +44,22 @@ _FOREHEAD = 2.0
 # A face that is warped to less than this share of its area somewhere looks torn; of so many times the donors that are
 # wanted, those are taken that are not.
 _LEAST_STRETCH = 0.35
-_TRIED = 8
 _JAW = slice(0, 17)
 
 
 @dataclass(frozen=True)
 class _Donor:
-    """K faces of the bank, for one photo: styles (K, 512), which are mirrored (K,), displacements (K, 2, G, G)."""
+    """K faces of the bank, for one photo: their rows (K,), styles (K, 512), which are mirrored (K,), displacements
+    (K, 2, G, G)."""
 
+    rows: NDArray[np.int64]
     styles: Tensor
     flipped: Tensor
     displacements: Tensor
 
     def one(self, row: int) -> _Donor:
         rows = slice(row, row + 1)
-        return _Donor(self.styles[rows], self.flipped[rows], self.displacements[rows])
+        return _Donor(self.rows[rows], self.styles[rows], self.flipped[rows], self.displacements[rows])
 
 
 @dataclass(frozen=True)
@@ -117,29 +118,24 @@ class FaceGan(Inpainter):
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
         )
         costs = self.donors.costs(person, strength.nearest)
-        drawn = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
-        costs = np.where(drawn, costs, np.inf)
-        rows, moves = self._that_can_be_laid(np.argsort(costs, kind="stable"), person, strength)
-        donors = _Donor(
-            torch.from_numpy(self.donors.bank.styles[rows % len(self.donors.bank)]).to(small),
-            torch.from_numpy(rows >= len(self.donors.bank)).to(small.device),
-            moves.to(small),
-        )
+        pool = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
+        costs = np.where(pool, costs, np.inf)
+        rows = np.argsort(costs, kind="stable")[: strength.candidates]
+        donors, drawn = self._placed(rows, person, strength.bound)
         seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
-        if len(rows) > 1:
-            with torch.no_grad():
-                faces = self._laid(seen, donors)
-                seen_as = self.ensemble.embed(faces, landmarks.expand(len(rows), -1, -1))
-            nearness = self.donors.nearness(person, {name: values.cpu().numpy() for name, values in seen_as.items()})
-            misfit = costs[rows] + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
-            donors = donors.one(int(np.argmin(misfit)))
+        with torch.no_grad():
+            faces = _laid(seen, drawn, donors.displacements)
+            seen_as = self.ensemble.embed(faces, landmarks.expand(len(faces), -1, -1))
+        nearness = self.donors.nearness(person, {name: values.cpu().numpy() for name, values in seen_as.items()})
+        misfit = costs[donors.rows] + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
+        donors = donors.one(int(np.argmin(misfit)))
         if strength.steps:
             start = donors.styles
             shift = move_away(
                 self.ensemble,
                 embeddings,
                 landmarks,
-                lambda shift: self._laid(seen, replace(donors, styles=start + shift)),
+                lambda shift: _laid(seen, self._draw(start + shift, donors.flipped, FRAME), donors.displacements),
                 torch.zeros_like(start),
                 [generator],
                 steps=strength.steps,
@@ -149,45 +145,41 @@ class FaceGan(Inpainter):
             )
             donors = replace(donors, styles=start + shift)
         with torch.no_grad():
-            return self._laid(_Hole(batch.frames, mask.to(small), face), donors)
+            pictures = self._draw(donors.styles, donors.flipped, batch.frames.shape[-1])
+            return _laid(_Hole(batch.frames, mask.to(small), face), pictures, donors.displacements)
 
-    def _laid(self, hole: _Hole, donors: _Donor) -> Tensor:
-        """The frame with each of the donors' faces in the hole."""
-        size = hole.frame.shape[-1]
-        others = lay(hole.frame, self._draw(donors, size), donors.displacements, hole.face)
-        return hole.frame + soft(hole.mask, _EDGE * size) * (others - hole.frame)
-
-    def _draw(self, donors: _Donor, size: int) -> Tensor:
+    def _draw(self, styles: Tensor, flipped: Tensor, size: int) -> Tensor:
         """Pictures (N, 3, size, size) in [0, 1]."""
-        drawn = self.network.synthesize(donors.styles, FRAME if size <= FRAME else 1024)
+        drawn = self.network.synthesize(styles, FRAME if size <= FRAME else 1024)
         pictures = _resized(((drawn + 1) / 2).clamp(0, 1), size)
-        return torch.where(donors.flipped[:, None, None, None], pictures.flip(3), pictures)
+        return torch.where(flipped[:, None, None, None], pictures.flip(3), pictures)
 
-    def _that_can_be_laid(
-        self, ranked: NDArray[np.int64], person: Person, strength: GanStrength
-    ) -> tuple[NDArray[np.int64], Tensor]:
-        """The first donors whose warp leaves the face in one piece, with their displacements (K, 2, G, G); where none
-        does, the one that comes nearest to it."""
-        whole: list[tuple[int, Tensor]] = []
-        torn: list[tuple[float, int, Tensor]] = []
-        for row in map(int, ranked[: _TRIED * strength.candidates]):
-            move = self._displacement(row, person, strength.bound)
-            if (stretch := least_stretch(move)) > _LEAST_STRETCH:
-                whole.append((row, move))
-            else:
-                torn.append((stretch, row, move))
-            if len(whole) == strength.candidates:
-                break
-        chosen = whole or [max(torn, key=lambda item: item[0])[1:]]
-        return np.array([row for row, _ in chosen]), torch.stack([move for _, move in chosen])
+    @torch.no_grad()
+    def _placed(self, rows: NDArray[np.int64], person: Person, bound: float) -> tuple[_Donor, Tensor]:
+        """Some of the donors, steered to the person's looks and moved to the person's places, and their pictures
+        (K, 3, 256, 256): those that stay in one piece, or the one that comes nearest to it."""
+        styles = torch.from_numpy(self.donors.steered(rows, person)).to(self.network.mean_style)
+        flipped = torch.from_numpy(rows >= len(self.donors.bank)).to(styles.device)
+        place = self.context.finder.landmark_model.place
+        drawn = self._draw(styles, flipped, FRAME)
+        theirs = person.looks.landmarks[0]
+        moves = torch.stack([_displacement(place(to_pixels(picture)), theirs, bound) for picture in drawn])
+        stretch = np.array([least_stretch(move) for move in moves])
+        kept = np.nonzero(stretch > min(_LEAST_STRETCH, stretch.max() - 1e-6))[0]
+        return _Donor(rows[kept], styles[kept], flipped[kept], moves[kept].to(styles)), drawn[kept]
 
-    def _displacement(self, row: int, person: Person, bound: float) -> Tensor:
-        """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the
-        way."""
-        own, theirs = self.donors.looks.landmarks[row], person.looks.landmarks[0]
-        share = np.full((len(own), 1), bound)
-        share[_JAW] = 1
-        return displacement(_unit(own), _unit(own + share * (theirs - own)))
+
+def _laid(hole: _Hole, pictures: Tensor, displacements: Tensor) -> Tensor:
+    """The frame with each of the pictures' faces in the hole."""
+    others = lay(hole.frame, pictures, displacements, hole.face)
+    return hole.frame + soft(hole.mask, _EDGE * hole.frame.shape[-1]) * (others - hole.frame)
+
+
+def _displacement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: float) -> Tensor:
+    """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the way."""
+    share = np.full((len(own), 1), bound)
+    share[_JAW] = 1
+    return displacement(_unit(own), _unit(own + share * (theirs - own)))
 
 
 def _above_brows(batch: FrameBatch) -> Tensor:
