@@ -49,6 +49,13 @@ class Directions:
         shape = (_flat(landmarks) - self.mean) @ self.components.T
         return np.asarray((np.column_stack([shape, _columns(kind)]) - self.center) / self.spread)
 
+    def oddness(self, landmarks: Array) -> NDArray[np.float64]:
+        """(N,): how far faces stand from those of the bank in pose and expression: the root mean square of their
+        components, about 1 within the bank. (N, 68, 2) in pixels of a frame of 256."""
+        shape = (_flat(landmarks) - self.mean) @ self.components.T
+        count = len(self.components)
+        return np.asarray(np.sqrt((((shape - self.center[:count]) / self.spread[:count]) ** 2).mean(1)))
+
     def steered(self, styles: Array, own: NDArray[np.float64], wanted: NDArray[np.float64]) -> Array:
         """Styles (N, 512) that draw the same people with other attributes.
 

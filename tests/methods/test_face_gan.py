@@ -209,3 +209,27 @@ class TestMasks:
     def test_a_strength_needs_an_inpainter_that_knows_it(self) -> None:
         with pytest.raises(OptionError, match="Expected no strength with the inpainter classical"):
             self.method(inpainter="classical", strength="strong")
+
+    @staticmethod
+    def squeezed(batch: FrameBatch) -> FrameBatch:
+        """The first face's landmarks squeezed to a third of their width."""
+        landmarks = batch.landmarks.clone()
+        landmarks[0, :, 0] = SIZE / 2 + (landmarks[0, :, 0] - SIZE / 2) / 3
+        return replace(batch, landmarks=landmarks)
+
+    def test_faces_that_it_cannot_draw_are_covered_when_asked(self, contract_batch: FrameBatch) -> None:
+        """A face squeezed to a third is none that the generator draws; its neighbor is."""
+        batch = self.squeezed(contract_batch.take([0, 1]))
+        result = self.method(fraction="auto", fallback="pixelate", strength="natural")(batch)  # type: ignore[operator]
+        odd, usual = result.warnings
+        assert odd.startswith("the head is turned too far")
+        assert odd.endswith("its face is hidden by pixelate")
+        assert usual is None
+        mosaic = METHODS.build("pixelate", None, Context("cpu"))(batch.take([0]))
+        assert torch.equal(result.frames[:1], mosaic.frames)
+        assert torch.equal(result.mask[:1], mosaic.mask)
+        assert not torch.equal(result.frames[1], batch.frames[1])
+
+    def test_a_doubt_is_told_where_nothing_covers_it(self, face: FrameBatch) -> None:
+        (told,) = self.method(fraction="auto", strength="natural")(self.squeezed(face)).warnings  # type: ignore[operator]
+        assert told.endswith("look at it, or cover such faces by --fallback pixelate")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from privacy_faces.models.face_attributes import FaceAttributes, Scores
 from privacy_faces.models.face_bank import FaceBank
 from privacy_faces.models.face_directions import Directions, fit
-from privacy_faces.models.face_looks import Looks
+from privacy_faces.models.face_looks import COARSE, FRAME, Looks
 
 Array = NDArray[np.float32]
 
@@ -24,6 +24,9 @@ _SEX, _AGE = 8.0, 2.0
 _OTHER_AGE = 8.0
 _GLASSES = 4.0
 _NEAR = 4.0
+
+# Lightness in Lab of an eye's coarse pixel, less that of the skin, below which a dark glass lies over it.
+_DARK = -38.0
 
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
 _EYES = (slice(36, 42), slice(42, 48))
@@ -120,7 +123,16 @@ class Donors:
             + _GLASSES * np.abs(kind.glasses - own.glasses)
             + _NEAR * np.maximum(self.nearness(person, self.bank.embeddings) - nearest, 0)
         )
-        return np.asarray(shape + _COARSE * layout + _TONE * tone + np.tile(once, 2), np.float64)
+        costs = shape + _COARSE * layout + _TONE * tone + np.tile(once, 2)
+        return np.where(self.veiled, np.inf, costs)
+
+    @cached_property
+    def veiled(self) -> NDArray[np.bool_]:
+        """(2 N,): who wears sunglasses: both eyes lie in the dark."""
+        rows = np.arange(len(self))
+        centers = (self.looks.landmarks[:, part].mean(1) * COARSE / FRAME for part in _EYES)
+        light = [self.looks.coarse[rows, center[:, 1].astype(int), center[:, 0].astype(int), 0] for center in centers]
+        return np.asarray(np.max(light, axis=0) < _DARK)
 
     def nearness(self, person: Person, embeddings: Mapping[str, Array]) -> Array:
         """(K,): how near faces are to the person: their largest similarity over the surrogates, in standard deviations

@@ -45,6 +45,9 @@ _FOREHEAD = 2.0
 # wanted, those are taken that are not.
 _LEAST_STRETCH = 0.35
 _JAW = slice(0, 17)
+# See `Directions.oddness`: 2 in 100 photos of everybody are odder, and most of those look wrong.
+_ODDEST = 2.6
+_DOUBT = "the head is turned too far, or the face too odd, for face-gan to draw another one that fits"
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,12 @@ class FaceGan(Inpainter):
         """The masks, and the whole face up to the brows: half a face of another person is no face. On the
         forehead the other's hair would lie."""
         return masks | (batch.regions["face"] & ~_above_brows(batch))
+
+    def doubts(self, batch: FrameBatch) -> list[str | None]:
+        """Heads turned farther, and grimaces odder, than those that the generator draws."""
+        landmarks = (batch.landmarks + 0.5) * (FRAME / batch.frames.shape[-1]) - 0.5
+        oddness = self.donors.directions.oddness(landmarks.cpu().numpy())
+        return [_DOUBT if odd > _ODDEST else None for odd in oddness]
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames in which another face stands."""
