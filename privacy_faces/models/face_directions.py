@@ -14,8 +14,9 @@ from privacy_faces.models.face_looks import FRAME
 
 Array = NDArray[np.float32]
 
-# Principal components of the landmarks: pose, expression, and the face's outline.
-_COMPONENTS = 12
+# Principal components of the landmarks: pose and expression. More of them would give the other face the person's own
+# proportions, by which recognizers tell people apart.
+_COMPONENTS = 6
 # Ridge penalty of standardized attributes.
 _RIDGE = 20.0
 # No face is steered farther from the bank's mean than this many standard deviations: beyond, pictures fall apart.

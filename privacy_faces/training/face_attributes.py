@@ -144,7 +144,8 @@ def of_photos(
         frame = torch.from_numpy(face.frame(photo.rgb, COMPARED_FRAME)).permute(2, 0, 1)[None]
         landmarks = torch.from_numpy(face.frame_landmarks(COMPARED_FRAME)).float()[None]
         seen = {recognizer.name: recognizer.embed(frame, landmarks)[0].numpy() for recognizer in recognizers}
-        parts.setdefault(row["split"], []).append((row_of([_MEANS[row["label"]]]), seen))
+        # Hardly a face wears glasses that its prompt does not name.
+        parts.setdefault(row["split"], []).append((row_of(["no glasses", _MEANS[row["label"]]]), seen))
     return {
         split: KnownFaces(
             np.array([known for known, _ in faces]),

@@ -18,11 +18,11 @@ Array = NDArray[np.float32]
 
 # What one unit of misfit costs. Landmarks in eye distances, the mouth and the jaw once more; colors in Lab; sex and age
 # in their scores' units, another age group once more; nearness to the person in standard deviations of the bank.
-_FEATURES, _MOUTH, _JAW = 10.0, 10.0, 3.0
+_FEATURES, _MOUTH, _JAW = 2.5, 2.5, 0.75
 _COARSE, _TONE = 0.1, 0.03
 _SEX, _AGE = 8.0, 2.0
 _OTHER_AGE = 8.0
-_GLASSES = 4.0
+_GLASSES = 10.0
 _NEAR = 4.0
 
 # Lightness in Lab of an eye's coarse pixel, less that of the skin, below which a dark glass lies over it.
@@ -83,7 +83,7 @@ class Donors:
 
     def kind_of(self, person: Person) -> Scores:
         """Of one person."""
-        return self.attributes.scores(self.reader, person.embeddings[self.reader][None])
+        return self.attributes.scores(self.reader, person.embeddings[self.reader][None]).decided()
 
     def steered(self, rows: NDArray[np.int64], person: Person) -> Array:
         """Styles (K, 512) of some donors, in the person's pose, expression, sex and age; those of mirror images are

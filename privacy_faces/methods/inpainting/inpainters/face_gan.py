@@ -26,6 +26,7 @@ from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
 from privacy_faces.photos.batch import FrameBatch, to_pixels
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.photos.warp import displacement, least_stretch
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 # Of misfit, see `donors`: what a standard deviation of nearness costs once the face is laid.
 _LAID_NEAR = 3.0
+# What a difference of the whole range costs where the other face ends.
+_SEAM = 40.0
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
 # How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
@@ -72,6 +75,18 @@ class _Hole:
     frame: Tensor
     mask: Tensor
     face: Tensor
+
+    def filled(self, others: Tensor) -> Tensor:
+        """The frame with each of the other faces (N, 3, S, S) in the hole."""
+        return self.frame + soft(self.mask, _EDGE * self.frame.shape[-1]) * (others - self.frame)
+
+    def seams(self, others: Tensor) -> Tensor:
+        """(N,): how much each of the other faces differs from the frame at the hole's edge, where a fringe, a brim or
+        another outline would show; 0 to 1."""
+        inside = gaussian_blur(self.mask, _EDGE * self.frame.shape[-1])
+        edge = inside * (1 - inside)
+        difference = (others - self.frame).abs().mean(1, keepdim=True)
+        return (difference * edge).sum((1, 2, 3)) / edge.sum().clamp(min=1e-6)
 
 
 class FaceGan(Inpainter):
@@ -133,10 +148,15 @@ class FaceGan(Inpainter):
         donors, drawn = self._placed(rows, person, strength.bound)
         seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
         with torch.no_grad():
-            faces = _laid(seen, drawn, donors.displacements)
+            others = lay(small, drawn, donors.displacements, seen.face)
+            faces = seen.filled(others)
             seen_as = self.ensemble.embed(faces, landmarks.expand(len(faces), -1, -1))
         nearness = self.donors.nearness(person, {name: values.cpu().numpy() for name, values in seen_as.items()})
-        misfit = costs[donors.rows] + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
+        misfit = (
+            costs[donors.rows]
+            + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
+            + _SEAM * seen.seams(others).cpu().numpy()
+        )
         donors = donors.one(int(np.argmin(misfit)))
         if strength.steps:
             start = donors.styles
@@ -144,7 +164,7 @@ class FaceGan(Inpainter):
                 self.ensemble,
                 embeddings,
                 landmarks,
-                lambda shift: _laid(seen, self._draw(start + shift, donors.flipped, FRAME), donors.displacements),
+                lambda shift: seen.filled(self._lay(seen, replace(donors, styles=start + shift))),
                 torch.zeros_like(start),
                 [generator],
                 steps=strength.steps,
@@ -154,8 +174,12 @@ class FaceGan(Inpainter):
             )
             donors = replace(donors, styles=start + shift)
         with torch.no_grad():
-            pictures = self._draw(donors.styles, donors.flipped, batch.frames.shape[-1])
-            return _laid(_Hole(batch.frames, mask.to(small), face), pictures, donors.displacements)
+            hole = _Hole(batch.frames, mask.to(small), face)
+            return hole.filled(self._lay(hole, donors))
+
+    def _lay(self, hole: _Hole, donors: _Donor) -> Tensor:
+        pictures = self._draw(donors.styles, donors.flipped, hole.frame.shape[-1])
+        return lay(hole.frame, pictures, donors.displacements, hole.face)
 
     def _draw(self, styles: Tensor, flipped: Tensor, size: int) -> Tensor:
         """Pictures (N, 3, size, size) in [0, 1]."""
@@ -178,14 +202,9 @@ class FaceGan(Inpainter):
         return _Donor(rows[kept], styles[kept], flipped[kept], moves[kept].to(styles)), drawn[kept]
 
 
-def _laid(hole: _Hole, pictures: Tensor, displacements: Tensor) -> Tensor:
-    """The frame with each of the pictures' faces in the hole."""
-    others = lay(hole.frame, pictures, displacements, hole.face)
-    return hole.frame + soft(hole.mask, _EDGE * hole.frame.shape[-1]) * (others - hole.frame)
-
-
 def _displacement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: float) -> Tensor:
-    """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features a part of the way."""
+    """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features come a part of the
+    way."""
     share = np.full((len(own), 1), bound)
     share[_JAW] = 1
     return displacement(_unit(own), _unit(own + share * (theirs - own)))

@@ -66,7 +66,8 @@ class GanStrength:
     """What a strength of `face-gan` stands for.
 
     Attributes:
-        bound: how far the other face's features come to the person's places, 0 to 1.
+        bound: how far the other face's features are moved to the person's places, once it has the person's pose and
+            expression: 0 to 1.
         nearest: how near the other face may be to the person, in standard deviations from the bank's mean similarity.
         candidates: faces that are laid into the photo, of which the best is kept.
         steps: of the latent, away from the person.
@@ -81,9 +82,9 @@ class GanStrength:
 
 
 STRENGTHS: dict[Strength, GanStrength] = {
-    "natural": GanStrength(bound=0.6, nearest=-1.0, candidates=1, steps=0, radius=0),
-    "balanced": GanStrength(bound=0.3, nearest=-2.4, candidates=3, steps=0, radius=0),
-    "strong": GanStrength(bound=0.2, nearest=-2.5, candidates=4, steps=4, radius=0.3),
+    "natural": GanStrength(bound=0.3, nearest=-1.5, candidates=2, steps=0, radius=0),
+    "balanced": GanStrength(bound=0, nearest=-3.0, candidates=3, steps=0, radius=0),
+    "strong": GanStrength(bound=0, nearest=-3.0, candidates=3, steps=4, radius=0.3),
 }
 
 
