@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from privacy_faces.models.face_attributes import Scores
 from privacy_faces.models.face_bank import FaceBank
@@ -49,6 +51,12 @@ class Directions:
         """
         shape = (_flat(landmarks) - self.mean) @ self.components.T
         return np.asarray((np.column_stack([shape, _columns(kind)]) - self.center) / self.spread)
+
+    def freed(self, changes: Tensor) -> Tensor:
+        """Changes of styles (N, 512) without what would steer: pose, expression, sex, age and glasses stay."""
+        basis = torch.linalg.qr(torch.from_numpy(self.steps.T))[0].to(changes)
+        free: Tensor = changes - changes @ basis @ basis.T
+        return free
 
     def oddness(self, landmarks: Array) -> NDArray[np.float64]:
         """(N,): how far faces stand from those of the bank in pose and expression: the root mean square of their

@@ -159,12 +159,12 @@ class FaceGan(Inpainter):
         )
         donors = donors.one(int(np.argmin(misfit)))
         if strength.steps:
-            start = donors.styles
+            start, freed = donors.styles, self.donors.directions.freed
             shift = move_away(
                 self.ensemble,
                 embeddings,
                 landmarks,
-                lambda shift: seen.filled(self._lay(seen, replace(donors, styles=start + shift))),
+                lambda shift: seen.filled(self._lay(seen, replace(donors, styles=start + freed(shift)))),
                 torch.zeros_like(start),
                 [generator],
                 steps=strength.steps,
@@ -172,7 +172,7 @@ class FaceGan(Inpainter):
                 goal=-1,
                 step=1 / strength.steps,
             )
-            donors = replace(donors, styles=start + shift)
+            donors = replace(donors, styles=start + freed(shift))
         with torch.no_grad():
             hole = _Hole(batch.frames, mask.to(small), face)
             return hole.filled(self._lay(hole, donors))
