@@ -134,6 +134,14 @@ class Donors:
         light = [self.looks.coarse[rows, center[:, 1].astype(int), center[:, 0].astype(int), 0] for center in centers]
         return np.asarray(np.max(light, axis=0) < _DARK)
 
+    def far_enough(self, person: Person, deviations: float) -> float:
+        """The similarity to the person, by every surrogate that the bank knows, so many standard deviations above the
+        bank's mean."""
+        known = [
+            self.bank.embeddings[name] @ own for name, own in person.embeddings.items() if name in self.bank.embeddings
+        ]
+        return min(float(spread.mean() + deviations * spread.std()) for spread in known)
+
     def nearness(self, person: Person, embeddings: Mapping[str, Array]) -> Array:
         """(K,): how near faces are to the person: their largest similarity over the surrogates, in standard deviations
         from the bank's mean; by a surrogate that the bank does not know, from the mean of these K.

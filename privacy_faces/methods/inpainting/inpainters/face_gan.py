@@ -48,6 +48,8 @@ _FOREHEAD = 2.0
 # wanted, those are taken that are not.
 _LEAST_STRETCH = 0.35
 _JAW = slice(0, 17)
+# Standard deviations from the bank's mean similarity to the person, at which a laid face is moved no farther.
+_FAR_ENOUGH = -1.0
 # See `Directions.oddness`: 2 in 100 photos of everybody are odder, and most of those look wrong.
 _ODDEST = 2.6
 _DOUBT = "the head is turned too far, or the face too odd, for face-gan to draw another one that fits"
@@ -130,7 +132,8 @@ class FaceGan(Inpainter):
     def _fill(self, batch: FrameBatch, mask: Tensor) -> Tensor:
         """One face."""
         (generator,) = batch.generators()
-        strength = STRENGTHS[self.strength]
+        # What is hard to draw falls apart where it is moved far: the change is a smaller one, and told.
+        strength = STRENGTHS["natural" if self.doubts(batch)[0] else self.strength]
         small = _resized(batch.frames, FRAME)
         landmarks = (batch.landmarks + 0.5) * (FRAME / batch.frames.shape[-1]) - 0.5
         face = batch.regions["face"].to(small)
@@ -169,7 +172,7 @@ class FaceGan(Inpainter):
                 [generator],
                 steps=strength.steps,
                 longest=strength.radius * float(torch.linalg.vector_norm(start - self.network.mean_style)),
-                goal=-1,
+                goal=self.donors.far_enough(person, _FAR_ENOUGH),
                 step=1 / strength.steps,
             )
             donors = replace(donors, styles=start + freed(shift))

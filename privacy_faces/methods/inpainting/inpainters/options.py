@@ -83,7 +83,7 @@ class GanStrength:
 
 STRENGTHS: dict[Strength, GanStrength] = {
     "natural": GanStrength(bound=0.3, nearest=-1.5, candidates=2, steps=0, radius=0),
-    "balanced": GanStrength(bound=0, nearest=-3.0, candidates=3, steps=1, radius=0.22),
+    "balanced": GanStrength(bound=0, nearest=-3.0, candidates=3, steps=1, radius=0.2),
     "strong": GanStrength(bound=0, nearest=-3.0, candidates=4, steps=4, radius=0.35),
 }
 
