@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -32,7 +34,8 @@ class _Main(CommandGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        return super().main(*args, **settings)
+        with _ended_like_ctrl_c():
+            return super().main(*args, **settings)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -55,6 +58,23 @@ class _Main(CommandGroup):
                     f"{', '.join(able)}."
                 )
         return found
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """A SIGTERM, of a batch system or a shutdown, ends a run as Ctrl-C does: with nothing half done, and a true
+    run.json. Processes of a launcher leave it as it is: they wait for each other outside of Python, where nothing would
+    be heard of it."""
+    usual = signal.getsignal(signal.SIGTERM)
+    heard = launched.processes() == 1 and threading.current_thread() is threading.main_thread()
+    if not heard or usual is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 @contextmanager

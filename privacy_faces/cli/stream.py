@@ -7,8 +7,8 @@ from contextlib import redirect_stdout
 
 import click
 
-from privacy_faces.cli.printable import printable
 from privacy_faces.config.plan import Plan
+from privacy_faces.config.printable import printable
 
 
 def protect_stream(plan: Plan) -> None:

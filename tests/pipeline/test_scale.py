@@ -336,13 +336,15 @@ class TestRefusals:
 
 
 LISTENING = """
+from contextlib import suppress
 import psutil
 from privacy_faces.pipeline.sharing.ray import connect
 connect(1)
 for process in psutil.Process().children(recursive=True):
-    for connection in process.net_connections("inet"):
-        if connection.status == psutil.CONN_LISTEN:
-            print(connection.laddr.ip)
+    with suppress(psutil.NoSuchProcess):  # one that only started another
+        for connection in process.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                print(connection.laddr.ip)
 """
 
 
