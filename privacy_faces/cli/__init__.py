@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from privacy_faces.cli.tree import CommandGroup, names, spec, spec_of
+from privacy_faces.config.printable import printable
 from privacy_faces.config.version import __version__
 from privacy_faces.pipeline.sharing import launched
 
@@ -34,8 +35,13 @@ class _Main(CommandGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        with _ended_like_ctrl_c():
-            return super().main(*args, **settings)
+        try:
+            with _ended_like_ctrl_c():
+                return super().main(*args, **settings)
+        except OSError as error:  # such as a full disk that stdout leads to; what was written before stays
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- what it holds back fails again
+            click.echo(f"Error: {printable(str(error))}", err=True)
+            sys.exit(1)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
