@@ -216,16 +216,18 @@ def test_ninety_kills(runs: Runs) -> None:
 def test_full_disks(runs: Runs) -> None:
     """No file can grow beyond a limit: of the first run, and of a second one over good results."""
     shutil.rmtree(runs.output, ignore_errors=True)
-    for largest in (0, 200, 1000, 5000, 20_000):
+    for largest in (0, 200, 2000, 20_000):
         status = runs.ended(runs.start(largest=largest))
         assert status in (1, 2), runs.said()
-        assert re.search(r"expected to write .*, found: File too large; check the output folder", runs.said())
+        assert re.search(
+            r"expected to write .*, found: File too large; check|No usable temporary directory", runs.said()
+        )
         if runs.output.exists():
             runs.check({})
             assert runs.hidden() == []
     assert runs.ended(runs.start()) == 0
     stamps = runs.check({})
-    for largest in (0, 1000, 20_000):
+    for largest in (0, 2000, 20_000):
         assert runs.ended(runs.start("--overwrite", largest=largest)) in (1, 2), runs.said()
         kept = runs.done()
         assert set(kept) == set(stamps)
