@@ -60,8 +60,8 @@ class RunOptions(Options):
         MAX_MEMORY,
         ge=2,
         description=(
-            "GiB that a photo may take; one that declares more pixels is refused before it is decoded (3: 107 "
-            "megapixels of 8-bit RGB, 46 with transparency, 53 of 16-bit RGB)"
+            "GiB that a photo may take; one that declares more pixels is refused before it is decoded (3: 110 "
+            "megapixels of 8-bit RGB, 47 with transparency, 55 of 16-bit RGB)"
         ),
     )
     layout: Literal["tree", "ppd"] = Field(

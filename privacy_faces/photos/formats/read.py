@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 # Chunks of a PNG that say what its colors mean (PNG specification, section 11.3.2), with the only length each can have.
 PNG_COLORS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
+_WEBP_BYTES = sample_bytes("RGBA") + 2  # a pixel: its decoder holds more than others do
 MODE_OF_PNG_COLOR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
@@ -209,7 +210,7 @@ def _decode_png_16(
 
 def _read_webp(data: bytes, max_memory: float) -> Decoded:
     width, height, lossless = _webp_header(data)
-    check_size(width, height, sample_bytes("RGBA"), max_memory)  # before Pillow opens the file, which takes the memory
+    check_size(width, height, _WEBP_BYTES, max_memory)  # before Pillow opens the file, which takes the memory
     image = WebPImageFile(io.BytesIO(data))
     check_frames(image.n_frames, "an animated WebP")
     decoded = Decoded.from_pillow(image)

@@ -17,7 +17,7 @@ GIB = 2**30
 # What a run takes before its first photo, networks included; and how often the samples of a photo are held at once
 # where most is: the original, its protected copy and what is read back, while a decoder holds its own. docs/promises.md
 # has what was measured.
-FIXED_MEMORY = 1.5 * GIB
+FIXED_MEMORY = 1.45 * GIB
 COPIES = 5
 MIN_SIDE = 32  # no detector here finds a face in fewer pixels
 
