@@ -31,7 +31,8 @@ CASES = {
 
 def largest(root: Path, case: str) -> Path:
     mode, bits = CASES[case]
-    side = int((0.97 * room(MAX_MEMORY) / sample_bytes(mode, bits // 8)) ** 0.5)
+    per_pixel = sample_bytes(mode, bits // 8) + (2 if case == "WEBP" else 0)
+    side = int((0.97 * room(MAX_MEMORY) / per_pixel) ** 0.5)
     image = face(256).resize((side, side), Image.Resampling.NEAREST)
     if mode == "RGBA":
         image.putalpha(Image.linear_gradient("L").point(lambda value: 255 - value // 4).resize((side, side)))
