@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -12,6 +14,7 @@ from typing import Any
 import click
 
 from privacy_faces.cli.tree import CommandGroup, names, spec, spec_of
+from privacy_faces.config.printable import printable
 from privacy_faces.config.version import __version__
 from privacy_faces.pipeline.sharing import launched
 
@@ -32,7 +35,13 @@ class _Main(CommandGroup):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        return super().main(*args, **settings)
+        try:
+            with _ended_like_ctrl_c():
+                return super().main(*args, **settings)
+        except OSError as error:  # such as a full disk that stdout leads to; what was written before stays
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 -- what it holds back fails again
+            click.echo(f"Error: {printable(str(error))}", err=True)
+            sys.exit(1)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -55,6 +64,23 @@ class _Main(CommandGroup):
                     f"{', '.join(able)}."
                 )
         return found
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """A SIGTERM, of a batch system or a shutdown, ends a run as Ctrl-C does: with nothing half done, and a true
+    run.json. Processes of a launcher leave it as it is: they wait for each other outside of Python, where nothing would
+    be heard of it."""
+    usual = signal.getsignal(signal.SIGTERM)
+    heard = launched.processes() == 1 and threading.current_thread() is threading.main_thread()
+    if not heard or usual is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 @contextmanager

@@ -14,10 +14,10 @@ import click
 
 from privacy_faces.cli.command import wrong_usage
 from privacy_faces.cli.options import assignments_of, flags_of, values_of
-from privacy_faces.cli.printable import printable
 from privacy_faces.config.components import slots_of
 from privacy_faces.config.options import Options, merge
 from privacy_faces.config.plan import Layers, NoMethodError, read_layers
+from privacy_faces.config.printable import printable
 from privacy_faces.config.profiles import PROFILES
 from privacy_faces.config.registry import METHODS
 from privacy_faces.config.run import RunOptions

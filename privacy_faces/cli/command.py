@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from privacy_faces.cli.options import flags_of, values_of
-from privacy_faces.cli.printable import printable
 from privacy_faces.config.options import Options
+from privacy_faces.config.printable import printable
 
 
 class ModelCommand(click.Command):
@@ -67,11 +67,21 @@ def given(options: Options) -> dict[str, Any]:
     return {name: value for name, value in options if name in options.model_fields_set}
 
 
+class _Line(logging.Formatter):
+    """A line of the log, whatever the name of a file in it holds; the trace of an unexpected error keeps its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message, as it may be printed."""
+        return printable(super().formatMessage(record))
+
+
 @contextmanager
 def wrong_usage() -> Iterator[None]:
     """Log to stderr; end with exit status 2 and the message of a ValueError: options that do not fit, a folder without
     faces, a missing weight."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
         yield
     except ValueError as error:

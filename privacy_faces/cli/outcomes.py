@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from privacy_faces.cli.printable import printable
 from privacy_faces.cli.progress import bar
 from privacy_faces.cli.table import table
 from privacy_faces.config.files import readable
 from privacy_faces.config.plan import Plan
+from privacy_faces.config.printable import printable
 from privacy_faces.pipeline.attempt import Outcome
 from privacy_faces.pipeline.batch import Watcher
 

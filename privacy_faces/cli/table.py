@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privacy_faces.cli.printable import printable
+from privacy_faces.config.printable import printable
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

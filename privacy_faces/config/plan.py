@@ -81,10 +81,11 @@ class Plan:
         return replace(self, run=self.run.model_copy(update=judges))
 
     def fingerprint(self) -> str:
-        """Digest of `described` and of the threshold file, less the device, on which results agree."""
+        """Digest of `described` and of the threshold file, less what changes no result: the device, on which results
+        agree, and how large a photo may be."""
         thresholds = self.run.thresholds or resource("assets/thresholds.json")
         described = self.described() | {"thresholds_sha256": sha256_of(thresholds) if thresholds.is_file() else None}
-        del described["run"]["device"]
+        del described["run"]["device"], described["run"]["max_memory"]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

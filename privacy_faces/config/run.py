@@ -11,6 +11,9 @@ from privacy_faces.config.components import chosen_from
 from privacy_faces.config.options import Choice, NoneMeans, Options
 from privacy_faces.config.registry import RECOGNIZERS
 
+#: GiB; photos that would take more are refused.
+MAX_MEMORY = 3.0
+
 
 class RunOptions(Options):
     """Options that belong to the run and not to a method."""
@@ -51,6 +54,14 @@ class RunOptions(Options):
         description=(
             "short: verdicts beside each photo, and nothing that names you or leads to the original; full: paths, "
             "digests, boxes, scores and options too, for research; none: photos only, and a second run starts anew"
+        ),
+    )
+    max_memory: float = Field(
+        MAX_MEMORY,
+        ge=2,
+        description=(
+            "GiB that a photo may take; one that declares more pixels is refused before it is decoded (3: 110 "
+            "megapixels of 8-bit RGB, 47 with transparency, 55 of 16-bit RGB)"
         ),
     )
     layout: Literal["tree", "ppd"] = Field(

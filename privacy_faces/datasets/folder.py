@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from privacy_faces.config.files import readable
 from privacy_faces.datasets.signatures import begins_as_photo
+from privacy_faces.datasets.tables import read_rows
 from privacy_faces.datasets.walk import walk
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"})
@@ -86,8 +86,7 @@ def metadata_of(root: Path) -> dict[Path, dict[str, str]]:
     path = root / "metadata.csv"
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(path, DatasetError)
     if rows and "file_name" not in rows[0]:
         raise DatasetError(f"Expected a column file_name in {path}, found {', '.join(rows[0])}.")
     found = {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from privacy_faces.datasets.tables import read_rows
 
 _COLUMNS = ("original", "protected")
 
@@ -44,8 +45,7 @@ def read_table(table: Path, originals: Path, protected: Path) -> list[Pair]:
     """
     if not table.is_file():
         raise PairsError(f"Expected a CSV file with the columns {', '.join(_COLUMNS)} at {table}, found none.")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(table, PairsError)
     if not rows or not set(_COLUMNS) <= rows[0].keys():
         raise PairsError(
             f"Expected rows with the columns {', '.join(_COLUMNS)} in {table}, found "
@@ -77,6 +77,6 @@ def read_table(table: Path, originals: Path, protected: Path) -> list[Pair]:
 
 def _inside(folder: Path, name: str | None, table: Path, number: int) -> Path:
     path = folder / (name or "")
-    if not name or not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+    if not name or "\0" in name or not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         raise PairsError(f"Expected a file below {folder} in line {number} of {table}, found {name!r}.")
     return path

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS, Purify
 from privacy_faces.evaluation.probes import Probe, by_photo
-from privacy_faces.evaluation.robustness import OPERATIONS, Operation
+from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.judge.candidates import Candidates, joined
-from privacy_faces.judge.observations import Observation, Observer, View, moved, view_of
+from privacy_faces.judge.observations import Observation, Observer, Rgb, View, moved, together, view_of
 from privacy_faces.judge.placed import is_placed
 from privacy_faces.judge.quality import color_shift, frame_quality, landmark_shift
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.regions import region_masks
+from privacy_faces.photos.transparency import shown
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
@@ -146,7 +147,7 @@ class _Pair:
 
 
 def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
-    written = [item for pair in pairs for item in observer.look(pair.photo.rgb, pair.faces, placed=pair.placed)]
+    written = [item for pair in pairs for item in _after(_as_it_is, pair, observer)]
     views = [view for item in written for view in item.views]
     counts = np.array([len(item.views) for item in written], dtype=np.int64)
     embeddings = {WRITTEN: observer.embedded(written)}
@@ -179,9 +180,18 @@ def _found(observations: Sequence[Observation]) -> Names:
     return np.array([item.found for item in observations], dtype=str)
 
 
-def _after(operation: Operation, pair: _Pair, observer: Observer) -> list[Observation]:
-    rgb, affine = operation(pair.photo.rgb)
-    return observer.look(rgb, [moved(face, affine) for face in pair.faces], placed=pair.placed)
+def _as_it_is(rgb: Rgb) -> tuple[Rgb, NDArray[np.float64]]:
+    return rgb, np.eye(2, 3)
+
+
+def _after(
+    operation: Callable[[Rgb], tuple[Rgb, NDArray[np.float64]]], pair: _Pair, observer: Observer
+) -> list[Observation]:
+    seen = []
+    for picture in shown(pair.photo):  # whatever a viewer puts behind a photo with alpha, as the judge does
+        rgb, affine = operation(picture)
+        seen.append(observer.look(rgb, [moved(face, affine) for face in pair.faces], placed=pair.placed))
+    return [together(views) for views in zip(*seen, strict=True)]
 
 
 def _qualities(

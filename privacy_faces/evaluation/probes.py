@@ -8,10 +8,11 @@ from itertools import groupby
 from pathlib import Path
 
 from privacy_faces.judge.observations import Embeddings, Observer, view_of
-from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.photos.faces import Face, NoFaceError, same_face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
+from privacy_faces.photos.transparency import shown
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,15 @@ def find_probes(photos: Iterable[Probe], observer: Observer) -> tuple[list[Probe
     unusable = {}
     for photo in photos:
         try:
-            found = observer.faces(read_photo(photo.photo).rgb)
+            picture, *behind = shown(read_photo(photo.photo))
+            found = observer.faces(picture)
         except ValueError as error:
             unusable[photo.name] = str(error).replace(str(photo.photo), photo.name)
+            continue
+        if any(same_face(face, found) is None for shade in behind for face in observer.faces(shade)):
+            unusable[photo.name] = (
+                "its transparency shows a face that its colors do not; save the original without transparency first"
+            )
             continue
         if not found:
             unusable[photo.name] = f"no face found (detector {observer.finder.detector.name})"

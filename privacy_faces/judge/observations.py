@@ -221,5 +221,6 @@ def _by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:
 
 
 def _digest(array: NDArray[np.generic]) -> str:
-    header = f"{array.shape} {array.dtype}".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    digest.update(np.ascontiguousarray(array).data)  # where it lies: a copy of a photo takes memory
+    return digest.hexdigest()

@@ -68,7 +68,7 @@ def invert(affine: Array) -> Array:
 
 def to_unit(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
     """Integer samples as float32 in [0, 1]."""
-    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    return np.divide(pixels, np.float32(np.iinfo(pixels.dtype).max), dtype=np.float32)
 
 
 def cut_frame(rgb: NDArray[np.uint8] | NDArray[np.uint16], affine: Array, size: int) -> NDArray[np.float32]:
@@ -83,9 +83,11 @@ def cut_frame(rgb: NDArray[np.uint8] | NDArray[np.uint16], affine: Array, size: 
     margin = 4 * shrink
     x0, y0 = np.clip(np.floor(corners.min(0)).astype(int) - margin, 0, [width - 1, height - 1])
     x1, y1 = np.clip(np.ceil(corners.max(0)).astype(int) + margin, [x0 + 1, y0 + 1], [width, height])
-    crop = to_unit(rgb[y0:y1, x0:x1])
-    small = cv2.resize(
-        crop, (max(1, round((x1 - x0) / shrink)), max(1, round((y1 - y0) / shrink))), interpolation=cv2.INTER_AREA
+    crop = rgb[y0:y1, x0:x1]
+    side = (max(1, round((x1 - x0) / shrink)), max(1, round((y1 - y0) / shrink)))
+    # One channel after another, to need little memory.
+    small = np.dstack(
+        [cv2.resize(to_unit(crop[..., channel]), side, interpolation=cv2.INTER_AREA) for channel in range(3)]
     )
     # small -> photo: x = (x' + 1/2) * step - 1/2 + x0; composed with photo -> frame.
     step = np.array([(x1 - x0) / small.shape[1], (y1 - y0) / small.shape[0]])

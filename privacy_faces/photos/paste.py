@@ -12,6 +12,7 @@ from privacy_faces.photos.faces import Image
 from privacy_faces.photos.frames import invert, scale_of, to_unit, transform
 
 Frame = NDArray[np.float32]
+_ROWS = 1024
 
 
 def paste_frame(
@@ -53,13 +54,16 @@ def paste_frame(
     inside = _to_photo(mask.astype(np.float32), to_frame, window, cv2.BORDER_CONSTANT) > 0.5
     alpha = _soft_edge(inside, feather * size / scale_of(affine))[:, :, None]
     largest = np.iinfo(rgb.dtype).max
-    patch = rgb[y0:y1, x0:x1]
-    photo = to_unit(patch)
-    if mode == "replace":
-        target = photo + alpha * (_to_photo(protected, to_frame, window, cv2.BORDER_REPLICATE) - photo)
-    else:
-        target = photo + alpha * _to_photo(protected - original, to_frame, window, cv2.BORDER_REPLICATE)
-    patch[inside] = (np.clip(target, 0, 1) * largest + 0.5).astype(rgb.dtype)[inside]
+    put = protected if mode == "replace" else protected - original
+    for top in range(0, window[1], _ROWS):  # to need little memory
+        rows = slice(top, min(top + _ROWS, window[1]))
+        patch = rgb[y0:y1, x0:x1][rows]
+        photo = to_unit(patch)
+        band = to_frame.copy()
+        band[:, 2] += to_frame[:, 1] * top
+        change = _to_photo(put, band, (window[0], rows.stop - top), cv2.BORDER_REPLICATE)
+        target = photo + alpha[rows] * (change - photo if mode == "replace" else change)
+        patch[inside[rows]] = (np.clip(target, 0, 1) * largest + 0.5).astype(rgb.dtype)[inside[rows]]
     changed[y0:y1, x0:x1] |= inside
 
 
@@ -83,5 +87,6 @@ def _soft_edge(inside: NDArray[np.bool_], width: float) -> Frame:
     its full strength there."""
     if width < 1:
         return inside.astype(np.float32)
-    distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(np.clip(distance / (width + 1), 0, 1), dtype=np.float32)
+    distance = np.asarray(cv2.distanceTransform(inside.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
+    distance /= width + 1
+    return np.clip(distance, 0, 1, out=distance, dtype=np.float32)

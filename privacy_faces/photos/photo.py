@@ -59,6 +59,7 @@ KEPT_EXIF_TAGS = (
 # Out-of-gamut colors are clipped, all others keep their hue; black point compensation keeps shadows apart in print
 # profiles.
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_CONVERTED = 1 << 20  # pixels
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 
@@ -120,7 +121,6 @@ class Photo:
 
     rgb: (H, W, 3) uint8 or uint16, EXIF orientation applied, alpha dropped; in the file's own RGB space, sRGB for CMYK
         files.
-    png_colors: (name, content) of the chunks of a PNG file that say what its colors mean, beside icc_profile.
     native: (H, W) or (H, W, C), same dtype, upright, in the color model `mode`.
     lossless: WebP, HEIC and AVIF, whether the file was (and so will be) coded without loss.
     """
@@ -193,9 +193,13 @@ class Photo:
             raise ValueError(
                 f"expected rgb of shape {self.rgb.shape} and {self.rgb.dtype}, got {rgb.shape} and {rgb.dtype}"
             )
-        changed = (rgb != self.rgb).any(axis=-1)
+        changed = np.zeros(rgb.shape[:2], dtype=bool)
+        for channel in range(3):
+            changed |= rgb[..., channel] != self.rgb[..., channel]
         if not changed.any():
             return self
+        if self.mode == "RGB":  # of which `rgb` is the samples themselves
+            return replace(self, rgb=rgb, native=rgb)
         native = self.native.copy()
         samples = native.reshape(self.height, self.width, -1)[..., : COLOR_CHANNELS[self.mode]]  # a view of `native`
         samples[changed] = _native_of(rgb[changed], self.mode, self.icc_profile)
@@ -228,11 +232,15 @@ def _native_of(rgb: Samples, mode: str, icc_profile: bytes | None) -> Samples:
 def _convert(samples: Samples, source: str, target: str, icc_profile: bytes | None) -> Samples:
     """(..., C) uint8 between "CMYK" and "RGB": through the file's CMYK profile to sRGB where it has one, else Pillow's
     formula."""
-    flat = np.ascontiguousarray(samples).reshape(1, -1, samples.shape[-1])
-    image = Image.frombytes(source, (flat.shape[1], 1), flat.tobytes())
+    flat = np.ascontiguousarray(samples).reshape(-1, samples.shape[-1])
     transforms = _cmyk_transforms(icc_profile)
-    converted = image.convert(target) if transforms is None else ImageCms.applyTransform(image, transforms[target])
-    return np.array(converted).reshape(*samples.shape[:-1], -1)
+    result = np.empty((len(flat), len(target)), np.uint8)
+    for start in range(0, len(flat), _CONVERTED):  # to need little memory
+        part = flat[start : start + _CONVERTED]
+        image = Image.frombytes(source, (len(part), 1), part)
+        converted = image.convert(target) if transforms is None else ImageCms.applyTransform(image, transforms[target])
+        result[start : start + _CONVERTED] = np.asarray(converted)[0]
+    return result.reshape(*samples.shape[:-1], -1)
 
 
 def _cmyk_transforms(icc_profile: bytes | None) -> dict[str, ImageCms.ImageCmsTransform] | None:

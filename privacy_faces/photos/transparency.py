@@ -5,6 +5,8 @@ Viewers choose any of them, and a face in one is a face in the file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +29,15 @@ def translucent(photo: Photo) -> bool:
     return alpha is not None and bool((alpha < np.iinfo(alpha.dtype).max).any())
 
 
-def shown(photo: Photo) -> list[Image]:
+def shown(photo: Photo) -> Iterator[Image]:
     """The pictures (H, W, 3) that a viewer may make of the photo, the colors alone first; they are the only one where
-    all is opaque."""
+    all is opaque. One after another: each takes memory."""
     alpha = _alpha(photo)
-    if alpha is None or not translucent(photo):
-        return [photo.rgb]
-    return [photo.rgb, on(photo, BLACK), on(photo, WHITE), np.repeat(alpha[..., None], 3, axis=-1)]
+    yield photo.rgb
+    if alpha is not None and translucent(photo):
+        yield on(photo, BLACK)
+        yield on(photo, WHITE)
+        yield np.repeat(alpha[..., None], 3, axis=-1)
 
 
 def on(photo: Photo, background: float) -> Image:

@@ -86,22 +86,22 @@ def anonymize(
         receipt = None if overwrite else finished(job, plan.fingerprint())
         receipt = receipt or process(_ready(plan), job)
         return Result(_decoded(job.target.read_bytes()), receipt, receipt.warnings, job.target)
-    original = _read(photo)
+    original = _read(photo, plan.run.max_memory)
     memory = Memory(str(photo) if isinstance(photo, (str, Path)) else "image in memory")
     receipt = _ready(plan).anonymize(original, memory)
     return Result(_decoded(memory.data), receipt, receipt.warnings, None)
 
 
-def _read(photo: Any) -> Photo:
+def _read(photo: Any, max_memory: float) -> Photo:
     if isinstance(photo, (str, Path)):
-        return read_photo(Path(photo))
+        return read_photo(Path(photo), max_memory)
     if isinstance(photo, (bytes, bytearray, memoryview)):
-        return read_photo(bytes(photo))
+        return read_photo(bytes(photo), max_memory)
     if not isinstance(photo, PIL.Image.Image) and callable(read := getattr(photo, "read", None)):
         if not isinstance(content := read(), bytes):
             raise PhotoError(f"expected a file opened for bytes, found one that gives {type(content).__name__}")
-        return read_photo(content)
-    return photo_from_array(photo)  # which refuses whatever else it is
+        return read_photo(content, max_memory)
+    return photo_from_array(photo, max_memory)  # which refuses whatever else it is
 
 
 _loaded: dict[str, Anonymizer] = {}

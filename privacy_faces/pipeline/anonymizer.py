@@ -91,9 +91,9 @@ class Anonymizer:
                 verdicts = self.judge.judge(
                     photo,
                     faces,
-                    lambda: read_photo(written),
+                    lambda: read_photo(written, run.max_memory),
                     # A lossless copy has the very same pixels.
-                    lambda: read_photo(encode(photo)) if photo.lossy else photo,
+                    lambda: read_photo(encode(photo), run.max_memory) if photo.lossy else photo,
                     self.method.surrogates,
                     protection.target,
                 )

@@ -66,8 +66,8 @@ def process(anonymizer: Anonymizer, job: Job) -> Receipt:
         ValueError or OSError: with the reason; what an earlier run made of another content of the input is set aside.
     """
     try:
-        photo, digest = job.read()
         plan = anonymizer.plan
+        photo, digest = job.read(plan.run.max_memory)
         with Folder(job, plan.fingerprint(), digest, plan.run.save_masks, plan.run.receipts) as folder:
             return anonymizer.anonymize(photo, folder)
     except Exception as error:

@@ -75,7 +75,11 @@ def run(
         watcher.stage("loading")
         # Missing weights are refused before torch is imported.
         require(plan.weights())
-        found = engine(todo, plan, watcher.stage)
+        try:
+            found = engine(todo, plan, watcher.stage)
+        except KeyboardInterrupt:  # what an earlier run, which was killed, said of the folder is not true
+            write_run(folder, plan, described(), collection)
+            raise
         # Should the run be killed, the folder still says what was meant to happen in it.
         write_run(folder, plan, described(), collection)
         try:

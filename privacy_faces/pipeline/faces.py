@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from privacy_faces.photos import transparency
 from privacy_faces.photos.faces import Face, Image, same_face
@@ -30,7 +31,7 @@ def faces_shown(photo: Photo, find: Callable[[Image], list[Face]]) -> tuple[Phot
     faces = find(photo.rgb)
     if not transparency.translucent(photo):
         return photo, faces, []
-    _, *others = transparency.shown(photo)
+    others = islice(transparency.shown(photo), 1, None)
     hidden = any(same_face(face, faces) is None for picture in others for face in find(picture))
     if not hidden and not any(transparency.alpha_shows(photo, face) for face in faces):
         return photo, faces, []

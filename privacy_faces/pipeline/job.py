@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from privacy_faces.config.files import sha256_of
+from privacy_faces.config.run import MAX_MEMORY
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo
 
@@ -32,8 +33,8 @@ class Job:
     masks: Path
     original: Path | None = None
 
-    def read(self) -> tuple[Photo, str]:
-        """The photo and the sha256 of its content."""
+    def read(self, max_memory: float = MAX_MEMORY) -> tuple[Photo, str]:
+        """The photo, which may take so many GiB, and the sha256 of its content."""
         if self.source is None:
             from skimage.data import astronaut
 
@@ -41,7 +42,7 @@ class Job:
             photo = photo_from_array(image)
             digest = hashlib.sha256(image.tobytes()).hexdigest()
         else:
-            photo, digest = read_photo(self.source), self.digest()
+            photo, digest = read_photo(self.source, max_memory), self.digest()
         return photo if self.original is None else photo.as_jpeg(), digest
 
     def digest(self) -> str:

@@ -32,7 +32,7 @@ def frame_batch(photo: Photo, faces: Sequence[Face], size: int, seed: int, devic
     regions = {
         name: torch.from_numpy(np.stack([mask[name] for mask in masks]))[:, None].to(frames.device) for name in masks[0]
     }
-    pixels = hashlib.sha256(photo.rgb.tobytes()).hexdigest()
+    pixels = hashlib.sha256(np.ascontiguousarray(photo.rgb).data).hexdigest()
     seeds = [
         int.from_bytes(hashlib.sha256(f"{seed}:{pixels}:{index}".encode()).digest()[:7], "little")
         for index in range(len(faces))

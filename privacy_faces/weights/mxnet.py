@@ -62,7 +62,7 @@ def read_params(path: Path) -> dict[str, Tensor]:
     try:
         reader.expect("Q", _LIST, "the mark of a list")
         reader.expect("Q", 0, "the reserved word")
-        arrays = [_array(reader) for _ in range(reader.number("Q"))]
+        arrays = [_array(reader) for _ in range(reader.number("Q"))]  # which ends where the file does
         reader.expect("Q", len(arrays), "as many names as arrays,")
         names = [reader.take(reader.number("Q")).decode().partition(":")[2] for _ in arrays]
     except (MxnetError, UnicodeDecodeError) as error:

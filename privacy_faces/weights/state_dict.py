@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# Bytes of tensors for each byte of their file: two names may share one tensor.
+_EXPANSION = 8
+
+
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Name -> tensor of a safetensors file, of a PyTorch checkpoint without code, or of MXNet's `.params`.
 
@@ -53,7 +57,25 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
                 f"Expected a state dict (names and tensors) in {path}, found {type(value).__name__} under {name!r}. "
                 "A checkpoint that holds more than the model: write the inner dict of tensors alone, with torch.save."
             )
+    _check_sizes(state, path)
     return {name: value.contiguous() for name, value in state.items()}
+
+
+def _check_sizes(state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuses tensors that take far more memory than their file: views that repeat a few values, names without end for
+    the same values, compressed values, and such as hold none at all."""
+    import torch
+
+    total, size = 0, path.stat().st_size
+    for name, value in state.items():
+        if value.layout is not torch.strided or value.device.type != "cpu" or value.is_quantized or value.is_nested:
+            raise ValueError(f"Expected plain tensors in {path}, found another kind under {name!r} ({value.layout}).")
+        total += value.numel() * value.element_size()
+    if total > _EXPANSION * size:
+        raise ValueError(
+            f"Expected tensors of about the size of their file {path} ({size:,} bytes), found {total:,} bytes of "
+            "values. Write them again, each once: torch.save(model.state_dict(), FILE)"
+        )
 
 
 def save_state_dict(tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -336,7 +336,7 @@ class TestMessages:
         assert str(error.value) == (
             "Unknown option 'sigmaa' of method blur: expected one of frame_size, sigma, "
             "recognizers, optional_recognizers, far, thresholds, detector, min_face, device, seed, keep_metadata, "
-            "allow_no_face, save_masks, receipts, layout."
+            "allow_no_face, save_masks, receipts, max_memory, layout."
         )
 
     @pytest.mark.parametrize(
@@ -383,7 +383,8 @@ class TestMessages:
             (
                 "run: {sead: 1}",
                 "unknown option 'sead' of the run: expected one of recognizers, optional_recognizers, far, thresholds, "
-                "detector, min_face, device, seed, keep_metadata, allow_no_face, save_masks, receipts, layout",
+                "detector, min_face, device, seed, keep_metadata, allow_no_face, save_masks, receipts, max_memory, "
+                "layout",
             ),
             # Also of a method that does not run today.
             (

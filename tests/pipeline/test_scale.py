@@ -335,7 +335,29 @@ class TestRefusals:
         assert "accelerate launch starts one process where it is told --cpu" in done.stderr
 
 
+LISTENING = """
+from contextlib import suppress
+import psutil
+from privacy_faces.pipeline.sharing.ray import connect
+connect(1)
+for process in psutil.Process().children(recursive=True):
+    with suppress(psutil.NoSuchProcess):  # one that only started another
+        for connection in process.net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                print(connection.laddr.ip)
+"""
+
+
 class TestRay:
+    def test_a_cluster_of_this_machine_listens_on_loopback_alone(self) -> None:
+        """In a process of its own: Ray reads the setting when it is imported."""
+        found = subprocess.run(
+            [sys.executable, "-c", LISTENING], capture_output=True, text=True, check=True, timeout=PATIENCE
+        )
+        places = found.stdout.split()
+        assert places, "its servers listen somewhere"
+        assert all(place.startswith(("127.", "::1", "::ffff:127.")) for place in places), places
+
     def test_a_worker_that_is_killed_costs_nothing_but_time(
         self, photos: Path, alone: dict[Path, Any], tmp_path: Path
     ) -> None:

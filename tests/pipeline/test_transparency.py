@@ -9,13 +9,17 @@ import pytest
 from PIL import Image
 
 from privacy_faces.config.plan import make_plan
+from privacy_faces.evaluation.folders import Request, evaluate_pairs
+from privacy_faces.evaluation.probes import Probe, find_probes
 from privacy_faces.judge.observations import view_of
+from privacy_faces.judge.thresholds import load_thresholds
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo, PhotoError
 from privacy_faces.photos.transparency import BLACK, WHITE, flattened, on
 from privacy_faces.pipeline.anonymizer import Anonymizer
 from privacy_faces.pipeline.destination import Memory
 from privacy_faces.pipeline.faces import faces_shown
+from privacy_faces.pipeline.layouts.pairs import find_pairs
 
 FACES = Path(__file__).parents[2] / "assets" / "faces"
 SIDE = 300
@@ -83,6 +87,39 @@ def test_judge_looks_at_the_photo_in_front_of_black_and_white(fill: Anonymizer, 
     (verdict,) = fill.judge.judge(photo, faces, lambda: other, lambda: photo, [])
     assert not verdict.protected
     assert verdict.recognizers["dlib-resnet"].similarity > 0.95
+
+
+def test_evaluation_looks_at_the_photo_in_front_of_black_and_white(
+    fill: Anonymizer, colors: np.ndarray, tmp_path: Path
+) -> None:
+    """It looked at the colors alone, and found this unprotected photo protected."""
+    for folder, pixels in (
+        ("originals", colors),
+        ("protected", np.dstack([np.zeros_like(colors), 255 - gray(colors)])),
+    ):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / "a.png")
+    results = evaluate_pairs(
+        find_pairs(tmp_path / "originals", tmp_path / "protected"),
+        fill.judge.observer(),
+        load_thresholds(),
+        Request("other", None, robustness=False, attackers=False),
+        data_name="one",
+        command="",
+        progress=lambda rows, what: rows,
+    )
+    (method,) = results.methods
+    (row,) = (row for row in method.success if (row.measure, row.far, row.group) == ("dodging", 0.001, None))
+    assert row.protected.value == 0.0
+
+
+def test_original_whose_transparency_hides_a_face_is_left_out(
+    fill: Anonymizer, colors: np.ndarray, tmp_path: Path
+) -> None:
+    Image.fromarray(np.dstack([np.zeros_like(colors), 255 - gray(colors)])).save(tmp_path / "a.png")
+    probes, faces, unusable = find_probes([Probe("a.png", "a", tmp_path / "a.png")], fill.judge.observer())
+    assert (probes, faces) == ([], [])
+    assert "its transparency shows a face" in unusable["a.png"]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

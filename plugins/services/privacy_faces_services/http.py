@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +26,8 @@ from privacy_faces_services.options import ServiceOptions
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BUSY = (429, 500, 502, 503, 504)
 _SHOWN = 80
+_MOST_BYTES = 1 << 20  # true answers have some kilobytes
+_PART = 1 << 14
 _backoff = wait_exponential_jitter(multiplier=0.5, max=30)
 
 
@@ -64,7 +68,7 @@ class Line:
         attempts = Retrying(
             retry=retry_if_exception_type((BusyError, UnreachableError, MalformedAnswerError)),
             stop=stop_after_attempt(self.options.retries + 1) | stop_after_delay(self.options.patience),
-            wait=_wait,
+            wait=self._wait,
             reraise=True,
         )
         return attempts(self._once, fields, files)
@@ -79,7 +83,9 @@ class Line:
                 files=files,
                 timeout=self.options.timeout,
                 allow_redirects=False,
+                stream=True,
             )
+            body = _read(answer, time.monotonic() + self.options.timeout)
         except requests.RequestException as error:
             # Neither the request nor its text is repeated: it holds the keys.
             reason = "no answer within the timeout" if isinstance(error, requests.Timeout) else "the connection failed"
@@ -92,13 +98,19 @@ class Line:
                 f"{self.name}: HTTP {answer.status_code}, after {self.options.retries} retries.",
                 _seconds(answer.headers.get("Retry-After")),
             )
+        if len(body) > _MOST_BYTES:
+            raise MalformedAnswerError(
+                f"{self.name}: expected an answer of at most {_MOST_BYTES:,} bytes, found a longer one (HTTP "
+                f"{answer.status_code})."
+            )
         try:
-            content = answer.json()
-        except requests.JSONDecodeError:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
+            found = body.decode("utf-8", "replace")[:_SHOWN]
             raise MalformedAnswerError(
-                f"{self.name}: expected a JSON object, found {answer.text[:_SHOWN]!r} (HTTP {answer.status_code})."
+                f"{self.name}: expected a JSON object, found {found!r} (HTTP {answer.status_code})."
             )
         if self._busy(content):
             raise BusyError(
@@ -106,6 +118,30 @@ class Line:
                 f"{self.options.rate:g} a second."
             )
         return answer.status_code, content
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Seconds until the next attempt: as long as the service asks, and never beyond the patience."""
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.wait if isinstance(error, BusyError) else None
+        left = max(0.0, self.options.patience - (state.seconds_since_start or 0.0))
+        return min(left, _backoff(state) if asked is None else asked)
+
+
+def _read(answer: requests.Response, deadline: float) -> bytes:
+    """The body, decompressed, or its beginning where it is longer than any true answer.
+
+    Raises:
+        requests.Timeout: when it has not come by the deadline; the timeout of requests counts from byte to byte.
+    """
+    body = b""
+    with answer:
+        for part in answer.iter_content(_PART):
+            body += part
+            if len(body) > _MOST_BYTES:
+                break
+            if time.monotonic() > deadline:
+                raise requests.Timeout
+    return body
 
 
 def key_from_environment(name: str, variables: tuple[str, ...]) -> tuple[str, ...]:
@@ -122,14 +158,9 @@ def key_from_environment(name: str, variables: tuple[str, ...]) -> tuple[str, ..
     return tuple(os.environ[variable] for variable in variables)
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, BusyError) else None
-    return _backoff(state) if asked is None else asked
-
-
 def _seconds(header: str | None) -> float | None:
     try:
-        return None if header is None else max(0.0, float(header))
+        seconds = math.inf if header is None else float(header)
     except ValueError:  # a date: the backoff will do
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

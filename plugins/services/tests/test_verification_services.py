@@ -218,6 +218,19 @@ class TestTroubles:
         verifier("faceplusplus", server.url).compare(b"1", b"2")
         assert server.times[1] - server.times[0] >= 0.2
 
+    @pytest.mark.parametrize("asked", ["86400", "inf", "1e400", "nan"])
+    def test_waits_no_longer_than_its_patience(self, asked: str, server: Server) -> None:
+        server.queue = [(429, b"", {"Retry-After": asked})] * 9
+        started = time.monotonic()
+        with pytest.raises(BusyError):
+            verifier("faceplusplus", server.url, patience=0.3).compare(b"1", b"2")
+        assert time.monotonic() - started < 5
+
+    def test_reads_no_more_of_an_answer_than_any_true_one_has(self, server: Server) -> None:
+        server.queue = [(200, b'{"confidence": ' + b"9" * 3_000_000 + b"}", {})]
+        with pytest.raises(MalformedAnswerError, match=r"at most 1,048,576 bytes, found a longer one \(HTTP 200\)"):
+            verifier("faceplusplus", server.url, retries=0).compare(b"1", b"2")
+
     @pytest.mark.parametrize(
         ("trouble", "error", "message"),
         [
@@ -225,6 +238,7 @@ class TestTroubles:
             (late, UnreachableError, r"no answer within the timeout \(timeout 0.3 s, 2 retries\)"),
             (dropped, UnreachableError, r"the connection failed"),
             (GARBAGE, MalformedAnswerError, r"expected a JSON object, found '<html>gateway</html>' \(HTTP 200\)"),
+            ((200, b"[" * 200_000, {}), MalformedAnswerError, r"expected a JSON object, found '\[\[\[\["),
             ((200, b"[1, 2]", {}), MalformedAnswerError, r"expected a JSON object, found '\[1, 2\]'"),
             (
                 (200, b'{"confidence": 3}', {}),

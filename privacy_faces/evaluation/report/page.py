@@ -6,9 +6,11 @@ import base64
 import hashlib
 import json
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from privacy_faces.config.printable import printable
 from privacy_faces.evaluation.report import charts, colors, panels, wording
 from privacy_faces.evaluation.results import MethodResults, Results, ResultsError
 
@@ -58,6 +60,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("privacy_faces.evaluation.report", "."),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -85,6 +88,11 @@ def _environment() -> Environment:
     ):
         environment.globals[function.__name__] = function
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """Names as they may be printed, so that none turns the direction of the text; markup of our own stays."""
+    return printable(value, keep="\n\t") if type(value) is str else value
 
 
 def _check_pictures(results: Results) -> None:

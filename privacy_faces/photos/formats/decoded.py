@@ -12,6 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from privacy_faces.photos.formats.icc import colors_only
+from privacy_faces.photos.formats.refuse import check_size, sample_bytes
 from privacy_faces.photos.photo import Metadata, Photo, PhotoError, Samples
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ MODE_OF_PILLOW_MODE = {
     "CMYK": "CMYK",
 }
 WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
+BAND = 256  # rows
 MODE_OF_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -82,12 +84,27 @@ def pillow_samples(image: Image.Image) -> tuple[Samples, str]:
             f"expected gray, RGB, palette or CMYK samples of 8 or 16 bits, found mode {image.mode}; convert it to RGB "
             "first"
         )
-    mode = WITH_ALPHA.get(image.mode) if "transparency" in image.info else None
-    mode = mode or MODE_OF_PILLOW_MODE[image.mode]
-    samples = np.array(image if image.mode == mode else image.convert(mode))
+    mode = _mode_of(image)
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    samples = np.empty((image.height, image.width, channels)[: 2 if channels == 1 else 3], np.uint8)
+    for top in range(0, image.height, BAND):  # to need little memory: Pillow copies what it gives, twice
+        band = image.crop((0, top, image.width, min(top + BAND, image.height)))
+        samples[top : top + BAND] = np.asarray(band if band.mode == mode else band.convert(mode))
     if mode == "CMYK" and image.format in ("JPEG", "MPO") and "adobe" not in image.info:
         np.invert(samples, out=samples)  # Pillow takes every CMYK JPEG for inverted, but only Adobe's are
     return samples, mode
+
+
+def _mode_of(image: Image.Image) -> str:
+    mode = WITH_ALPHA.get(image.mode) if "transparency" in image.info else None
+    return mode or MODE_OF_PILLOW_MODE[image.mode]
+
+
+def check_image(image: Image.Image, max_memory: float, itemsize: int = 1) -> None:
+    """Refuses an image whose header, all that is read yet, declares too much or too little; see `check_size`."""
+    itemsize = 2 if image.mode.startswith("I;16") else itemsize
+    mode = _mode_of(image) if image.mode in MODE_OF_PILLOW_MODE else "L"  # refused later, or 16-bit gray
+    check_size(image.width, image.height, sample_bytes(mode, itemsize), max_memory)
 
 
 def opencv_16(data: bytes) -> Samples | None:

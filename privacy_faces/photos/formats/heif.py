@@ -6,12 +6,13 @@ import io
 import logging
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 
 from privacy_faces.config.extras import install_extra
-from privacy_faces.photos.formats.decoded import Decoded
-from privacy_faces.photos.formats.refuse import check_frames, check_size
+from privacy_faces.photos.formats.decoded import Decoded, check_image
+from privacy_faces.photos.formats.refuse import check_frames
 from privacy_faces.photos.photo import Metadata, Photo, PhotoError
 
 log = logging.getLogger(__name__)
@@ -30,10 +31,10 @@ def _library() -> Any:
     return pillow_heif
 
 
-def read_heif(data: bytes) -> Decoded:
+def read_heif(data: bytes, max_memory: float) -> Decoded:
     """The primary picture of a HEIC (HEIF) file, upright, in 8 bits."""
     image = _library().HeifImageFile(io.BytesIO(data))
-    check_size(*image.size)
+    check_image(image, max_memory)
     info = image.info
     left = [
         name
@@ -52,10 +53,10 @@ def read_heif(data: bytes) -> Decoded:
     return decoded
 
 
-def read_avif(data: bytes) -> Decoded:
+def read_avif(data: bytes, max_memory: float) -> Decoded:
     """A still AVIF picture, in 8 bits."""
     image = AvifImageFile(io.BytesIO(data))
-    check_size(*image.size)
+    check_image(image, max_memory)
     check_frames(image.n_frames, "an animated AVIF")
     decoded = Decoded.from_pillow(image)
     decoded.lossless = False
@@ -73,7 +74,7 @@ def encode_heif(photo: Photo, metadata: Metadata) -> bytes:
 def encode_avif(photo: Photo, metadata: Metadata) -> bytes:
     """An AVIF file, lossy, with whole color resolution."""
     file, more = io.BytesIO(), {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": photo.icc_profile}
-    image = Image.frombytes(photo.mode, (photo.width, photo.height), photo.native.tobytes())
+    image = Image.frombytes(photo.mode, (photo.width, photo.height), np.ascontiguousarray(photo.native))
     given = {name: value for name, value in more.items() if value}
     image.save(file, "AVIF", quality=QUALITY, subsampling="4:4:4", **given)
     return file.getvalue()

@@ -23,17 +23,18 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from privacy_faces.config.run import MAX_MEMORY
 from privacy_faces.datasets.signatures import BMP_HEADER_SIZES, PNG_SIGNATURE
-from privacy_faces.photos.formats.decoded import MODE_OF_CHANNELS, WITH_ALPHA, Decoded, opencv_16
+from privacy_faces.photos.formats.decoded import MODE_OF_CHANNELS, WITH_ALPHA, Decoded, check_image, opencv_16
 from privacy_faces.photos.formats.heif import read_avif, read_heif
 from privacy_faces.photos.formats.refuse import (
-    MAX_BYTES,
-    MAX_PIXELS,
+    check_bytes,
     check_frames,
     check_size,
     cut_short,
     damaged,
     decoding,
+    sample_bytes,
 )
 from privacy_faces.photos.formats.sniff import sniff
 from privacy_faces.photos.formats.tiff import read_tiff
@@ -42,27 +43,30 @@ from privacy_faces.photos.photo import FORMATS_WITH_16_BITS, MODES_OF_FORMAT, Ph
 
 log = logging.getLogger(__name__)
 
-__all__ = ["MAX_PIXELS", "photo_from_array", "read_photo"]
-
 # Chunks of a PNG that say what its colors mean (PNG specification, section 11.3.2), with the only length each can have.
 PNG_COLORS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
+_WEBP_BYTES = sample_bytes("RGBA") + 2  # a pixel: its decoder holds more than others do
 MODE_OF_PNG_COLOR_TYPE = {0: "L", 2: "RGB", 4: "LA", 6: "RGBA"}
 
 
-def read_photo(source: Path | bytes) -> Photo:
+def read_photo(source: Path | bytes, max_memory: float = MAX_MEMORY) -> Photo:
     """The photo in a file, or in the bytes of one.
 
-    Raises PhotoError, and nothing else, when it is not a photo that this package can protect.
+    Raises PhotoError, and nothing else, when it is not a photo that this package can protect, or would take more than
+    `max_memory` GiB.
     """
-    data, suffix = (source, "") if isinstance(source, bytes) else (_read_bytes(source), source.suffix.lower())
+    if isinstance(source, bytes):
+        data, suffix = source, ""
+    else:
+        data, suffix = _read_bytes(source, max_memory), source.suffix.lower()
     if not data:
         raise PhotoError("expected a photo, found an empty file (0 bytes); copy or download it again")
     format = sniff(data, suffix)
     with decoding(format):
-        return _READERS[format](data).photo(format)
+        return _READERS[format](data, max_memory).photo(format)
 
 
-def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
+def photo_from_array(image: np.ndarray[Any, Any] | Image.Image, max_memory: float = MAX_MEMORY) -> Photo:
     """The photo of an array, (H, W) or (H, W, C) uint8 or uint16 with C = 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA; or of
     a Pillow image.
 
@@ -71,7 +75,7 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
     """
     if isinstance(image, Image.Image):
         with decoding("Pillow image"):
-            return _from_pillow(image)
+            return _from_pillow(image, max_memory)
     image = _array(image)
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.ndim not in (2, 3) or channels not in MODE_OF_CHANNELS:
@@ -80,11 +84,10 @@ def photo_from_array(image: np.ndarray[Any, Any] | Image.Image) -> Photo:
         raise PhotoError(
             f"expected uint8 or uint16 samples, got {image.dtype}; scale to 0..255 and use .astype(numpy.uint8)"
         )
-    check_size(image.shape[1], image.shape[0])
+    mode = MODE_OF_CHANNELS[channels]
+    check_size(image.shape[1], image.shape[0], sample_bytes(mode, image.dtype.itemsize), max_memory)
     native = image.astype(image.dtype.newbyteorder("="))  # a copy: the caller may go on changing the array
-    return Photo.from_native(
-        native.reshape(native.shape[:2]) if channels == 1 else native, MODE_OF_CHANNELS[channels], "PNG"
-    )
+    return Photo.from_native(native.reshape(native.shape[:2]) if channels == 1 else native, mode, "PNG")
 
 
 def _array(image: object) -> np.ndarray[Any, Any]:
@@ -102,8 +105,8 @@ def _array(image: object) -> np.ndarray[Any, Any]:
     )
 
 
-def _from_pillow(image: Image.Image) -> Photo:
-    check_size(*image.size)
+def _from_pillow(image: Image.Image, max_memory: float) -> Photo:
+    check_image(image, max_memory)
     if image.format != "MPO":  # of which the first picture is the photo
         check_frames(getattr(image, "n_frames", 1), "an animation")
     decoded = Decoded.from_pillow(image)
@@ -115,11 +118,14 @@ def _from_pillow(image: Image.Image) -> Photo:
     return decoded.photo(format)
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, max_memory: float) -> bytes:
     try:
         status = path.stat()
-        regular = stat.S_ISREG(status.st_mode)
-        data = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
+        if regular := stat.S_ISREG(status.st_mode):
+            check_bytes(status.st_size, max_memory)
+        data = path.read_bytes() if regular else b""
+    except PhotoError:
+        raise
     except FileNotFoundError as error:
         raise PhotoError(f"expected a photo at {path}, found nothing there; check the path") from error
     except PermissionError as error:
@@ -134,16 +140,12 @@ def _read_bytes(path: Path) -> bytes:
         raise PhotoError(
             f"expected a photo file, found a device, pipe or socket at {path}; copy the photo to a file first"
         )
-    if status.st_size > MAX_BYTES:
-        raise PhotoError(
-            f"expected a photo of at most {MAX_BYTES:,} bytes, found {status.st_size:,} bytes; export a smaller copy"
-        )
     return data
 
 
-def _read_jpeg(data: bytes) -> Decoded:
+def _read_jpeg(data: bytes, max_memory: float) -> Decoded:
     image = JpegImageFile(io.BytesIO(data))  # of an MPO (a JPEG followed by others), the first and primary picture
-    check_size(*image.size)
+    check_image(image, max_memory)
     check_jpeg(data)
     if "mp" in image.info:
         log.warning(
@@ -152,10 +154,10 @@ def _read_jpeg(data: bytes) -> Decoded:
     return Decoded.from_pillow(image)
 
 
-def _read_png(data: bytes) -> Decoded:
+def _read_png(data: bytes, max_memory: float) -> Decoded:
     chunks = _png_chunks(data)
     image = PngImageFile(io.BytesIO(data))
-    check_size(*image.size)
+    check_image(image, max_memory, itemsize=2 if data[24] == 16 else 1)
     check_frames(image.n_frames, "an animated PNG")
     check_png(chunks[0][1][8:-4], (chunk[8:-4] for name, chunk in chunks if name == b"IDAT"))
     image.load()
@@ -206,9 +208,9 @@ def _decode_png_16(
     return native, mode
 
 
-def _read_webp(data: bytes) -> Decoded:
+def _read_webp(data: bytes, max_memory: float) -> Decoded:
     width, height, lossless = _webp_header(data)
-    check_size(width, height)  # before Pillow opens the file, which takes the memory
+    check_size(width, height, _WEBP_BYTES, max_memory)  # before Pillow opens the file, which takes the memory
     image = WebPImageFile(io.BytesIO(data))
     check_frames(image.n_frames, "an animated WebP")
     decoded = Decoded.from_pillow(image)
@@ -240,9 +242,9 @@ def _webp_header(data: bytes) -> tuple[int, int, bool]:
     return *sizes[0], lossless
 
 
-def _read_bmp(data: bytes) -> Decoded:
+def _read_bmp(data: bytes, max_memory: float) -> Decoded:
     image = BmpImageFile(io.BytesIO(data))
-    check_size(*image.size)
+    check_image(image, max_memory)
     decoded = Decoded.from_pillow(image)
     if (
         int.from_bytes(data[14:18], "little") == BMP_HEADER_SIZES[-1] and data[70:74] == b"DEBM"
@@ -252,7 +254,7 @@ def _read_bmp(data: bytes) -> Decoded:
     return decoded
 
 
-_READERS: dict[str, Callable[[bytes], Decoded]] = {
+_READERS: dict[str, Callable[[bytes, float], Decoded]] = {
     "JPEG": _read_jpeg,
     "PNG": _read_png,
     "WEBP": _read_webp,

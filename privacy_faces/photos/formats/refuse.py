@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterator
@@ -9,10 +10,15 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 
-from privacy_faces.photos.photo import PhotoError
+from privacy_faces.config.run import MAX_MEMORY
+from privacy_faces.photos.photo import COLOR_CHANNELS, PhotoError
 
-MAX_PIXELS = 200_000_000  # a 200 megapixel phone camera passes, a decompression bomb does not
-MAX_BYTES = 2_000_000_000
+GIB = 2**30
+# What a run takes before its first photo, networks included; and how often the samples of a photo are held at once
+# where most is: the original, its protected copy and what is read back, while a decoder holds its own. docs/promises.md
+# has what was measured.
+FIXED_MEMORY = 1.45 * GIB
+COPIES = 5
 MIN_SIDE = 32  # no detector here finds a face in fewer pixels
 
 SUPPORTED = "a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo"
@@ -20,17 +26,47 @@ SUPPORTED = "a JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF photo"
 _PILLOW_LOCK = threading.Lock()
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuses a photo larger than MAX_PIXELS, or too small to hold a face; called with what a header declares, before
-    pixels take memory."""
-    if width * height > MAX_PIXELS:
+def sample_bytes(mode: str, itemsize: int = 1) -> int:
+    """Bytes that a `Photo` holds of each pixel: `native`, and `rgb` where that is not the same array."""
+    return itemsize * (3 if mode == "RGB" else COLOR_CHANNELS[mode] + mode.endswith("A") + 3)
+
+
+def room(max_memory: float) -> int:
+    """How many bytes of samples, or of a file, a photo may have when everything about it is to fit into so many GiB."""
+    return int((max_memory * GIB - FIXED_MEMORY) / COPIES)
+
+
+def check_bytes(count: int, max_memory: float) -> None:
+    """Refuses a file that would take too much memory, before it is read."""
+    if count > room(max_memory):
         raise PhotoError(
-            f"expected at most {MAX_PIXELS:,} pixels, found a declared size of {width:,} x {height:,};"
-            " resize the photo, or discard the file if it is small (a decompression bomb)"
+            f"expected a file of at most {room(max_memory):,} bytes, found {count:,} bytes, which take more than "
+            f"{max_memory:g} GiB of memory; export a smaller copy, or allow more (--max-memory {_needed(count)})"
+        )
+
+
+def check_size(width: int, height: int, per_pixel: int, max_memory: float = MAX_MEMORY) -> None:
+    """Refuses a photo that would take too much memory, or is too small to hold a face; called with what a header
+    declares, before pixels take memory.
+
+    Args:
+        width, height: in pixels.
+        per_pixel: bytes, see `sample_bytes`.
+        max_memory: in GiB, of the whole process.
+    """
+    if width * height * per_pixel > room(max_memory):
+        raise PhotoError(
+            f"expected a photo that can be done with {max_memory:g} GiB of memory, found a declared size of {width:,} "
+            f"x {height:,} with {per_pixel} bytes a pixel; resize the photo, allow more (--max-memory "
+            f"{_needed(width * height * per_pixel)}), or discard the file if it is small (a decompression bomb)"
         )
     if min(width, height) < MIN_SIDE:
         found = f"{width} x {height}, too small to hold a face"
         raise PhotoError(f"expected sides of at least {MIN_SIDE} pixels, found {found}; use a larger copy")
+
+
+def _needed(count: int) -> int:
+    return math.ceil((FIXED_MEMORY + COPIES * count) / GIB)
 
 
 def check_frames(frames: int, name: str) -> None:

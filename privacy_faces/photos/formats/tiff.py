@@ -20,9 +20,9 @@ from privacy_faces.photos.formats.decoded import (
     pillow_samples,
     readable_exif,
 )
-from privacy_faces.photos.formats.refuse import check_frames, check_size, cut_short, damaged, unsupported
+from privacy_faces.photos.formats.refuse import check_frames, check_size, cut_short, damaged, sample_bytes, unsupported
 from privacy_faces.photos.formats.sniff import RAW
-from privacy_faces.photos.photo import Metadata, Photo, PhotoError, Samples
+from privacy_faces.photos.photo import COLOR_CHANNELS, Metadata, Photo, PhotoError, Samples
 
 Tag = ExifTags.Base
 TAG_PLANAR, TAG_EXTRA_SAMPLES, TAG_SAMPLE_FORMAT, TAG_XMP, TAG_DNG_VERSION = 284, 338, 339, 700, 50706
@@ -44,11 +44,19 @@ BIGTIFF = 43  # in place of the 42 of other TIFFs
 STRIP_BYTES = 1 << 18  # small strips let viewers show part of a large photo
 
 
-def read_tiff(data: bytes) -> Decoded:
+def read_tiff(data: bytes, max_memory: float) -> Decoded:
     """A TIFF or little-endian BigTIFF: up to 8 bits by Pillow, 16 bits by tifffile or, with LZW, by OpenCV."""
     tags = _directory(data)
     bits = _check_samples(tags)
-    check_size(tags[Tag.ImageWidth], tags[Tag.ImageLength])
+    mode = MODE_OF_CHANNELS[COLORS_OF_PHOTOMETRIC[tags.get(Tag.PhotometricInterpretation, 0)]]
+    samples, itemsize = tags.get(Tag.SamplesPerPixel, 1), 2 if bits == 16 else 1
+    if samples > COLOR_CHANNELS[mode]:
+        mode = WITH_ALPHA.get(mode, mode)
+    # A decoder takes the memory of a whole tile, however small the picture, and of all samples.
+    width, height = tags[Tag.ImageWidth], tags[Tag.ImageLength]
+    tile = (max(width, tags.get(Tag.TileWidth, 0)), max(height, tags.get(Tag.TileLength, 0)))
+    check_size(*tile, max(sample_bytes(mode, itemsize), samples * itemsize), max_memory)
+    check_size(width, height, 0)
     _check_strips(tags, len(data))
     orientation = 1  # Pillow and OpenCV turn TIFFs themselves, tifffile does not
     if bits < 16:

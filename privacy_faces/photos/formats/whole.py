@@ -11,12 +11,13 @@ from collections.abc import Iterable
 import numpy as np
 from PIL.JpegImagePlugin import JpegImageFile
 
-from privacy_faces.photos.formats.refuse import cut_short
+from privacy_faces.photos.formats.refuse import cut_short, damaged
 
 _RESTARTS, _ALONE = range(0xD0, 0xD8), (0x00, 0x01, *range(0xD0, 0xD8))
 _START_OF_FRAME = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 _ARITHMETIC, _PROGRESSIVE = (0xC9, 0xCA), (0xC2, 0xCA)
 _SCAN, _INTERVAL, _END = 0xDA, 0xDD, 0xD9
+_MOST_SCANS = 100  # encoders write about ten, and at most one for each bit of each band of each color
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # after a scan, in which 00 and restarts may stand
 # What a decoder reads only where pixels are missing. No 0xff in it, so no marker.
 _FILLER = bytes(np.random.default_rng(0).integers(0, 255, 256, dtype=np.uint8))
@@ -63,7 +64,7 @@ def _small(data: bytes, shrunk: int) -> bytes:
 def _scans(data: bytes) -> tuple[int, int, int, int, int]:
     """Of the first picture: start-of-frame marker, how many coefficients no scan completes, restart interval, number of
     the last restart marker (-1: none), and where the end marker is."""
-    kind, interval, restart, position = 0, 0, -1, 2
+    kind, interval, restart, position, scans = 0, 0, -1, 2, 0
     missing: dict[int, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
     while position + 4 <= len(data) or data[position : position + 2] == bytes((0xFF, _END)):
         marker = data[position + 1]
@@ -84,6 +85,9 @@ def _scans(data: bytes) -> tuple[int, int, int, int, int]:
         elif marker == _INTERVAL:
             interval = int.from_bytes(body[:2], "big")
         elif marker == _SCAN:
+            scans += 1
+            if scans > _MOST_SCANS:  # each is decoded over the whole picture
+                raise damaged("JPEG", f"more than {_MOST_SCANS} scans")
             first, last, bits = body[-3:]
             for index in range(body[0]):
                 if kind not in _PROGRESSIVE or bits & 15 == 0:  # the lowest bit has come

@@ -52,7 +52,7 @@ def encode_photo(photo: Photo, keep_metadata: bool = False) -> bytes:
 def _save(photo: Photo, **options: Any) -> bytes:
     """Encoded by Pillow; options that are empty are left out."""
     file = io.BytesIO()
-    image = Image.frombytes(photo.mode, (photo.width, photo.height), photo.native.tobytes())
+    image = Image.frombytes(photo.mode, (photo.width, photo.height), np.ascontiguousarray(photo.native))
     image.save(
         file,
         photo.format,
@@ -129,8 +129,8 @@ def _bmp(photo: Photo, _metadata: Metadata) -> bytes:
         color_space = b"DEBM" if profile else b"BGRs"  # 'MBED' or 'sRGB', little-endian
         profile_offset = offset - 14 + rows.size if profile else 0
         header += struct.pack("<4I4s48xIIII", *masks, color_space, 4, profile_offset, len(profile), 0)
-    body = header + palette + rows.tobytes() + profile
-    return struct.pack("<2sIHHI", b"BM", 14 + len(body), 0, 0, offset) + body
+    length = 14 + len(header) + len(palette) + rows.size + len(profile)
+    return b"".join([struct.pack("<2sIHHI", b"BM", length, 0, 0, offset), header, palette, rows.data, profile])
 
 
 _ENCODERS: dict[str, Callable[[Photo, Metadata], bytes]] = {

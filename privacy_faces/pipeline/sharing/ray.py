@@ -79,6 +79,11 @@ def connect(workers: int | None = None) -> Any:
     # No reports to its makers; and no copy of this folder to each worker, which `uv run` would otherwise bring about.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        # Read when Ray is imported, and meant for macOS and Windows, where it is the default: the servers of a cluster
+        # of this machine alone listen on its loopback address alone. Ray replaces that address where it is given.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError:
@@ -87,7 +92,7 @@ def connect(workers: int | None = None) -> Any:
         return ray
     # Workers' words would come on stdout, which carries the result only; Ray keeps them in its own logs.
     silent = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address := os.environ.get("RAY_ADDRESS"):
+    if address:
         try:
             ray.init(**silent)
         except ConnectionError as error:
