@@ -478,6 +478,7 @@ class TestDefaults:
             "frame_size": 128,
             "inpainter": {"name": "classical", "options": {"algorithm": "navier-stokes", "radius": 0.04}},
             "strength": None,
+            "fallback": "none",
             "fraction": 0.4,
             "margin": 0.02,
             "surrogates": ["dlib-resnet"],

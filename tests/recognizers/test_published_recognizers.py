@@ -146,7 +146,7 @@ def test_missing_weights(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_file_of_another_network_is_refused(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRIVACY_FACES_CACHE", str(tmp_path / "cache"))
     names = list(case.shapes)
-    tensors: dict[str, Tensor] = {name: torch.zeros(()).expand(shape) for name, shape in case.shapes.items()}
+    tensors: dict[str, Tensor] = {name: torch.zeros(shape, dtype=torch.uint8) for name, shape in case.shapes.items()}
     tensors["head.weight"] = tensors.pop(names[0])
     tensors[names[1]] = torch.zeros(3, 2)
     torch.save(tensors, tmp_path / "other.pth")
