@@ -88,7 +88,7 @@ def face_attributes(data: Path, grown: Path, labels: Path | None, output: Path, 
     with wrong_usage():
         context = Context("cpu")
         known = [context.recognizer(name) for name in recognizers.split(",")]
-        bank = of_the_bank(banks.load(verified("face-bank")[0]), labels or resource("assets/face-bank-labels.csv"))
+        bank = of_the_bank(banks.load(verified("face-bank")[0]), labels or resource("training/face_bank_labels.csv"))
         photos = of_photos(data, context.finder, known, lambda rows: bar(rows, "photo"))
         portraits, _ = read_portraits(grown, COMPARED_FRAME).split()
         others = photos["train"].and_of(of_the_grown(portraits, known))

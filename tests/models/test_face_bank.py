@@ -88,7 +88,7 @@ class TestShipped:
 
     def test_attributes_are_those_that_were_seen(self, shipped: FaceBank) -> None:
         """What ships tells the labeled faces, to which it was fitted, nearly as they were labeled."""
-        known = training.of_the_bank(shipped, resource("assets/face-bank-labels.csv"))
+        known = training.of_the_bank(shipped, resource("training/face_bank_labels.csv"))
         maps = face_attributes.load(verified("face-attributes")[0])
         for name in shipped.embeddings:
             shares = {what: right / count for what, (right, count) in training.accuracy(maps, name, known).items()}
