@@ -90,6 +90,11 @@ def face_attributes(data: Path, grown: Path, labels: Path | None, output: Path, 
         known = [context.recognizer(name) for name in recognizers.split(",")]
         bank = of_the_bank(banks.load(verified("face-bank")[0]), labels or resource("training/face_bank_labels.csv"))
         photos = of_photos(data, context.finder, known, lambda rows: bar(rows, "photo"))
+        if missing := {"train", "left-out"} - photos.keys():
+            raise ValueError(
+                f"Expected photos of the splits train and left-out with a face and a label that says something in "
+                f"{data / 'metadata.csv'}, found none of {', '.join(sorted(missing))}."
+            )
         portraits, _ = read_portraits(grown, COMPARED_FRAME).split()
         others = photos["train"].and_of(of_the_grown(portraits, known))
         # Every fifth labeled face of the bank measures a fit to the rest; what is written is fitted to all.
