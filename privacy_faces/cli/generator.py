@@ -92,7 +92,7 @@ def face_attributes(data: Path, grown: Path, labels: Path | None, output: Path, 
         photos = of_photos(data, context.finder, known, lambda rows: bar(rows, "photo"))
         if missing := {"train", "left-out"} - photos.keys():
             raise ValueError(
-                f"Expected photos of the splits train and left-out with a face and a label that says something in "
+                "Expected photos of the splits train and left-out with a face and a label that says something in "
                 f"{data / 'metadata.csv'}, found none of {', '.join(sorted(missing))}."
             )
         portraits, _ = read_portraits(grown, COMPARED_FRAME).split()

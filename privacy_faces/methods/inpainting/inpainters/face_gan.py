@@ -1,9 +1,9 @@
 """Inpainting with a generator of faces: another person, of nobody, laid into the photo.
 
-From a bank of generated faces the one is taken that fits the photo and is far from the person. Its style is steered to
-the person's pose, expression, sex, age and glasses, and moved away from the person; MobileStyleGAN draws it, a warp lays
-it into the person's outline, and it takes over the photo's light, tone and sharpness. Each photo draws its own part of the bank, so that photos of one
-person do not get the same face.
+From a bank of generated faces the one is taken that fits the photo and is far from the person. Its style is steered
+to the person's pose, expression, sex, age and glasses, and moved away from the person; MobileStyleGAN draws it, a
+warp lays it into the person's outline, and it takes over the photo's light, tone and sharpness. Each photo draws its
+own part of the bank, so that photos of one person do not get the same face.
 """
 
 from __future__ import annotations
