@@ -91,7 +91,7 @@ def _put(rgb: Rgb, spot: Spot) -> Face:
     if not spot.whole:
         rows, columns = np.mgrid[:height, :width]
         sides = (box[2:] - box[:2]) * step
-        center = (middle + [0, -0.05 * (box[3] - box[1])]) * step
+        center = (middle - np.array([0, 0.05 * (box[3] - box[1])])) * step
         radius = np.hypot((columns - center[0]) / (0.75 * sides[0]), (rows - center[1]) / (0.75 * sides[1]))
         alpha = np.clip((1.05 - radius) / 0.1, 0, 1).astype(np.float32)
     cosine, sine = np.cos(np.deg2rad(spot.turn)), np.sin(np.deg2rad(spot.turn))

@@ -96,9 +96,7 @@ def main() -> None:
             started = time.perf_counter()
             boxes = find(rgb)
             seconds[name] += time.perf_counter() - started
-            pairs = [
-                [shows(box, face, spot.size) for box in boxes] for face, spot in zip(faces, places, strict=True)
-            ]
+            pairs = [[shows(box, face, spot.size) for box in boxes] for face, spot in zip(faces, places, strict=True)]
             hits.append([any(row) for row in pairs])
             false[name] += sum(not any(row[index] for row in pairs) for index in range(len(boxes)))
         seen += [Seen(spot, found) for spot, *found in zip(places, *hits, strict=True)]  # type: ignore[arg-type]
@@ -109,11 +107,19 @@ def main() -> None:
         for size in SIZES
     ]
     groups += [
-        (f"turned by {turn}, 48 px and more, bare", lambda spot, turn=turn: abs(spot.turn) == turn and spot.size >= 48 and spot.cover == "bare")
+        (
+            f"turned by {turn}, 48 px and more, bare",
+            lambda spot, turn=turn: abs(spot.turn) == turn and spot.size >= 48 and spot.cover == "bare",
+        )
         for turn in TURNS
     ]
     groups += [
-        (f"{cover}, upright, {sizes}", lambda spot, cover=cover, large=large: spot.cover == cover and spot.turn == 0 and (spot.size >= 48) == large)
+        (
+            f"{cover}, upright, {sizes}",
+            lambda spot, cover=cover, large=large: (
+                spot.cover == cover and spot.turn == 0 and (spot.size >= 48) == large
+            ),
+        )
         for cover in get_args(Cover)
         for sizes, large in (("48 px and more", True), ("below 48 px", False))
     ]

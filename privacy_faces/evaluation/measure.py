@@ -146,7 +146,15 @@ class _Pair:
 
 
 def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
-    written = [item for pair in pairs for item in observer.look(pair.photo.rgb, pair.faces, placed=pair.placed)]
+    written = [
+        item
+        for pair in pairs
+        for item in (
+            observer.look_closely(pair.photo.rgb, pair.faces)
+            if pair.placed
+            else observer.look(pair.photo.rgb, pair.faces, placed=False)
+        )
+    ]
     views = [view for item in written for view in item.views]
     counts = np.array([len(item.views) for item in written], dtype=np.int64)
     embeddings = {WRITTEN: observer.embedded(written)}

@@ -23,7 +23,7 @@ from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder, largest_first
-from privacy_faces.photos.detection.turned import MOST_APART, Placed
+from privacy_faces.photos.detection.turned import MOST_APART, Placed, same_place
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
@@ -100,7 +100,29 @@ class Observer:
 
     def faces(self, rgb: Rgb) -> list[Face]:
         """The faces of a picture, largest first."""
-        return largest_first(self._found("turned", rgb, lambda: self.finder.with_turned(rgb, self._upright(rgb))))
+        return largest_first(self._all(rgb))
+
+    def others(self, rgb: Rgb, expected: Sequence[Face]) -> list[Face]:
+        """The faces in a version of a photo that are none of its `expected` ones, in coordinates of the version: those
+        that the detector finds in the version as a whole, and those around the expected ones, in any turn."""
+        found: list[Face] = []
+        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= MOST_APART)
+        for item in (*self._all(rgb), *around):
+            known = (*expected, *found)
+            if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):
+                found.append(item.face)
+        return found
+
+    def _all(self, rgb: Rgb) -> list[Placed]:
+        def search() -> list[Placed]:
+            found = self.finder.with_turned(rgb, self._upright(rgb))
+            return [*found, *self.finder.behind(rgb, found)]
+
+        return self._found("all", rgb, search)
+
+    def _around(self, rgb: Rgb, face: Face) -> list[Placed]:
+        place = _digest(np.concatenate([face.box, face.landmarks.ravel()]))
+        return self._found(f"around {place}", rgb, lambda: self.finder.around(rgb, face))
 
     def _upright(self, rgb: Rgb) -> list[Placed]:
         return self._found("upright", rgb, lambda: self.finder.upright(rgb))
@@ -118,6 +140,22 @@ class Observer:
             self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
             return found
         return [Placed(Face(row[:4], row[6:].reshape(-1, 2), float(row[4])), float(row[5])) for row in known]
+
+    def look_closely(self, rgb: Rgb, expected: Sequence[Face]) -> list[Observation]:
+        """Seek the faces of a photo in another version of it that lies pixel on pixel on it, as `look` does, and more:
+        each face as it is placed in every turned copy of its surroundings, and where it was. The best match counts."""
+        return [
+            Observation(
+                seen.found,
+                (
+                    *seen.views,
+                    *(view_of(rgb, item.face) for item in self._around(rgb, face) if same_place(item.face, face)),
+                    *((view_of(rgb, face),) if seen.found != "nowhere" else ()),
+                ),
+                seen.face,
+            )
+            for seen, face in zip(self.look(rgb, expected), expected, strict=True)
+        ]
 
     def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
         """Seek the faces of a photo in another version of it.

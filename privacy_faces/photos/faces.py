@@ -52,8 +52,9 @@ class Face:
 
 def same_face(face: Face, others: Sequence[Face]) -> Face | None:
     """The one of `others` whose eyes and mouth lie nearest to those of `face`; None when all are farther than 0.6 eye
-    distances."""
+    distances. One that is less than half or more than twice as large, such as that on a badge, is another face."""
     points = five_points(face.landmarks)
+    others = [other for other in others if 0.5 <= other.eye_distance / max(face.eye_distance, 1e-6) <= 2]
     distances = [float(np.abs(five_points(other.landmarks) - points).mean()) for other in others]
     if not distances or min(distances) > 0.6 * face.eye_distance:
         return None

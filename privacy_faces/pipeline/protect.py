@@ -45,14 +45,16 @@ def paste(
 ) -> tuple[Photo, NDArray[np.bool_]]:
     """The photo with every protected frame in its place, and the mask (H, W) of the pixels that may have changed.
 
-    Small faces go first: where two overlap, the larger one is most likely in front.
+    Small faces go first: where two overlap, the larger one is most likely in front. One that lies inside another, as on
+    a badge, is in front of it.
     """
     rgb = photo.rgb.copy()
     changed = np.zeros(rgb.shape[:2], dtype=bool)
     size = batch.frames.shape[-1]
     original, protected = (frames.permute(0, 2, 3, 1).cpu().numpy() for frames in (batch.frames, protection.frames))
     masks = protection.mask[:, 0].cpu().numpy()
-    for index in reversed(range(len(faces))):
+    inside = [any(_inside(face, other) for other in faces if other is not face) for face in faces]
+    for index in sorted(range(len(faces)), key=lambda index: (inside[index], -index)):
         paste_frame(
             rgb,
             changed,
@@ -65,3 +67,10 @@ def paste(
         )
     keep_tone(photo.rgb, rgb, changed)
     return photo.with_rgb(rgb), changed
+
+
+def _inside(face: Face, other: Face) -> bool:
+    """Whether the middle of a face lies in the box of another one, more than twice as large."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    small, large = ((each.box[2:] - each.box[:2]).max() for each in (face, other))
+    return bool(2 * small < large and (other.box[:2] < middle).all() and (middle < other.box[2:]).all())

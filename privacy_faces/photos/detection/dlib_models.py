@@ -64,7 +64,9 @@ class DlibDetector:
 
     def sizes(self, height: int, width: int) -> Sizes:
         """The smallest faces that are sought in a photo of this size."""
-        return Sizes(max(self.min_face, self._WINDOW / 2 ** self._doublings(height, width, self.min_face)), self.min_face)
+        return Sizes(
+            max(self.min_face, self._WINDOW / 2 ** self._doublings(height, width, self.min_face)), self.min_face
+        )
 
     def _doublings(self, height: int, width: int, smallest: float) -> int:
         """How often the photo is enlarged to twice its sides."""
