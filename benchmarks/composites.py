@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
+from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.frames import transform
 
@@ -46,6 +48,13 @@ class Spot:
     turn: float = 0.0
     cover: Cover = "bare"
     whole: bool = False
+
+
+def portraits(folder: Path, finder: FaceFinder, limit: int | None = None) -> list[Portrait]:
+    """The first pictures of a folder, those without a face left out."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in {".png", ".jpg"})[:limit]
+    pictures = (np.array(Image.open(path).convert("RGB")) for path in paths)
+    return [Portrait(rgb, face) for rgb in pictures if (face := finder.largest(rgb))]
 
 
 def ground(width: int, height: int, random: np.random.Generator) -> Rgb:

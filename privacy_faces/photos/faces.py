@@ -61,6 +61,13 @@ def same_face(face: Face, others: Sequence[Face]) -> Face | None:
     return others[int(np.argmin(distances))]
 
 
+def lies_inside(face: Face, other: Face) -> bool:
+    """Whether the middle of a face lies in the box of another one, more than twice as large."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    small, large = ((each.box[2:] - each.box[:2]).max() for each in (face, other))
+    return bool(2 * small < large and (other.box[:2] < middle).all() and (middle < other.box[2:]).all())
+
+
 def to_uint8(rgb: Image) -> NDArray[np.uint8]:
     """8-bit samples of an 8 or 16-bit image."""
     return (rgb >> 8).astype(np.uint8) if rgb.dtype == np.uint16 else rgb.astype(np.uint8, copy=False)

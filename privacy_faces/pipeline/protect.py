@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.methods.contract import Protection
 from privacy_faces.photos.batch import FrameBatch, frame_tensors
-from privacy_faces.photos.faces import Face
+from privacy_faces.photos.faces import Face, lies_inside
 from privacy_faces.photos.paste import paste_frame
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.regions import region_masks
@@ -53,7 +53,7 @@ def paste(
     size = batch.frames.shape[-1]
     original, protected = (frames.permute(0, 2, 3, 1).cpu().numpy() for frames in (batch.frames, protection.frames))
     masks = protection.mask[:, 0].cpu().numpy()
-    inside = [any(_inside(face, other) for other in faces if other is not face) for face in faces]
+    inside = [any(lies_inside(face, other) for other in faces if other is not face) for face in faces]
     for index in sorted(range(len(faces)), key=lambda index: (inside[index], -index)):
         paste_frame(
             rgb,
@@ -67,10 +67,3 @@ def paste(
         )
     keep_tone(photo.rgb, rgb, changed)
     return photo.with_rgb(rgb), changed
-
-
-def _inside(face: Face, other: Face) -> bool:
-    """Whether the middle of a face lies in the box of another one, more than twice as large."""
-    middle = (face.box[:2] + face.box[2:]) / 2
-    small, large = ((each.box[2:] - each.box[:2]).max() for each in (face, other))
-    return bool(2 * small < large and (other.box[:2] < middle).all() and (middle < other.box[2:]).all())

@@ -30,8 +30,9 @@ _BATCH = 256
 _STRIP = 1 << 18  # pixels of a scaled photo that the first network sees at once
 # Boxes that overlap so much (intersection over union) show one face, ...
 _SAME_BOX = 0.4
-# ... and so do boxes whose points lie within this share of the larger one's width of each other, on average.
-_SAME_POINTS = 0.12
+# ... and so do boxes whose points lie within this share of the larger one's width of each other, on average, and whose
+# eyes are as far apart, up to this factor.
+_SAME_POINTS, _SAME_SIZE = 0.12, 0.6
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,13 @@ def _each_once(found: Found) -> Found:
     """Each face once, by falling score."""
     kept: list[int] = []
     sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(1)
-    alike = box_iou(torch.from_numpy(found.boxes), torch.from_numpy(found.boxes)).numpy() > _SAME_BOX
+    eyes = np.hypot(*(found.points[:, 1] - found.points[:, 0]).T) + 1e-6
+    apart = np.abs(found.points[:, None] - found.points[None]).mean((2, 3))
+    near = apart < _SAME_POINTS * np.maximum(sides[:, None], sides[None])
+    alike = (eyes[:, None] > _SAME_SIZE * eyes[None]) & (eyes[None] > _SAME_SIZE * eyes[:, None])
+    boxes = torch.from_numpy(found.boxes)
+    same = (near & alike) | (box_iou(boxes, boxes).numpy() > _SAME_BOX)
     for index in np.argsort(-found.scores, kind="stable"):
-        apart = np.abs(found.points[kept] - found.points[index]).mean((1, 2))
-        if not (alike[index, kept] | (apart < _SAME_POINTS * np.maximum(sides[kept], sides[index]))).any():
+        if not same[index, kept].any():
             kept.append(int(index))
     return Found(found.boxes[kept], found.scores[kept], found.points[kept])

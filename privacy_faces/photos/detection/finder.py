@@ -14,13 +14,13 @@ from privacy_faces.photos.detection.contract import Detection, Detector, Landmar
 from privacy_faces.photos.detection.dlib_models import DlibDetector, DlibLandmarks
 from privacy_faces.photos.detection.surroundings import Surroundings
 from privacy_faces.photos.detection.turned import MOST_APART, Placed, detect_turned, merged, same_place
-from privacy_faces.photos.faces import Face, Image, to_uint8
+from privacy_faces.photos.faces import Face, Image, lies_inside, to_uint8
 from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, invert, transform
 
 # Side of the frame in which landmarks are placed: large enough for the corners of the lips, small enough to be quick.
 LANDMARK_FRAME = 256
 # How far from a face others are sought, in its widths: whoever wears a badge is a few times as large as the face on it.
-_BEHIND, _AROUND = 4.0, 2.0
+_BEHIND, _AROUND = 3.0, 2.0
 
 DetectorName = Literal["auto", "mtcnn", "dlib"]
 
@@ -88,7 +88,15 @@ class FaceFinder:
     def upright(self, rgb: Image) -> list[Placed]:
         """The faces that the detector finds in the photo as it stands. Where all faces are upright, these are all."""
         detections = self.detector.detect(to_uint8(rgb), self.sizes(rgb).upright)
-        return [self._placed(rgb, detection) for detection in detections]
+        found = [self._placed(rgb, detection) for detection in detections]
+        # Part of a face may look like a smaller one; that on a badge is as certain as any other.
+        return [
+            item
+            for item in found
+            if item.fit <= MOST_APART
+            or item.face.score >= self.detector.least_turned_score
+            or not any(lies_inside(item.face, other.face) for other in found)
+        ]
 
     def with_turned(self, rgb: Image, upright: Sequence[Placed]) -> list[Placed]:
         """The `upright` faces, and those that are found in turned copies; each face once."""
@@ -102,7 +110,8 @@ class FaceFinder:
             place = Surroundings(to_uint8(rgb), front.face, _BEHIND)
             for detection in self.detector.detect(place.without_face(), place.smallest):
                 item = self._placed(rgb, place.in_photo(detection))
-                if item.fit <= MOST_APART and not any(same_place(item.face, old.face) for old in (*found, *new)):
+                # What stands before it spoils its landmarks: they tell nothing here.
+                if not any(same_place(item.face, old.face) for old in (*found, *new)):
                     new.append(item)
         return new
 

@@ -28,8 +28,8 @@ MOST_APART = 0.022
 _BETTER = 0.6
 # Boxes that overlap so much (intersection over union) show one face, ...
 _SAME_BOX = 0.4
-# ... and so do faces whose points lie within this share of the larger one's box of each other.
-_SAME_POINTS = 0.12
+# ... and so do faces of like size whose points lie within this share of the larger one's box of each other.
+_SAME_POINTS, _SAME_SIZE = 0.12, 0.6
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ def same_place(first: Face, second: Face) -> bool:
     areas = [float((face.box[2:] - face.box[:2]).prod()) for face in (first, second)]
     if sides.prod() > _SAME_BOX * (sum(areas) - sides.prod()):
         return True
+    eyes = sorted((first.eye_distance, second.eye_distance))
     apart = np.abs(five_points(first.landmarks) - five_points(second.landmarks)).mean()
-    return bool(apart < _SAME_POINTS * max(areas) ** 0.5)
+    return bool(apart < _SAME_POINTS * max(areas) ** 0.5 and eyes[0] > _SAME_SIZE * eyes[1])
 
 
 def merged(upright: Sequence[Placed], turned: Sequence[Placed]) -> list[Placed]:
