@@ -93,7 +93,9 @@ def still_matching(
 ) -> list[Face]:
     """The faces of a photo that some recognizer still matches in the written one, wherever a search finds them."""
     observer = anonymizer.judge.observer()
-    originals = observer.embed([view_of(rgb, face) for face in faces])
+    before = anonymizer.finder.find(rgb)  # an original is placed by the detector too, where that finds it
+    placed = [next((item for item in before if same_place(face, item)), face) for face in faces]
+    originals = observer.embed([view_of(rgb, face) for face in placed])
     found = faces_in(written, anonymizer.finder, scales)
     seen = observer.embed([view for _, view in found])
     return [

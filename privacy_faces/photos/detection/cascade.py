@@ -91,8 +91,12 @@ class Cascade:
         """The squares (N, 4) that may show a face, of all scales."""
         height, width = rgb.shape[:2]
         scale, found = WINDOW / smallest, [np.zeros((0, 9), np.float32)]
+        reduced = [(1.0, rgb)]
         while scale * min(height, width) >= WINDOW:
-            small = cv2.resize(rgb, (int(width * scale + 1), int(height * scale + 1)), interpolation=cv2.INTER_AREA)
+            # From the smallest copy that is still twice as large: the photo itself may be huge.
+            larger = next((copy for known, copy in reversed(reduced) if known >= 2 * scale), rgb)
+            small = cv2.resize(larger, (int(width * scale + 1), int(height * scale + 1)), interpolation=cv2.INTER_AREA)
+            reduced.append((scale, small))
             rows = self._windows(small, scale)
             found.append(rows[_suppressed(rows[:, :4], rows[:, 4], 0.5)])
             scale *= _FACTOR

@@ -78,7 +78,7 @@ class DlibDetector:
     def detect(self, rgb: NDArray[np.uint8], smallest: float) -> list[Detection]:
         """Faces of at least `smallest` pixels in an RGB photo (H, W, 3), uint8."""
         rgb = np.ascontiguousarray(rgb)
-        upsample = self._doublings(*rgb.shape[:2], smallest)
+        upsample = self._doublings(rgb.shape[0], rgb.shape[1], smallest)
         boxes, scores, _ = self._detector.run(rgb, upsample, self._LEAST_SCORE)
         return [
             Detection(

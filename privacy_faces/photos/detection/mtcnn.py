@@ -11,8 +11,8 @@ from privacy_faces.photos.detection.contract import Detection, Sizes
 
 # A face is sought by default where so many of its size would fill the photo: the cost of MTCNN grows with the photo's
 # area over that of the smallest face, and this bounds time and memory, however many pixels the photo has and whatever
-# its proportions are. In 12 megapixels, these are 27 and 87 pixels.
-_MOST_UPRIGHT = 16_000
+# its proportions are. In 12 megapixels, these are 32 and 87 pixels.
+_MOST_UPRIGHT = 12_000
 # Turned faces are sought in seven copies of the photo.
 _MOST_TURNED = 1_600
 # The least that are sought, in pixels: of a smaller face the networks see only blocks.
