@@ -34,6 +34,8 @@ Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
 _QUARTERS = 4
+# How differently the detector places a face in resampled copies of a photo: in shares of its size, and in radians.
+_SCALED, _MOVED, _TURNED = 0.04, 0.02, np.deg2rad(3)
 
 
 @dataclass(frozen=True)
@@ -143,19 +145,15 @@ class Observer:
 
     def look_closely(self, rgb: Rgb, expected: Sequence[Face]) -> list[Observation]:
         """Seek the faces of a photo in another version of it that lies pixel on pixel on it, as `look` does, and more:
-        each face as it is placed in every turned copy of its surroundings, and where it was. The best match counts."""
-        return [
-            Observation(
-                seen.found,
-                (
-                    *seen.views,
-                    *(view_of(rgb, item.face) for item in self._around(rgb, face) if same_place(item.face, face)),
-                    *((view_of(rgb, face),) if seen.found != "nowhere" else ()),
-                ),
-                seen.face,
-            )
-            for seen, face in zip(self.look(rgb, expected), expected, strict=True)
-        ]
+        each face as it is placed in every turned copy of its surroundings, and where it was, aligned a little
+        differently in several ways, as an attacker may. The best match counts."""
+        closely = []
+        for seen, face in zip(self.look(rgb, expected), expected, strict=True):
+            around = (view_of(rgb, item.face) for item in self._around(rgb, face) if same_place(item.face, face))
+            views = (*seen.views, *around, *_shifted(view_of(rgb, face)))
+            each_once = {(_digest(view.frame), _digest(view.landmarks)): view for view in views}
+            closely.append(Observation(seen.found, tuple(each_once.values()), seen.face))
+        return closely
 
     def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
         """Seek the faces of a photo in another version of it.
@@ -249,6 +247,20 @@ def make_observer(options: RunOptions, store: Store) -> Observer:
 
 def _at_its_place(rgb: Rgb, face: Face) -> Observation:
     return Observation("at its place", (view_of(rgb, face),), face)
+
+
+def _shifted(view: View) -> tuple[View, ...]:
+    """The same face in the same frame, aligned as it is and a little closer, farther, turned, higher and lower."""
+    points, center = view.landmarks, view.landmarks.mean(0)
+    sine = np.sin(_TURNED)
+    spread = points - center
+    lower = np.array([0, _MOVED * np.ptp(points[:, 1])])
+    return (
+        view,
+        *(View(view.frame, center + scale * spread) for scale in (1 - _SCALED, 1 + _SCALED)),
+        *(View(view.frame, points + s * spread @ np.array([[0, 1], [-1, 0]])) for s in (-sine, sine)),
+        *(View(view.frame, points + shift) for shift in (-lower, lower)),
+    )
 
 
 def _by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:
