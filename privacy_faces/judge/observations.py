@@ -102,25 +102,24 @@ class Observer:
 
     def faces(self, rgb: Rgb) -> list[Face]:
         """The faces of a picture, largest first."""
-        return largest_first(self._all(rgb))
 
-    def others(self, rgb: Rgb, expected: Sequence[Face]) -> list[Face]:
-        """The faces in a version of a photo that are none of its `expected` ones, in coordinates of the version: those
-        that the detector finds in the version as a whole, and those around the expected ones, in any turn."""
-        found: list[Face] = []
-        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= MOST_APART)
-        for item in (*self._all(rgb), *around):
-            known = (*expected, *found)
-            if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):
-                found.append(item.face)
-        return found
-
-    def _all(self, rgb: Rgb) -> list[Placed]:
         def search() -> list[Placed]:
             found = self.finder.with_turned(rgb, self._upright(rgb))
             return [*found, *self.finder.behind(rgb, found)]
 
-        return self._found("all", rgb, search)
+        return largest_first(self._found("all", rgb, search))
+
+    def others(self, rgb: Rgb, expected: Sequence[Face]) -> list[Face]:
+        """The faces in a version of a photo that are none of its `expected` ones, in coordinates of the version: those
+        that stand upright anywhere in it, and those in any turn around the expected ones. Farther away nothing has
+        changed since turned faces were sought in the photo."""
+        found: list[Face] = []
+        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= MOST_APART)
+        for item in (*self._upright(rgb), *around):
+            known = (*expected, *found)
+            if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):
+                found.append(item.face)
+        return found
 
     def _around(self, rgb: Rgb, face: Face) -> list[Placed]:
         place = _digest(np.concatenate([face.box, face.landmarks.ravel()]))
