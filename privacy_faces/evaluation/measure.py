@@ -147,15 +147,17 @@ class _Pair:
 
 
 def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
-    written = [item for pair in pairs for item in _after(_as_it_is, pair, observer)]
-    views = [view for item in written for view in item.views]
-    counts = np.array([len(item.views) for item in written], dtype=np.int64)
+    written = [item for pair in pairs for item in _written(pair, observer)]
     embeddings = {WRITTEN: observer.embedded(written)}
     found = {WRITTEN: _found(written)}
     for name, operation in OPERATIONS.items() if scope.robustness else ():
         later = [item for pair in pairs for item in _after(operation, pair, observer)]
         embeddings[name], found[name] = observer.embedded(later), _found(later)
     if scope.attackers:
+        # Each works on the face as it is placed: one that is aligned a little differently would be the same picture.
+        seen_once = [item for pair in pairs for item in _after(_as_it_is, pair, observer)]
+        views = [view for item in seen_once for view in item.views]
+        counts = np.array([len(item.views) for item in seen_once], dtype=np.int64)
         for attacker in PICTURE_ATTACKERS:
             seen = attacker.embed(observer, views, scope.purify)
             if seen is not None:
@@ -182,6 +184,16 @@ def _found(observations: Sequence[Observation]) -> Names:
 
 def _as_it_is(rgb: Rgb) -> tuple[Rgb, NDArray[np.float64]]:
     return rgb, np.eye(2, 3)
+
+
+def _written(pair: _Pair, observer: Observer) -> list[Observation]:
+    """The faces in the written photo, sought as the judge of a receipt does."""
+    if not pair.placed:
+        return _after(_as_it_is, pair, observer)
+    return [
+        together(seen)
+        for seen in zip(*(observer.look_closely(rgb, pair.faces) for rgb in shown(pair.photo)), strict=True)
+    ]
 
 
 def _after(

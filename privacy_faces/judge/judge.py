@@ -20,7 +20,7 @@ from privacy_faces.judge.receipt import (
 )
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
-from privacy_faces.judge.verdicts import similarity
+from privacy_faces.judge.verdicts import cosine, similarity
 from privacy_faces.methods.targets import Target
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
@@ -68,6 +68,7 @@ class Judge:
         copied: Callable[[], Photo],
         surrogates: Iterable[str],
         target: Target | None = None,
+        observer: Observer | None = None,
     ) -> list[FaceReceipt]:
         """One verdict per face.
 
@@ -79,8 +80,9 @@ class Judge:
                 itself where writing loses nothing.
             surrogates: names of the recognizers that helped to make the change.
             target: whom the faces are to resemble.
+            observer: who looked at the photo before, see `missed`; None looks for the first time.
         """
-        observer = self.observer()
+        observer = observer or self.observer()
         views = [view_of(photo.rgb, face) for face in faces]
         original = observer.embed(views)
         copy, result = copied(), written()
@@ -91,7 +93,9 @@ class Judge:
             else observer.embedded(observer.look(copy.rgb, faces))
         )
         # Whatever a viewer puts behind a photo with alpha: the best match counts.
-        observed = [together(seen) for seen in zip(*(observer.look(rgb, faces) for rgb in shown(result)), strict=True)]
+        observed = [
+            together(seen) for seen in zip(*(observer.look_closely(rgb, faces) for rgb in shown(result)), strict=True)
+        ]
         after = observer.embedded(observed)
         before, now = (
             {name: similarity(side[name], rows) for name, rows in original.items()} for side in (baseline, after)
@@ -113,6 +117,26 @@ class Judge:
             )
             for index, face in enumerate(faces)
         ]
+
+    def missed(self, photo: Photo, faces: Sequence[Face], result: Photo, observer: Observer) -> list[Face]:
+        """The faces in a protected photo, other than the `faces` that were changed, that still match what the original
+        shows at their places.
+
+        Args:
+            photo: the original.
+            faces: those of its faces that were changed.
+            result: the protected photo, read back.
+            observer: looks; hand it to `judge`, so that nothing is looked at twice.
+        """
+        found: list[Face] = []
+        for original, rgb in zip(shown(photo), shown(result), strict=True):
+            others = observer.others(rgb, [*faces, *found])
+            before, after = (observer.embed([view_of(each, face) for face in others]) for each in (original, rgb))
+            matched = np.zeros(len(others), dtype=bool)
+            for name, rows in before.items():
+                matched |= self.thresholds[name].matched(cosine(rows, after[name]))
+            found += [face for face, match in zip(others, matched, strict=True) if match]
+        return found
 
     @staticmethod
     def _receipt(

@@ -23,7 +23,7 @@ from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder, largest_first
-from privacy_faces.photos.detection.turned import MOST_APART, Placed
+from privacy_faces.photos.detection.turned import MOST_APART, Placed, same_place
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
@@ -34,6 +34,8 @@ Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
 _QUARTERS = 4
+# How differently the detector places a face in resampled copies of a photo: in shares of its size, and in radians.
+_SCALED, _MOVED, _TURNED = 0.04, 0.02, np.deg2rad(3)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,28 @@ class Observer:
 
     def faces(self, rgb: Rgb) -> list[Face]:
         """The faces of a picture, largest first."""
-        return largest_first(self._found("turned", rgb, lambda: self.finder.with_turned(rgb, self._upright(rgb))))
+
+        def search() -> list[Placed]:
+            found = self.finder.with_turned(rgb, self._upright(rgb))
+            return [*found, *self.finder.behind(rgb, found)]
+
+        return largest_first(self._found("all", rgb, search))
+
+    def others(self, rgb: Rgb, expected: Sequence[Face]) -> list[Face]:
+        """The faces in a version of a photo that are none of its `expected` ones, in coordinates of the version: those
+        that stand upright anywhere in it, and those in any turn around the expected ones. Farther away nothing has
+        changed since turned faces were sought in the photo."""
+        found: list[Face] = []
+        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= MOST_APART)
+        for item in (*self._upright(rgb), *around):
+            known = (*expected, *found)
+            if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):
+                found.append(item.face)
+        return found
+
+    def _around(self, rgb: Rgb, face: Face) -> list[Placed]:
+        place = _digest(np.concatenate([face.box, face.landmarks.ravel()]))
+        return self._found(f"around {place}", rgb, lambda: self.finder.around(rgb, face))
 
     def _upright(self, rgb: Rgb) -> list[Placed]:
         return self._found("upright", rgb, lambda: self.finder.upright(rgb))
@@ -118,6 +141,18 @@ class Observer:
             self._remember(key, np.stack(rows) if rows else np.zeros((0, 0)))
             return found
         return [Placed(Face(row[:4], row[6:].reshape(-1, 2), float(row[4])), float(row[5])) for row in known]
+
+    def look_closely(self, rgb: Rgb, expected: Sequence[Face]) -> list[Observation]:
+        """Seek the faces of a photo in another version of it that lies pixel on pixel on it, as `look` does, and more:
+        each face as it is placed in every turned copy of its surroundings, and where it was, aligned a little
+        differently in several ways, as an attacker may. The best match counts."""
+        closely = []
+        for seen, face in zip(self.look(rgb, expected), expected, strict=True):
+            around = (view_of(rgb, item.face) for item in self._around(rgb, face) if same_place(item.face, face))
+            views = (*seen.views, *around, *_shifted(view_of(rgb, face)))
+            each_once = {(_digest(view.frame), _digest(view.landmarks)): view for view in views}
+            closely.append(Observation(seen.found, tuple(each_once.values()), seen.face))
+        return closely
 
     def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
         """Seek the faces of a photo in another version of it.
@@ -211,6 +246,20 @@ def make_observer(options: RunOptions, store: Store) -> Observer:
 
 def _at_its_place(rgb: Rgb, face: Face) -> Observation:
     return Observation("at its place", (view_of(rgb, face),), face)
+
+
+def _shifted(view: View) -> tuple[View, ...]:
+    """The same face in the same frame, aligned as it is and a little closer, farther, turned, higher and lower."""
+    points, center = view.landmarks, view.landmarks.mean(0)
+    sine = np.sin(_TURNED)
+    spread = points - center
+    lower = np.array([0, _MOVED * np.ptp(points[:, 1])])
+    return (
+        view,
+        *(View(view.frame, center + scale * spread) for scale in (1 - _SCALED, 1 + _SCALED)),
+        *(View(view.frame, points + s * spread @ np.array([[0, 1], [-1, 0]])) for s in (-sine, sine)),
+        *(View(view.frame, points + shift) for shift in (-lower, lower)),
+    )
 
 
 def _by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:

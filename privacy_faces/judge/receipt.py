@@ -101,7 +101,8 @@ class FaceReceipt(_Part):
     """One face of the photo.
 
     Attributes:
-        index: its number, from 0, largest first.
+        index: its number, from 0, largest first; faces that came to light when the others were changed come last.
+        changed: False where the judge found the face in the written photo, and no pass was left to change it.
         box: (x0, y0, x1, y1) in photo pixels; like detection_score and quality, None in a short receipt.
         detected_after: whether the detector finds it at its place again.
         found: where the detector finds it again.
@@ -110,6 +111,7 @@ class FaceReceipt(_Part):
     """
 
     index: int = 0
+    changed: bool = True
     box: tuple[float, float, float, float] | None = None
     detection_score: float | None = None
     detected_after: bool | None = None
@@ -123,8 +125,12 @@ class FaceReceipt(_Part):
 
     def warnings(self) -> list[str]:
         """What a user must be told about this face."""
+        who = f"face {self.index + 1}: NOT PROTECTED"
+        if not self.changed and self.box is not None:
+            x0, y0, x1, y1 = (round(value) for value in self.box)
+            who += f" at x {x0} to {x1}, y {y0} to {y1}, found when the others were changed, and unchanged"
         lines = [
-            f"face {self.index + 1}: NOT PROTECTED: {name} still matches{verdict.margin()}"
+            f"{who}: {name} still matches{verdict.margin()}"
             for name, verdict in self.recognizers.items()
             if verdict.matched
         ]
@@ -136,9 +142,11 @@ class FaceReceipt(_Part):
         return lines
 
     def short(self) -> FaceReceipt:
-        """The verdicts alone."""
+        """The verdicts alone; of an unchanged face, which everybody sees, also its place."""
         return FaceReceipt(
             index=self.index,
+            changed=self.changed,
+            box=None if self.changed else self.box,
             detected_after=self.detected_after,
             found=self.found,
             recognizers={
@@ -149,6 +157,13 @@ class FaceReceipt(_Part):
             evidence=self.evidence,
             target=self.target and TargetVerdict(name=self.target.name),
         )
+
+
+class Sought(_Part):
+    """Widths in pixels of the smallest faces that were looked for: of those that stand upright, and of those turned."""
+
+    upright: int
+    turned: int
 
 
 class Seconds(_Part):
@@ -170,6 +185,7 @@ class Receipt(_Part):
         method, options, seed, profile, detector, metadata_kept: what was done.
         surrogates: recognizers that helped to make the change, whether or not they judge.
         faces: largest first; none where a photo without a face was copied.
+        sought: how small the faces were that were looked for; smaller ones are as they were.
         written: names of the files that were written for the photo; a later run replaces or removes no others.
         output_sha256: of the written file.
         input_salted, plan_salted: `salted` digests of input and plan, by which a later run knows that the photo is
@@ -188,6 +204,7 @@ class Receipt(_Part):
     metadata_kept: bool = False
     surrogates: list[str] = []
     faces: list[FaceReceipt]
+    sought: Sought | None = None
     weights: list[WeightRecord] = []
     seconds: Seconds = Seconds()
     warnings: list[str] = []
@@ -211,6 +228,7 @@ class Receipt(_Part):
             metadata_kept=self.metadata_kept,
             surrogates=self.surrogates,
             faces=faces,
+            sought=self.sought,
             warnings=[line for line in self.warnings if line not in with_scores]
             + [line for face in faces for line in face.warnings()],
             written=self.written,

@@ -52,12 +52,20 @@ class Face:
 
 def same_face(face: Face, others: Sequence[Face]) -> Face | None:
     """The one of `others` whose eyes and mouth lie nearest to those of `face`; None when all are farther than 0.6 eye
-    distances."""
+    distances. One that is less than half or more than twice as large, such as that on a badge, is another face."""
     points = five_points(face.landmarks)
+    others = [other for other in others if 0.5 <= other.eye_distance / max(face.eye_distance, 1e-6) <= 2]
     distances = [float(np.abs(five_points(other.landmarks) - points).mean()) for other in others]
     if not distances or min(distances) > 0.6 * face.eye_distance:
         return None
     return others[int(np.argmin(distances))]
+
+
+def lies_inside(face: Face, other: Face) -> bool:
+    """Whether the middle of a face lies in the box of another one, more than twice as large."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    small, large = ((each.box[2:] - each.box[:2]).max() for each in (face, other))
+    return bool(2 * small < large and (other.box[:2] < middle).all() and (middle < other.box[2:]).all())
 
 
 def to_uint8(rgb: Image) -> NDArray[np.uint8]:

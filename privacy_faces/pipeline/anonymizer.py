@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
 from privacy_faces.config.plan import Plan
 from privacy_faces.config.registry import METHODS
 from privacy_faces.judge.judge import Judge
-from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, WeightRecord
+from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, Sought, WeightRecord
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import Method
@@ -27,6 +30,9 @@ from privacy_faces.pipeline.protect import frame_batch, paste
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.places import require
 from privacy_faces.weights.store import records
+
+# How often faces are changed: those that the finder finds, then those that come to light when these are changed.
+_PASSES = 3
 
 
 def _silent(_: str) -> None:
@@ -75,35 +81,49 @@ class Anonymizer:
         run, seconds = self.plan.run, dict[str, float]()
         with self._stage("detect", seconds):
             photo, faces, told = self._faces(photo)
-        protected, mask, protection = photo, np.zeros(photo.rgb.shape[:2], dtype=bool), None
-        if faces:
-            with self._stage("protect", seconds):
-                batch = frame_batch(photo, faces, self.plan.frame_size, run.seed, self.context.device)
-                protection = self.method(batch)
-            with self._stage("paste", seconds):
-                protected, mask = paste(photo, faces, batch, protection)
-        with self._stage("write", seconds):
-            encode = partial(encode_photo, keep_metadata=run.keep_metadata)
-            written = destination.write(encode(protected))
+        encode = partial(encode_photo, keep_metadata=run.keep_metadata)
+        protected, mask = photo, np.zeros(photo.rgb.shape[:2], dtype=bool)
+        changed, missed, details, target = list[Face](), list(faces), list[Mapping[str, Any]](), None
+        observer = self.judge.observer()
+        for _ in range(_PASSES):
+            if missed:
+                with self._stage("protect", seconds):
+                    batch = frame_batch(protected, missed, self.plan.frame_size, run.seed, self.context.device)
+                    protection = self.method(batch)
+                with self._stage("paste", seconds):
+                    protected, pasted = paste(protected, missed, batch, protection)
+                mask |= pasted
+                first = len(changed) + 1
+                told += [f"face {first + row}: {line}" for row, line in enumerate(protection.warnings) if line]
+                changed += missed
+                details += protection.details or [{} for _ in missed]
+                target = protection.target
+            with self._stage("write", seconds):
+                written = destination.write(encode(protected))
+            with self._stage("judge", seconds):
+                result = read_photo(written, run.max_memory) if changed else photo
+                missed = self.judge.missed(photo, changed, result, observer) if changed else []
+            if not missed:
+                break
         verdicts: list[FaceReceipt] = []
-        if protection:
+        if changed:
             with self._stage("judge", seconds):
                 verdicts = self.judge.judge(
                     photo,
-                    faces,
-                    lambda: read_photo(written, run.max_memory),
+                    [*changed, *missed],
+                    lambda: result,
                     # A lossless copy has the very same pixels.
                     lambda: read_photo(encode(photo), run.max_memory) if photo.lossy else photo,
                     self.method.surrogates,
-                    protection.target,
+                    target,
+                    observer,
                 )
-            told += [f"face {row + 1}: {line}" for row, line in enumerate(protection.warnings) if line]
-            details = protection.details or [{} for _ in faces]
             verdicts = [
-                verdict.model_copy(update={"details": dict(detail)})
-                for verdict, detail in zip(verdicts, details, strict=True)
+                verdict.model_copy(update={"details": dict(detail)} if index < len(changed) else {"changed": False})
+                for index, (verdict, detail) in enumerate(zip_longest(verdicts, details))
             ]
-        return destination.finish(self._receipt(verdicts, told, seconds, destination), photo, protected, mask)
+        receipt = self._receipt(photo, verdicts, told, seconds, destination)
+        return destination.finish(receipt, photo, protected, mask)
 
     def _faces(self, photo: Photo) -> tuple[Photo, Sequence[Face], list[str]]:
         photo, faces, told = faces_shown(photo, self.finder.find)
@@ -115,7 +135,12 @@ class Anonymizer:
         return photo, faces, told
 
     def _receipt(
-        self, verdicts: list[FaceReceipt], told: list[str], seconds: dict[str, float], destination: Destination
+        self,
+        photo: Photo,
+        verdicts: list[FaceReceipt],
+        told: list[str],
+        seconds: dict[str, float],
+        destination: Destination,
     ) -> Receipt:
         keep = self.plan.run.keep_metadata
         copied = f"no face found; copied {'with' if keep else 'without'} metadata"
@@ -130,10 +155,15 @@ class Anonymizer:
             metadata_kept=keep,
             surrogates=list(self.method.surrogates),
             faces=verdicts,
+            sought=self._sought(photo),
             weights=self._weights,
             seconds=Seconds.model_validate(seconds),
             warnings=told + ([line for verdict in verdicts for line in verdict.warnings()] if verdicts else [copied]),
         )
+
+    def _sought(self, photo: Photo) -> Sought:
+        sizes = self.finder.sizes(photo.rgb)
+        return Sought(upright=math.ceil(sizes.upright), turned=math.ceil(sizes.turned))
 
     @cached_property
     def _weights(self) -> list[WeightRecord]:
@@ -149,4 +179,4 @@ class Anonymizer:
         self.report(name)
         started = time.perf_counter()
         yield
-        seconds[name] = round(time.perf_counter() - started, 3)
+        seconds[name] = round(seconds.get(name, 0) + time.perf_counter() - started, 3)

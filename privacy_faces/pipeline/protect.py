@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.methods.contract import Protection
 from privacy_faces.photos.batch import FrameBatch, frame_tensors
-from privacy_faces.photos.faces import Face
+from privacy_faces.photos.faces import Face, lies_inside
 from privacy_faces.photos.paste import paste_frame
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.regions import region_masks
@@ -45,14 +45,16 @@ def paste(
 ) -> tuple[Photo, NDArray[np.bool_]]:
     """The photo with every protected frame in its place, and the mask (H, W) of the pixels that may have changed.
 
-    Small faces go first: where two overlap, the larger one is most likely in front.
+    Small faces go first: where two overlap, the larger one is most likely in front. One that lies inside another, as on
+    a badge, is in front of it.
     """
     rgb = photo.rgb.copy()
     changed = np.zeros(rgb.shape[:2], dtype=bool)
     size = batch.frames.shape[-1]
     original, protected = (frames.permute(0, 2, 3, 1).cpu().numpy() for frames in (batch.frames, protection.frames))
     masks = protection.mask[:, 0].cpu().numpy()
-    for index in reversed(range(len(faces))):
+    inside = [any(lies_inside(face, other) for other in faces if other is not face) for face in faces]
+    for index in sorted(range(len(faces)), key=lambda index: (inside[index], -index)):
         paste_frame(
             rgb,
             changed,

@@ -217,9 +217,9 @@ def test_judge_survives_swapping_the_roles_of_the_photos(
     anonymizer: Anonymizer, sample: np.ndarray, finder: FaceFinder
 ) -> None:
     """The cosine is symmetric: original against protected is protected against original, as long as both faces are
-    found."""
+    found; of several alignments the best counts, and the best need not be the same one."""
     photo = photo_from_array(sample)
     darker = photo_from_array((sample * 0.7).astype(np.uint8))
     forth = judged(anonymizer, photo, darker).recognizers["dlib-resnet"].similarity
     back = judged(anonymizer, darker, photo).recognizers["dlib-resnet"].similarity
-    assert forth == pytest.approx(back, abs=1e-4)
+    assert forth == pytest.approx(back, abs=1e-3)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from privacy_faces.config.run import MAX_MEMORY
 from privacy_faces.photos.formats.read import photo_from_array
 from privacy_faces.photos.photo import PhotoError
 from privacy_faces.pipeline.anonymize import _read
@@ -27,13 +28,13 @@ def test_bytes_files_and_tensors_are_read(kind: str) -> None:
         "file": io.BytesIO(data),
         "tensor": torch.from_numpy(pixels("RGB")),
     }[kind]
-    np.testing.assert_array_equal(_read(source).rgb, pixels("RGB"))
+    np.testing.assert_array_equal(_read(source, MAX_MEMORY).rgb, pixels("RGB"))
 
 
 @pytest.mark.parametrize("source", [None, [[1, 2], [3, 4]], 3, io.StringIO("text"), b"", torch.zeros(3, 40, 40)])
 def test_anything_else_is_the_promised_error(source: Any) -> None:
     with pytest.raises(PhotoError, match="expected"):
-        _read(source)
+        _read(source, MAX_MEMORY)
     if not isinstance(source, (bytes, io.StringIO)):
         with pytest.raises(PhotoError, match="expected"):
             photo_from_array(source)

@@ -18,6 +18,14 @@ class Detection:
     score: float
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """Widths, in pixels, of the smallest faces that are sought in a photo: of upright ones, and of turned ones."""
+
+    upright: float
+    turned: float
+
+
 class Detector(Protocol):
     """Finds faces in an RGB photo (H, W, 3)."""
 
@@ -37,9 +45,11 @@ class Detector(Protocol):
     def least_turned_score(self) -> float:
         """The score below which a face that is found in a turned copy of the photo is not believed."""
 
-    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
-        """The upright faces, in any order; at least those of `smallest` pixels and more (0: of the detector's own least
-        size)."""
+    def sizes(self, height: int, width: int) -> Sizes:
+        """The smallest faces that are sought in a photo of this size."""
+
+    def detect(self, rgb: NDArray[np.uint8], smallest: float) -> list[Detection]:
+        """The upright faces, each once, in any order; at least those of `smallest` pixels and more."""
 
 
 class LandmarkModel(Protocol):

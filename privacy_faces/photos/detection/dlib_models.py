@@ -8,7 +8,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.photos.detection.contract import Detection
+from privacy_faces.photos.detection.contract import Detection, Sizes
 from privacy_faces.photos.frames import five_points
 from privacy_faces.weights.store import verified
 
@@ -62,15 +62,23 @@ class DlibDetector:
         self._detector = dlib.get_frontal_face_detector()
         self._model = _load_landmark_model()
 
-    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
-        """Faces of at least `smallest` pixels (0: `min_face`) in an RGB photo (H, W, 3), uint8."""
+    def sizes(self, height: int, width: int) -> Sizes:
+        """The smallest faces that are sought in a photo of this size."""
+        return Sizes(
+            max(self.min_face, self._WINDOW / 2 ** self._doublings(height, width, self.min_face)), self.min_face
+        )
+
+    def _doublings(self, height: int, width: int, smallest: float) -> int:
+        """How often the photo is enlarged to twice its sides."""
+        count = 0
+        while self._WINDOW / 2**count > smallest and height * width * 4 ** (count + 1) <= self._MOST_PIXELS:
+            count += 1
+        return count
+
+    def detect(self, rgb: NDArray[np.uint8], smallest: float) -> list[Detection]:
+        """Faces of at least `smallest` pixels in an RGB photo (H, W, 3), uint8."""
         rgb = np.ascontiguousarray(rgb)
-        upsample = 0
-        while (
-            self._WINDOW / 2**upsample > (smallest or self.min_face)
-            and rgb.shape[0] * rgb.shape[1] * 4 ** (upsample + 1) <= self._MOST_PIXELS
-        ):
-            upsample += 1
+        upsample = self._doublings(rgb.shape[0], rgb.shape[1], smallest)
         boxes, scores, _ = self._detector.run(rgb, upsample, self._LEAST_SCORE)
         return [
             Detection(

@@ -10,14 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from privacy_faces.photos.detection.contract import Detection, Detector, LandmarkModel
+from privacy_faces.photos.detection.contract import Detection, Detector, LandmarkModel, Sizes
 from privacy_faces.photos.detection.dlib_models import DlibDetector, DlibLandmarks
-from privacy_faces.photos.detection.turned import MOST_APART, Placed, detect_turned, merged
-from privacy_faces.photos.faces import Face, Image, to_uint8
+from privacy_faces.photos.detection.surroundings import Surroundings
+from privacy_faces.photos.detection.turned import MOST_APART, Placed, detect_turned, merged, same_place
+from privacy_faces.photos.faces import Face, Image, lies_inside, to_uint8
 from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, invert, transform
 
 # Side of the frame in which landmarks are placed: large enough for the corners of the lips, small enough to be quick.
 LANDMARK_FRAME = 256
+# How far from a face others are sought, in its widths: whoever wears a badge is a few times as large as the face on it.
+_BEHIND, _AROUND = 3.0, 2.0
 
 DetectorName = Literal["auto", "mtcnn", "dlib"]
 
@@ -53,7 +56,8 @@ class FaceFinder:
     """A detector and a landmark model: photo in, faces out, largest first.
 
     Detectors know upright faces. A face that lies on its side or upside down is sought in copies of the photo that are
-    turned by quarters (see `detection.turned`).
+    turned by eighths (see `detection.turned`). One that is hidden from the detector by another face, such as the wearer
+    of a badge, is sought once more where that one is painted over.
     """
 
     def __init__(self, detector: Detector, landmark_model: LandmarkModel) -> None:
@@ -65,9 +69,14 @@ class FaceFinder:
         """Ids of the weights in use."""
         return (*self.detector.weights, *self.landmark_model.weights)
 
+    def sizes(self, rgb: Image) -> Sizes:
+        """The smallest faces that are sought in a photo (H, W, 3)."""
+        return self.detector.sizes(*rgb.shape[:2])
+
     def find(self, rgb: Image) -> list[Face]:
         """Every face of an RGB photo (H, W, 3), by falling size of the box."""
-        return largest_first(self.with_turned(rgb, self.upright(rgb)))
+        found = self.with_turned(rgb, self.upright(rgb))
+        return largest_first([*found, *self.behind(rgb, found)])
 
     def largest(self, rgb: Image) -> Face | None:
         """The largest face, if any; turned copies are searched only where it is not certain to stand upright."""
@@ -78,12 +87,44 @@ class FaceFinder:
 
     def upright(self, rgb: Image) -> list[Placed]:
         """The faces that the detector finds in the photo as it stands. Where all faces are upright, these are all."""
-        return [self._placed(rgb, detection) for detection in self.detector.detect(to_uint8(rgb))]
+        detections = self.detector.detect(to_uint8(rgb), self.sizes(rgb).upright)
+        found = [self._placed(rgb, detection) for detection in detections]
+        # Part of a face may look like a smaller one; that on a badge is as certain as any other.
+        return [
+            item
+            for item in found
+            if item.fit <= MOST_APART
+            or item.face.score >= self.detector.least_turned_score
+            or not any(lies_inside(item.face, other.face) for other in found)
+        ]
 
     def with_turned(self, rgb: Image, upright: Sequence[Placed]) -> list[Placed]:
         """The `upright` faces, and those that are found in turned copies; each face once."""
-        others = detect_turned(self.detector, to_uint8(rgb))
+        others = detect_turned(self.detector, to_uint8(rgb), self.sizes(rgb).turned)
         return merged(upright, [self._placed(rgb, detection, realign=True) for detection in others])
+
+    def behind(self, rgb: Image, found: Sequence[Placed]) -> list[Placed]:
+        """Upright faces that are found when each of the `found` ones, in turn, is painted over; none of those."""
+        new: list[Placed] = []
+        for front in found:
+            place = Surroundings(to_uint8(rgb), front.face, _BEHIND)
+            for detection in self.detector.detect(place.without_face(), place.smallest):
+                item = self._placed(rgb, place.in_photo(detection))
+                # What stands before it spoils its landmarks: they tell nothing here.
+                if not any(same_place(item.face, old.face) for old in (*found, *new)):
+                    new.append(item)
+        return new
+
+    def around(self, rgb: Image, face: Face) -> list[Placed]:
+        """All that may be a face at the place of a face and around it, in any turn. A face may come several times,
+        placed a little differently each time."""
+        place = Surroundings(to_uint8(rgb), face, _AROUND)
+        upright = self.detector.detect(place.rgb, place.smallest)
+        turned = detect_turned(self.detector, place.rgb, place.smallest)
+        return [
+            *(self._placed(rgb, place.in_photo(detection)) for detection in upright),
+            *(self._placed(rgb, place.in_photo(detection), realign=True) for detection in turned),
+        ]
 
     def _placed(self, rgb: Image, detection: Detection, realign: bool = False) -> Placed:
         # The detector's five points make the face upright; the landmarks found there place the final frame.

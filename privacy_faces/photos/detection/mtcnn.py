@@ -1,27 +1,30 @@
-"""MTCNN (Zhang et al., IEEE SPL 2016) from facenet-pytorch: the default detector; finds tilted and small faces."""
+"""MTCNN with the weights in facenet-pytorch's wheel: the default detector; finds tilted and small faces."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from privacy_faces.photos.detection.contract import Detection
+from privacy_faces.photos.detection.cascade import Cascade
+from privacy_faces.photos.detection.contract import Detection, Sizes
 
-# A face whose box is narrower than this share of the photo's longer side is sought only when `min_face` asks for it:
-# the cost of MTCNN grows with (longer side / smallest face) squared, and this bounds it, however many pixels the photo
-# has.
-SMALLEST_SHARE = 1 / 64
-SMALLEST_FACE = 20  # pixels; MTCNN's own default
+# A face is sought by default where so many of its size would fill the photo: the cost of MTCNN grows with the photo's
+# area over that of the smallest face, and this bounds time and memory, however many pixels the photo has and whatever
+# its proportions are. In 12 megapixels, these are 32 and 87 pixels.
+_MOST_UPRIGHT = 12_000
+# Turned faces are sought in seven copies of the photo.
+_MOST_TURNED = 1_600
+# The least that are sought, in pixels: of a smaller face the networks see only blocks.
+_LEAST_UPRIGHT, _LEAST_TURNED = 14.0, 20.0
 LEAST_PROBABILITY = 0.9
 
 
 class MtcnnDetector:
-    """MTCNN with the weights in facenet-pytorch's wheel.
+    """MTCNN, see `detection.cascade`.
 
     Args:
-        min_face: smallest face sought, in pixels; 0 chooses it from the photo's size.
+        min_face: smallest face sought, in pixels; 0 chooses it from the photo's area.
         device: where the three networks run.
     """
 
@@ -37,30 +40,25 @@ class MtcnnDetector:
 
         verified("mtcnn")
         self.min_face = min_face
-        self._network = MTCNN(keep_all=True, post_process=False, device=torch.device(device))
+        device = torch.device(device)
+        networks = MTCNN(device=device)
+        self._cascade = Cascade((networks.pnet, networks.rnet, networks.onet), device)
 
-    def detect(self, rgb: NDArray[np.uint8], smallest: int = 0) -> list[Detection]:
-        """Faces of at least `smallest` pixels (0: `min_face`) in an RGB photo (H, W, 3), uint8."""
-        least = smallest or self.min_face
-        shorter = min(rgb.shape[:2])
-        if least > shorter:
-            return []
-        # MTCNN's smallest window is its own default: shrinking the photo until the smallest face sought has that size
-        # costs no face, and spares the network, which resamples the whole photo at each scale. The landmark model works
-        # at full resolution again.
-        shrink = max(1.0, (least or min(max(rgb.shape[:2]) * SMALLEST_SHARE, shorter)) / SMALLEST_FACE)
-        small = (
-            cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA)
-            if shrink > 1
-            else np.ascontiguousarray(rgb)
+    def sizes(self, height: int, width: int) -> Sizes:
+        """The smallest faces that are sought in a photo of this size."""
+        if self.min_face:
+            return Sizes(self.min_face, self.min_face)
+        shorter, area = min(height, width), height * width
+        upright, turned = (
+            min(max(least, (area / most) ** 0.5), shorter)
+            for least, most in ((_LEAST_UPRIGHT, _MOST_UPRIGHT), (_LEAST_TURNED, _MOST_TURNED))
         )
-        self._network.min_face_size = min(least, SMALLEST_FACE) or SMALLEST_FACE
-        boxes, probabilities, points = self._network.detect(small, landmarks=True)
-        if boxes is None:
-            return []
-        scale = np.array([rgb.shape[1] / small.shape[1], rgb.shape[0] / small.shape[0]])
+        return Sizes(upright, turned)
+
+    def detect(self, rgb: NDArray[np.uint8], smallest: float) -> list[Detection]:
+        """Faces of at least `smallest` pixels in an RGB photo (H, W, 3), uint8."""
+        found = self._cascade.find(rgb, smallest, LEAST_PROBABILITY)
         return [
-            Detection(box.astype(float) * np.tile(scale, 2), five.astype(float) * scale, float(probability))
-            for box, probability, five in zip(boxes, probabilities, points, strict=True)
-            if probability >= LEAST_PROBABILITY
+            Detection(box.astype(float), points.astype(float), float(score))
+            for box, points, score in zip(found.boxes, found.points, found.scores, strict=True)
         ]

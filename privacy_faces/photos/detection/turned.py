@@ -1,4 +1,4 @@
-"""Faces that do not stand upright: sought in copies of the photo that are turned by quarters, and told from the upright
+"""Faces that do not stand upright: sought in copies of the photo that are turned by eighths, and told from the upright
 ones.
 
 Upside down, a detector often takes the mouth for the eyes. What tells a face from its wrong turn is how well the
@@ -17,20 +17,19 @@ from numpy.typing import NDArray
 
 from privacy_faces.photos.detection.contract import Detection, Detector
 from privacy_faces.photos.faces import Face
-from privacy_faces.photos.frames import transform
+from privacy_faces.photos.frames import five_points, invert, transform
 
-# A turned face whose box is narrower than this share of the photo's longer side is sought only when `min_face` asks for
-# it. One smaller copy serves all turns: with MTCNN on one core they add 0.5 s to 0.8 s in a photo of 3000 pixels, and
-# 0.5 s to 0.2 s in one of 512, which is hardly reduced.
-TURNED_SHARE = 1 / 24
-# Side, in the copy, of the smallest face sought there.
+# Side, in the copies, of the smallest face sought there.
 _SMALLEST = 20
+_EIGHTHS = range(1, 8)
 # The most that points and landmarks of a face may lie apart, in shares of the frame, for its turn to be certain.
 MOST_APART = 0.022
 # A turned face replaces an upright one at its place where its points agree so much better; otherwise upright wins.
 _BETTER = 0.6
-# Boxes show one face where they share so much of the smaller one.
-_SHARED = 0.5
+# Boxes that overlap so much (intersection over union) show one face, ...
+_SAME_BOX = 0.4
+# ... and so do faces of like size whose points lie within this share of the larger one's box of each other.
+_SAME_POINTS, _SAME_SIZE = 0.12, 0.6
 
 
 @dataclass(frozen=True)
@@ -41,50 +40,71 @@ class Placed:
     fit: float
 
 
-def detect_turned(detector: Detector, rgb: NDArray[np.uint8]) -> Iterator[Detection]:
-    """What the detector believes of the photo (H, W, 3) when it is turned by 90, 180 and 270 degrees, in coordinates of
-    the photo."""
+def detect_turned(
+    detector: Detector, rgb: NDArray[np.uint8], smallest: float, eighths: Sequence[int] = _EIGHTHS
+) -> Iterator[Detection]:
+    """What the detector believes of the photo (H, W, 3) when it is turned by eighths, in coordinates of the photo.
+
+    Args:
+        detector: knows upright faces.
+        rgb: the photo.
+        smallest: of the faces sought, in pixels.
+        eighths: how far to turn it, counter-clockwise.
+    """
     height, width = rgb.shape[:2]
-    least = detector.min_face or min(TURNED_SHARE * max(height, width), height, width)
-    if least > min(height, width):
+    if smallest > min(height, width):
         return
-    shrink = max(1.0, least / _SMALLEST)
+    shrink = max(1.0, smallest / _SMALLEST)
     small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else rgb
     scale = np.array([width / small.shape[1], height / small.shape[0]])
-    for quarters in (1, 2, 3):
-        back = _back(quarters, small.shape[1], small.shape[0])
+    for eighth in eighths:
+        copy, there = _turned(small, eighth)
+        back = invert(there)
         # Pixels are centered on integers: x = (x' + 1/2) * scale - 1/2.
         back = np.column_stack([back[:, :2] * scale[:, None], (back[:, 2] + 0.5) * scale - 0.5])
-        for detection in detector.detect(np.ascontiguousarray(np.rot90(small, quarters)), _SMALLEST):
+        for detection in detector.detect(copy, smallest / shrink):
             if detection.score >= detector.least_turned_score:
-                corners = transform(back, detection.box.reshape(2, 2))
-                box = np.concatenate([corners.min(0), corners.max(0)])
-                yield Detection(box, transform(back, detection.points), detection.score)
+                yield Detection(_box(detection.box, back), transform(back, detection.points), detection.score)
+
+
+def same_place(first: Face, second: Face) -> bool:
+    """Whether two finds show one face. One that stands before another one, smaller, is a face of its own."""
+    sides = np.clip(np.minimum(first.box[2:], second.box[2:]) - np.maximum(first.box[:2], second.box[:2]), 0, None)
+    areas = [float((face.box[2:] - face.box[:2]).prod()) for face in (first, second)]
+    if sides.prod() > _SAME_BOX * (sum(areas) - sides.prod()):
+        return True
+    eyes = sorted((first.eye_distance, second.eye_distance))
+    apart = np.abs(five_points(first.landmarks) - five_points(second.landmarks)).mean()
+    return bool(apart < _SAME_POINTS * max(areas) ** 0.5 and eyes[0] > _SAME_SIZE * eyes[1])
 
 
 def merged(upright: Sequence[Placed], turned: Sequence[Placed]) -> list[Placed]:
     """Each face once, in the orientation in which points and landmarks agree best; a tie is upright."""
     found = list(upright)
     for item in sorted(turned, key=lambda item: item.fit):
-        rivals = [other for other in found if _overlap(item.face.box, other.face.box) > _SHARED]
+        rivals = [other for other in found if same_place(item.face, other.face)]
         if item.fit <= MOST_APART and all(item.fit < _BETTER * rival.fit for rival in rivals):
             found = [other for other in found if not any(other is rival for rival in rivals)] + [item]
     return found
 
 
-def _back(quarters: int, width: int, height: int) -> NDArray[np.float64]:
-    """The affine (2, 3) from the coordinates of `np.rot90(photo, quarters)` to those of the photo."""
-    return np.array(
-        {
-            1: [[0, -1, width - 1], [1, 0, 0]],
-            2: [[-1, 0, width - 1], [0, -1, height - 1]],
-            3: [[0, 1, 0], [-1, 0, height - 1]],
-        }[quarters],
-        dtype=float,
-    )
+def _turned(rgb: NDArray[np.uint8], eighth: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The photo turned about its middle, whole, gray around it; and the affine (2, 3) from its pixels to the copy's."""
+    height, width = rgb.shape[:2]
+    affine = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 45 * eighth, 1.0)
+    if eighth % 2 == 0:
+        affine[:, :2] = affine[:, :2].round()  # so that pixels are copied
+    sides = np.abs(affine[:, :2]) @ [width, height]
+    columns, rows = np.ceil(sides - 1e-6).astype(int)
+    middle = (np.array([columns, rows]) - 1) / 2
+    affine[:, 2] = middle - affine[:, :2] @ ((np.array([width, height]) - 1) / 2)
+    copy = cv2.warpAffine(rgb, affine, (int(columns), int(rows)), flags=cv2.INTER_LINEAR, borderValue=(128, 128, 128))
+    return np.asarray(copy), affine
 
 
-def _overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """The area that two boxes share, of the smaller one's."""
-    sides = np.clip(np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]), 0, None)
-    return float(sides.prod() / max(1e-9, min((box[2:] - box[:2]).prod() for box in (first, second))))
+def _box(box: NDArray[np.float64], back: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The box of the same area around the same center, where the photo stands as it stood."""
+    center = transform(back, (box[:2] + box[2:]) / 2)
+    linear = np.abs(back[:, :2])
+    half = linear @ (box[2:] - box[:2]) / 2 * np.hypot(*linear[0]) / linear[0].sum()
+    return np.concatenate([center - half, center + half])
