@@ -577,7 +577,7 @@ class TestReceipts:
         receipt = read_json(once / "out/a.receipt.json")
         assert receipt.keys() <= {
             *("schema", "output", "method", "profile", "detector", "metadata_kept", "surrogates", "faces", "warnings"),
-            *("written", "output_sha256", "input_salted", "plan_salted"),
+            *("written", "output_sha256", "input_salted", "plan_salted", "sought"),
         }
         assert (receipt["output"], receipt["written"]) == ("a.png", ["a.png"])
         (face,) = receipt["faces"]
@@ -728,7 +728,10 @@ class NoPower:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def judge(self, *_: object) -> None:
+    def observer(self) -> None:
+        """Nobody looks."""
+
+    def missed(self, *_: object) -> None:
         raise self.error
 
 

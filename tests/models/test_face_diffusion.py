@@ -301,7 +301,8 @@ class TestShipped:
             float(recognizer.similarity(recognizer.embed(frames, batch.landmarks), person))
             for frames in (painted, first)
         ]
-        assert scores[0] <= scores[1] + 1e-4
+        # Chosen at the model's size; at the frame's, similarities differ by up to a hundredth.
+        assert scores[0] <= scores[1] + 0.01
         assert scores[0] < 0.9
         assert torch.equal(
             painted.masked_select(~batch.regions["face"]), batch.frames.masked_select(~batch.regions["face"])
