@@ -49,13 +49,14 @@ def run(*arguments: str | Path, folder: Path) -> Done:
             stderr=stderr,
             env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
-        watched, size = psutil.Process(process.pid), 0
+        watched, size, peak = psutil.Process(process.pid), 0, 0.0
         moved, used, spent, longest = time.monotonic(), 0.0, 0.0, 0.0
         while True:
-            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            ended, status = os.waitpid(process.pid, os.WNOHANG)
             if ended:
                 break
             with suppress(psutil.Error):
+                peak = max(peak, high_water(process.pid))
                 spent = sum(watched.cpu_times()[:2])
             if err.stat().st_size != size:  # each photo, and each stage of it, moves the bar on
                 size, moved, used = err.stat().st_size, time.monotonic(), spent
@@ -65,7 +66,14 @@ def run(*arguments: str | Path, folder: Path) -> Done:
             time.sleep(0.1)
     process.returncode = os.waitstatus_to_exitcode(status)
     text = [path.read_bytes().decode("utf-8", "backslashreplace") for path in (out, err)]
-    return Done(process.returncode, *text, peak=usage.ru_maxrss / 2**20, longest=longest)
+    return Done(process.returncode, *text, peak=peak, longest=longest)
+
+
+def high_water(pid: int) -> float:
+    """The most memory that a process ever had, in GiB; 0 once it has ended. `ru_maxrss` would count what the process
+    had before it became the command: all that these tests take."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return float(next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), 0)) / 2**20
 
 
 def check(folder: Path, done: Done, output: Path) -> dict[str, dict[str, Any]]:
