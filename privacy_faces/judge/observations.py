@@ -34,8 +34,13 @@ Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
 _QUARTERS = 4
+# As MOST_APART, for a face that is sought where something changed and where nothing else explains the find: what covers
+# a part of it spoils its landmarks.
+_PERHAPS = 0.03
 # How differently the detector places a face in resampled copies of a photo: in shares of its size, and in radians.
 _SCALED, _MOVED, _TURNED = 0.04, 0.02, np.deg2rad(3)
+# How many times as differently where the eyes are less far apart than so many pixels.
+_LESS_CERTAIN, _SMALL = 3, 32.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Observer:
         that stand upright anywhere in it, and those in any turn around the expected ones. Farther away nothing has
         changed since turned faces were sought in the photo."""
         found: list[Face] = []
-        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= MOST_APART)
+        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= _PERHAPS)
         for item in (*self._upright(rgb), *around):
             known = (*expected, *found)
             if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):
@@ -149,7 +154,7 @@ class Observer:
         closely = []
         for seen, face in zip(self.look(rgb, expected), expected, strict=True):
             around = (view_of(rgb, item.face) for item in self._around(rgb, face) if same_place(item.face, face))
-            views = (*seen.views, *around, *_shifted(view_of(rgb, face)))
+            views = (*seen.views, *around, *_shifted(rgb, face))
             each_once = {(_digest(view.frame), _digest(view.landmarks)): view for view in views}
             closely.append(Observation(seen.found, tuple(each_once.values()), seen.face))
         return closely
@@ -248,18 +253,18 @@ def _at_its_place(rgb: Rgb, face: Face) -> Observation:
     return Observation("at its place", (view_of(rgb, face),), face)
 
 
-def _shifted(view: View) -> tuple[View, ...]:
-    """The same face in the same frame, aligned as it is and a little closer, farther, turned, higher and lower."""
+def _shifted(rgb: Rgb, face: Face) -> tuple[View, ...]:
+    """The face in one frame, aligned as it is, and a little closer, farther, turned, higher and lower; a small one,
+    whose landmarks are less certain, much more so too."""
+    view = view_of(rgb, face)
     points, center = view.landmarks, view.landmarks.mean(0)
-    sine = np.sin(_TURNED)
-    spread = points - center
-    lower = np.array([0, _MOVED * np.ptp(points[:, 1])])
-    return (
-        view,
-        *(View(view.frame, center + scale * spread) for scale in (1 - _SCALED, 1 + _SCALED)),
-        *(View(view.frame, points + s * spread @ np.array([[0, 1], [-1, 0]])) for s in (-sine, sine)),
-        *(View(view.frame, points + shift) for shift in (-lower, lower)),
-    )
+    spread, height = points - center, np.array([0, np.ptp(points[:, 1])])
+    aligned = [points]
+    for much in (1, _LESS_CERTAIN) if face.eye_distance < _SMALL else (1,):
+        for sign in (-much, much):
+            turn = np.sin(sign * _TURNED) * spread @ np.array([[0, 1], [-1, 0]])
+            aligned += [points + change for change in (sign * _SCALED * spread, turn, sign * _MOVED * height)]
+    return tuple(View(view.frame, landmarks) for landmarks in aligned)
 
 
 def _by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:
