@@ -120,7 +120,7 @@ class FaceFinder:
         placed a little differently each time."""
         place = Surroundings(to_uint8(rgb), face, _AROUND)
         upright = self.detector.detect(place.rgb, place.smallest)
-        turned = detect_turned(self.detector, place.rgb, place.smallest)
+        turned = detect_turned(self.detector, place.rgb, place.smallest, whole=not place.centered)
         return [
             *(self._placed(rgb, place.in_photo(detection)) for detection in upright),
             *(self._placed(rgb, place.in_photo(detection), realign=True) for detection in turned),

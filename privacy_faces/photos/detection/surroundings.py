@@ -26,6 +26,7 @@ class Surroundings:
     Attributes:
         rgb: the part, reduced.
         smallest: of the faces sought in it, in its pixels.
+        centered: whether the face stands in its middle, since the photo ends nowhere near.
     """
 
     def __init__(self, rgb: NDArray[np.uint8], face: Face, reach: float) -> None:
@@ -34,6 +35,7 @@ class Surroundings:
         first = np.clip(np.floor(center - reach * side), 0, limit - 1).astype(int)
         last = np.clip(np.ceil(center + reach * side), first + 1, limit).astype(int)
         part = rgb[first[1] : last[1], first[0] : last[0]]
+        self.centered = bool((first > 0).all() and (last < limit).all())
         shrink = min(1.0, _FACE / side)
         width, height = (max(1, round(shrink * count)) for count in part.shape[1::-1])
         self.rgb = np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA))

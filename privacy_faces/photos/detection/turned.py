@@ -41,7 +41,7 @@ class Placed:
 
 
 def detect_turned(
-    detector: Detector, rgb: NDArray[np.uint8], smallest: float, eighths: Sequence[int] = _EIGHTHS
+    detector: Detector, rgb: NDArray[np.uint8], smallest: float, *, whole: bool = True
 ) -> Iterator[Detection]:
     """What the detector believes of the photo (H, W, 3) when it is turned by eighths, in coordinates of the photo.
 
@@ -49,7 +49,7 @@ def detect_turned(
         detector: knows upright faces.
         rgb: the photo.
         smallest: of the faces sought, in pixels.
-        eighths: how far to turn it, counter-clockwise.
+        whole: whether to seek in the corners too, which make copies that are turned by an odd eighth twice as large.
     """
     height, width = rgb.shape[:2]
     if smallest > min(height, width):
@@ -57,8 +57,8 @@ def detect_turned(
     shrink = max(1.0, smallest / _SMALLEST)
     small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else rgb
     scale = np.array([width / small.shape[1], height / small.shape[0]])
-    for eighth in eighths:
-        copy, there = _turned(small, eighth)
+    for eighth in _EIGHTHS:
+        copy, there = _turned(small, eighth, whole)
         back = invert(there)
         # Pixels are centered on integers: x = (x' + 1/2) * scale - 1/2.
         back = np.column_stack([back[:, :2] * scale[:, None], (back[:, 2] + 0.5) * scale - 0.5])
@@ -88,13 +88,14 @@ def merged(upright: Sequence[Placed], turned: Sequence[Placed]) -> list[Placed]:
     return found
 
 
-def _turned(rgb: NDArray[np.uint8], eighth: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The photo turned about its middle, whole, gray around it; and the affine (2, 3) from its pixels to the copy's."""
+def _turned(rgb: NDArray[np.uint8], eighth: int, whole: bool) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The photo turned about its middle, whole or without its corners, gray around it; and the affine (2, 3) from its
+    pixels to the copy's."""
     height, width = rgb.shape[:2]
     affine = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), 45 * eighth, 1.0)
     if eighth % 2 == 0:
         affine[:, :2] = affine[:, :2].round()  # so that pixels are copied
-    sides = np.abs(affine[:, :2]) @ [width, height]
+    sides = np.abs(affine[:, :2]) @ [width, height] if whole or eighth % 2 == 0 else np.full(2, max(width, height))
     columns, rows = np.ceil(sides - 1e-6).astype(int)
     middle = (np.array([columns, rows]) - 1) / 2
     affine[:, 2] = middle - affine[:, :2] @ ((np.array([width, height]) - 1) / 2)
