@@ -49,6 +49,8 @@ def anonymize(
     profile: str = "embedded",
     config: str | Path | None = None,
     overwrite: bool = False,
+    keep: str | Path | None = None,
+    only: str | Path | None = None,
     run: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
@@ -63,19 +65,21 @@ def anonymize(
         profile: "embedded" or "full".
         config: YAML file with further options.
         overwrite: redo a photo that is already in `output` with the same options.
-        run: options of the run (`privacy_faces.config.plan.RunOptions`): seed, device, far, recognizers, ...
+        keep, only: people whose faces stay, or whose faces alone are changed: a photo, or a folder of photos.
+        run: further options of the run (`privacy_faces.config.plan.RunOptions`): seed, device, far, recognizers, ...
         options: options of the method.
 
     Raises:
         ValueError: always a named subclass: PhotoError (cannot be read), NoFaceError, OptionError, UnknownNameError,
-            MissingWeightError, ...
+            PeopleError, MissingWeightError, ...
 
     Example:
         >>> result = anonymize("me.jpg", method="inpaint-gradcam", fraction=0.3)
         >>> result.receipt.faces[0].protected
     """
     given = Path(config) if config else None
-    plan = settled(make_plan(method, profile=profile, config=given, options=options, run=run))
+    chosen = {name: Path(value) for name, value in {"keep": keep, "only": only}.items() if value is not None}
+    plan = settled(make_plan(method, profile=profile, config=given, options=options, run={**(run or {}), **chosen}))
     if output is not None:
         if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
             got = photo if isinstance(photo, (str, Path)) else type(photo).__name__
