@@ -96,7 +96,7 @@ class Plan:
         agree, how large a photo may be, and where that lies whose content counts."""
         thresholds = self.run.thresholds or resource("assets/thresholds.json")
         described = self.described() | {"thresholds_sha256": sha256_of(thresholds) if thresholds.is_file() else None}
-        for name in ("device", "max_memory", "keep", "only"):
+        for name in ("device", "max_memory", "keep", "only", "faces"):
             del described["run"][name]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 

@@ -44,6 +44,13 @@ class RunOptions(Options):
             "at the false accept rate 0.1, or --far if that is larger"
         ),
     )
+    faces: Path | None = Field(
+        None,
+        description=(
+            "list that `privacy-faces faces` wrote, with your decisions: faces set to keep stay, boxes that you added or "
+            "moved are changed, and so is every face that it does not list"
+        ),
+    )
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
         None, description="threshold file written by `privacy-faces calibrate`"
     )

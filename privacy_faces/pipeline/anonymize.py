@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from privacy_faces.config.files import sha256_of
 from privacy_faces.config.plan import Plan, make_plan
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
@@ -51,6 +53,7 @@ def anonymize(
     overwrite: bool = False,
     keep: str | Path | None = None,
     only: str | Path | None = None,
+    faces: str | Path | None = None,
     run: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
@@ -66,6 +69,7 @@ def anonymize(
         config: YAML file with further options.
         overwrite: redo a photo that is already in `output` with the same options.
         keep, only: people whose faces stay, or whose faces alone are changed: a photo, or a folder of photos.
+        faces: the path of a list of faces, see `find_faces`, that says what is to become of each.
         run: further options of the run (`privacy_faces.config.plan.RunOptions`): seed, device, far, recognizers, ...
         options: options of the method.
 
@@ -78,7 +82,9 @@ def anonymize(
         >>> result.receipt.faces[0].protected
     """
     given = Path(config) if config else None
-    chosen = {name: Path(value) for name, value in {"keep": keep, "only": only}.items() if value is not None}
+    chosen = {
+        name: Path(value) for name, value in {"keep": keep, "only": only, "faces": faces}.items() if value is not None
+    }
     plan = settled(make_plan(method, profile=profile, config=given, options=options, run={**(run or {}), **chosen}))
     if output is not None:
         if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
@@ -91,7 +97,8 @@ def anonymize(
         receipt = receipt or process(_ready(plan), job)
         return Result(_decoded(job.target.read_bytes()), receipt, receipt.warnings, job.target)
     original = _read(photo, plan.run.max_memory)
-    memory = Memory(str(photo) if isinstance(photo, (str, Path)) else "image in memory")
+    name = str(photo) if isinstance(photo, (str, Path)) else "image in memory"
+    memory = Memory(name, _digest(photo))
     receipt = _ready(plan).anonymize(original, memory)
     return Result(_decoded(memory.data), receipt, receipt.warnings, None)
 
@@ -106,6 +113,12 @@ def _read(photo: Any, max_memory: float) -> Photo:
             raise PhotoError(f"expected a file opened for bytes, found one that gives {type(content).__name__}")
         return read_photo(content, max_memory)
     return photo_from_array(photo, max_memory)  # which refuses whatever else it is
+
+
+def _digest(photo: Any) -> str | None:
+    if isinstance(photo, (str, Path)):
+        return sha256_of(Path(photo))
+    return hashlib.sha256(photo).hexdigest() if isinstance(photo, (bytes, bytearray, memoryview)) else None
 
 
 _loaded: dict[str, Anonymizer] = {}

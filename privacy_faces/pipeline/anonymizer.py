@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -14,11 +14,12 @@ import numpy as np
 from privacy_faces.config.plan import Plan
 from privacy_faces.config.registry import METHODS
 from privacy_faces.judge.judge import Judge
+from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, Sought, WeightRecord
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import Method
-from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
@@ -81,9 +82,7 @@ class Anonymizer:
         """
         run, seconds = self.plan.run, dict[str, float]()
         with self._stage("detect", seconds):
-            photo, found, told = self._faces(photo)
-            known = Known(self.chooser, photo, observer := self.judge.observer())
-            known.add(found)
+            photo, known, told = self._known(photo, destination, observer := self.judge.observer())
         encode = partial(encode_photo, keep_metadata=run.keep_metadata)
         protected, mask = photo, np.zeros(photo.rgb.shape[:2], dtype=bool)
         target = None
@@ -129,14 +128,15 @@ class Anonymizer:
         receipt = self._receipt(photo, known.receipts(verdicts), told, seconds, destination)
         return destination.finish(receipt, photo, protected, mask)
 
-    def _faces(self, photo: Photo) -> tuple[Photo, Sequence[Face], list[str]]:
-        photo, faces, told = faces_shown(photo, self.finder.find)
-        if not faces and not self.plan.run.allow_no_face:
+    def _known(self, photo: Photo, destination: Destination, observer: Observer) -> tuple[Photo, Known, list[str]]:
+        photo, found, told = faces_shown(photo, self.finder.find)
+        known = self.chooser.known(photo, found, destination, observer)
+        if not known.faces and not self.plan.run.allow_no_face:
             raise NoFaceError(
                 f"no face found (detector {self.finder.detector.name}). If there is one, try --min-face 20 or another "
                 "--detector; --allow-no-face copies such photos."
             )
-        return photo, faces, told
+        return photo, known, told + known.told
 
     def _receipt(
         self,

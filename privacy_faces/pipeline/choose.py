@@ -1,8 +1,9 @@
-"""Which faces of a photo are changed: all of them, or those that the people whom the user names leave."""
+"""Which faces of a photo are changed: all of them, or those that the user's people or list of faces leave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +18,33 @@ from privacy_faces.judge.observations import Observer, View, view_of
 from privacy_faces.judge.people import LENIENT_FAR, Decision, People, Rule
 from privacy_faces.judge.receipt import FaceReceipt
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
-from privacy_faces.photos.faces import Face
+from privacy_faces.photos.detection.given import face_in
+from privacy_faces.photos.detection.turned import same_place
+from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
+from privacy_faces.pipeline.destination import Destination
 from privacy_faces.pipeline.faces import faces_shown
+from privacy_faces.pipeline.listing import FaceList, FacesError, ListedFace
 from privacy_faces.pipeline.people import PeopleError, photos_of_people
 
 # How much wider than every other face of a person's photo the person's own must be.
 _CLEARLY = 1.5
+# Pixels by which a listed box may differ from the detector's, for both to be the same.
+_SAME_BOX = 0.5
 
 
 class Chooser:
     """Decides for each face.
 
     Args:
-        plan: names the people, or nobody: then every face is changed.
+        plan: names the people or a list of faces; without either every face is changed.
         judge: its recognizers compare, at the false accept rate of the plan.
         thresholds: has a lenient one too.
 
     Raises:
         PeopleError: when a photo of a person cannot be read, or shows no face, or several of like size.
+        FacesError: when there is no list of faces.
         ThresholdError: when a recognizer has no threshold at the rate that the rule needs.
     """
 
@@ -44,6 +52,8 @@ class Chooser:
         run = plan.run
         self.rule: Rule = "only" if run.only is not None else "keep"
         self.people: People | None = None
+        self.listed = None if run.faces is None else FaceList.read(run.faces)
+        self._landmark_model = judge.finder.landmark_model
         place = run.keep or run.only
         if place is None:
             return
@@ -59,16 +69,67 @@ class Chooser:
             {name: threshold_for(thresholds, name, far) for name in rows},
         )
 
-    @property
-    def chooses(self) -> bool:
-        """Whether the user chose faces at all."""
-        return self.people is not None
+    def known(self, photo: Photo, found: Sequence[Face], destination: Destination, observer: Observer) -> Known:
+        """What is known of the faces of a photo before any of them is changed.
 
-    def decide(self, photo: Photo, faces: Sequence[Face], observer: Observer) -> list[Decision]:
-        """A decision for each face of a photo; they must all be given, since a person has one face in a photo."""
-        if self.people is None:
-            return [Decision(True) for _ in faces]
-        return self.people.decide(self.rule, observer.embed([view_of(photo.rgb, face) for face in faces]))
+        Args:
+            photo: the original.
+            found: its faces, largest first.
+            destination: knows the name of the photo, and the digest of its file.
+            observer: looks.
+
+        Raises:
+            FacesError: when a list of faces does not fit the photo.
+        """
+        if self.people is not None:
+            return Known(found, partial(self._by_people, self.people, self.rule, photo, observer), chosen=True)
+        if self.listed is None:
+            return Known(found, lambda faces: [Decision(True) for _ in faces])
+        name, digest = destination.source, destination.digest
+        if digest is None:
+            raise FacesError("--faces: expected a photo in a file, by whose content it is found, found one in memory")
+        listed = self.listed.faces_of(name, digest)
+        if listed is None:
+            line = "not in the list of faces: all its faces are changed"
+            return Known(found, lambda faces: [Decision(True) for _ in faces], chosen=True, told=[line])
+        faces, told = self._placed(photo, found, listed)
+        kept = {index for index, item in enumerate(listed) if item.decision == "keep"}
+        return Known(
+            faces, lambda faces: [Decision(index not in kept) for index in range(len(faces))], chosen=True, told=told
+        )
+
+    def _placed(
+        self, photo: Photo, found: Sequence[Face], listed: Sequence[ListedFace]
+    ) -> tuple[list[Face], list[str]]:
+        """The listed faces, in their order, then those that were found and are not listed; and what is to be told."""
+        faces = []
+        for number, item in enumerate(listed, 1):
+            box = np.array(item.box)
+            # As the detector finds it again: with nothing rounded.
+            face = next((other for other in found if np.abs(other.box - box).max() < _SAME_BOX), None)
+            if face is None:
+                points = None if item.landmarks is None else box[:2] + np.array(item.landmarks) * (box[2:] - box[:2])
+                try:
+                    face = face_in(photo.rgb, box, points, self._landmark_model)
+                except ValueError as error:
+                    raise FacesError(f"face {number} of the list: {error}") from None
+            faces.append(face)
+        others = [
+            face
+            for face in found
+            if same_face(face, faces) is None and not any(same_place(face, other) for other in faces)
+        ]
+        told = [
+            f"face {number} is not in the list of faces, and is changed"
+            for number in range(len(faces) + 1, len(faces) + len(others) + 1)
+        ]
+        return faces + others, told
+
+    @staticmethod
+    def _by_people(
+        people: People, rule: Rule, photo: Photo, observer: Observer, faces: Sequence[Face]
+    ) -> list[Decision]:
+        return people.decide(rule, observer.embed([view_of(photo.rgb, face) for face in faces]))
 
     def _view(self, path: Path, judge: Judge, max_memory: float) -> View:
         try:
@@ -89,22 +150,37 @@ class Chooser:
 class Known:
     """The faces of a photo that are known so far, and what becomes of each, by its number.
 
+    Args:
+        faces: largest first.
+        decide: of all faces that are known, in their order.
+        chosen: whether the user chose faces at all.
+
     Attributes:
-        faces: largest first; those that come to light when others are changed come last.
+        faces: those that come to light when others are changed come last.
         changed: number of each face that was changed -> details for the receipt.
+        told: what the user must be told.
     """
 
-    def __init__(self, chooser: Chooser, photo: Photo, observer: Observer) -> None:
+    def __init__(
+        self,
+        faces: Sequence[Face],
+        decide: Callable[[Sequence[Face]], list[Decision]],
+        *,
+        chosen: bool = False,
+        told: Sequence[str] = (),
+    ) -> None:
         self.faces: list[Face] = []
         self.changed: dict[int, Mapping[str, Any]] = {}
-        self._chooser, self._photo, self._observer = chooser, photo, observer
+        self.told = list(told)
+        self._decide, self._chosen = decide, chosen
         self._decisions: list[Decision] = []
+        self.add(faces)
 
     def add(self, faces: Sequence[Face]) -> None:
         """More faces. One that is more like a person may end the claim of another face, which is due then."""
         if faces:
             self.faces += faces
-            self._decisions = self._chooser.decide(self._photo, self.faces, self._observer)
+            self._decisions = self._decide(self.faces)
 
     @property
     def hidden(self) -> list[int]:
@@ -129,7 +205,7 @@ class Known:
             )
             for index, verdict in zip(self.hidden, verdicts, strict=True)
         } | {index: kept_face(index, self.faces[index]) for index in self.kept}
-        if not self._chooser.chooses:
+        if not self._chosen:
             return [rows[index] for index in range(len(self.faces))]
         return [
             rows[index].model_copy(

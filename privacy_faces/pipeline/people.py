@@ -1,4 +1,4 @@
-"""The people whose faces a user wants kept, or changed alone: where their photos are. Light: no torch."""
+"""By what a user chooses faces: photos of people, or a list of faces. Light: no torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from privacy_faces.config.run import RunOptions
 from privacy_faces.datasets.folder import LabeledPhoto, content_hash
 from privacy_faces.datasets.signatures import begins_as_photo
 from privacy_faces.pipeline.inputs import PHOTO_SUFFIXES
+from privacy_faces.pipeline.listing import digest_of
 
 
 class PeopleError(ValueError):
@@ -15,15 +16,22 @@ class PeopleError(ValueError):
 
 
 def contents_of(run: RunOptions) -> dict[str, str]:
-    """Option -> digest of the photos of people that it names.
+    """Option by which faces are chosen -> digest of what lies at its path.
 
     Raises:
-        PeopleError: when two options contradict each other, or one names no photos.
+        PeopleError: when several options choose, or one names no photos of people.
+        FacesError: when --faces names no list of faces.
     """
-    named = {name: place for name in ("keep", "only") if (place := getattr(run, name)) is not None}
+    named = {name: place for name in ("keep", "only", "faces") if (place := getattr(run, name)) is not None}
     if len(named) > 1:
-        raise PeopleError("Expected --keep or --only, found both. Name the people whose faces stay, or the others.")
-    return {name: content_hash(photos_of_people(place, name)) for name, place in named.items()}
+        given = " and ".join(f"--{name}" for name in named)
+        raise PeopleError(
+            f"Expected one option that says which faces are changed, found {given}. Leave out all but one."
+        )
+    return {
+        name: digest_of(place) if name == "faces" else content_hash(photos_of_people(place, name))
+        for name, place in named.items()
+    }
 
 
 def photos_of_people(place: Path, option: str) -> list[LabeledPhoto]:
