@@ -47,8 +47,8 @@ class RunOptions(Options):
     faces: Path | None = Field(
         None,
         description=(
-            "list that `privacy-faces faces` wrote, with your decisions: faces set to keep stay, boxes that you added or "
-            "moved are changed, and so is every face that it does not list"
+            "list that `privacy-faces faces` wrote, with your decisions: faces set to keep stay, boxes that you added "
+            "or moved are changed, and so is every face that it does not list"
         ),
     )
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(

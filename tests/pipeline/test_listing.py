@@ -128,7 +128,8 @@ def test_a_face_kept_one_moved_and_one_added(album: Path, edited: Callable[[Edit
     usual = anonymize(album / "in/group.png", "fill").image
     box = json.loads(path.read_text())["photos"][0]["faces"][1]["box"]
     below = ((box[0] + box[2]) / 2, box[3] - 6)
-    assert changed_in(album, image, below, 8) > 0.9 > 0.5 > changed_in(album, usual, below, 8)
+    assert changed_in(album, image, below, 8) > 0.9
+    assert changed_in(album, usual, below, 8) < 0.6
     assert changed_in(album, image, (530, 150)) > 0.9
     assert changed_in(album, image, (210, 262), 20) > 0.9
     assert receipt["faces"][3]["detection_score"] == 0
@@ -196,11 +197,13 @@ class TestRefused:
             FaceList.read(tmp_path / "mine.json")
 
     def test_a_file_that_is_too_large_or_not_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        with pytest.raises(FacesError, match="expected a file at .*, found none. Make one: privacy-faces faces PHOTOS"):
+        with pytest.raises(
+            FacesError, match=r"expected a file at .*, found none. Make one: privacy-faces faces PHOTOS"
+        ):
             FaceList.read(tmp_path)
         (tmp_path / "large.json").write_bytes(bytes(2000))
         monkeypatch.setattr(listing, "LARGEST", 1000)
-        with pytest.raises(FacesError, match="expected at most 0 MiB in .*large.json, found 0 MiB"):
+        with pytest.raises(FacesError, match=r"expected at most 0 MiB in .*large.json, found 0 MiB"):
             FaceList.read(tmp_path / "large.json")
 
     def test_another_photo_of_that_name(self, album: Path, tmp_path: Path) -> None:
@@ -217,7 +220,7 @@ class TestRefused:
         ]
         both = FaceList(schema=1, photos=photos)
         assert (both.faces_of("x/b.png", 64 * "0") or [])[0].decision == "change"
-        with pytest.raises(FacesError, match="found 2 that differ, as a.png and b.png"):
+        with pytest.raises(FacesError, match=r"found 2 that differ, as a.png and b.png"):
             both.faces_of("c.png", 64 * "0")
 
     def test_with_people(self, album: Path) -> None:
@@ -239,7 +242,7 @@ class TestBoxes:
         [
             (
                 (0, 0, 4, 4),
-                r"expected a box from 8 pixels to the size of the photo \(256 x 256\), found \[0, 0, 4, 4\]",
+                r"expected a box from 8 pixels to the size of the photo .256 x 256., found .0, 0, 4, 4.",
             ),
             ((0, 0, 4000, 40), "expected a box from 8 pixels"),
             ((300, 300, 340, 340), r"expected a box in the photo \(256 x 256\)"),
