@@ -26,6 +26,7 @@ _RESERVED = {
     "inputs",
     "json",
     "method",
+    "open",
     "output",
     "overwrite",
     "photo",

@@ -559,7 +559,10 @@ class TestAgain:
         )
         for result in (first, second):
             assert warning in result.stderr
-            assert result.stdout.splitlines()[2].endswith("NOT PROTECTED")
+            assert result.stdout.splitlines()[4].endswith("NOT PROTECTED")
+            assert result.stdout.splitlines()[0] == (
+                "1 face changed in 1 photo. It can still be recognized: see NOT PROTECTED below."
+            )
 
 
 class TestReceipts:
