@@ -21,11 +21,8 @@ def sentence(outcomes: Sequence[Outcome]) -> str:
     changed = [face for face in faces if face.changed]
     kept = sum(face.decision == "kept" for face in faces)
     photos = sum(any(face.changed for face in receipt.faces) for receipt in receipts)
-    parts = [
-        f"{_counted(len(changed), 'face')} changed in {_counted(photos, 'photo')}" if changed else "No face changed"
-    ]
-    if kept:
-        parts[0] += f", {len(kept)} kept as {'it was' if len(kept) == 1 else 'they were'}"
+    what = f"{_counted(len(changed), 'face')} changed in {_counted(photos, 'photo')}" if changed else "No face changed"
+    parts = [f"{what}, {kept} kept as {'it was' if kept == 1 else 'they were'}" if kept else what]
     matched = [face for face in changed if not face.protected]
     if matched and len(changed) > 1:
         parts.append(f"{len(matched)} of them can still be recognized: see NOT PROTECTED below")
