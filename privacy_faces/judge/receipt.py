@@ -168,7 +168,6 @@ class FaceReceipt(_Part):
         verdicts = FaceReceipt(
             index=self.index,
             changed=self.changed,
-            box=None if self.changed or self.decision == "kept" else self.box,
             detected_after=self.detected_after,
             found=self.found,
             recognizers={
@@ -180,7 +179,10 @@ class FaceReceipt(_Part):
             target=self.target and TargetVerdict(name=self.target.name),
         )
         # What does not apply is not there at all, see `Receipt.dump`.
-        return verdicts if self.decision is None else verdicts.model_copy(update={"decision": self.decision})
+        applies: dict[str, Any] = {} if self.decision is None else {"decision": self.decision}
+        if not self.changed and self.decision != "kept":
+            applies["box"] = self.box
+        return verdicts.model_copy(update=applies)
 
 
 class Sought(_Part):
