@@ -99,7 +99,9 @@ def find_faces(
             continue
         pictures: list[str | None] = [None for _ in faces]
         if thumbnails is not None:
-            pictures = [_thumbnail(photo.rgb, face, Path(thumbnails), name, index) for index, face in enumerate(faces)]
+            pictures = [
+                _thumbnail(photo.rgb, face, Path(thumbnails), relative, number) for number, face in enumerate(faces, 1)
+            ]
         seen.append(_Seen(name, digest, faces, pictures, observer.embed(view_of(photo.rgb, face) for face in faces)))
     numbers = iter(
         people_in(
@@ -135,8 +137,8 @@ def _listed(face: Face, person: int, thumbnail: str | None) -> ListedFace:
     )
 
 
-def _thumbnail(rgb: NDArray[Any], face: Face, folder: Path, name: str, index: int) -> str:
-    """Write a picture of a face, and return its name."""
+def _thumbnail(rgb: NDArray[Any], face: Face, folder: Path, photo: Path, number: int) -> str:
+    """Write a picture of a face into the photo's place below a folder, and return its path there."""
     border = _AROUND * (face.box[2:] - face.box[:2])
     height, width = rgb.shape[:2]
     x0, y0 = np.clip(np.floor(face.box[:2] - border), 0, [width - 1, height - 1]).astype(int)
@@ -146,7 +148,7 @@ def _thumbnail(rgb: NDArray[Any], face: Face, folder: Path, name: str, index: in
     scale = _THUMBNAIL / max(part.shape[:2])
     size = (max(1, round(scale * part.shape[1])), max(1, round(scale * part.shape[0])))
     picture = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    file = beside(name.replace("/", "."), f".{index + 1}.jpg")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / file, jpeg(picture))
-    return file
+    file = folder / photo.with_name(beside(photo.name, f".{number}.jpg"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, jpeg(picture))
+    return readable(file.relative_to(folder).as_posix())

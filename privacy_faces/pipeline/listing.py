@@ -43,7 +43,7 @@ class ListedFace(_Part):
         decision: what is to become of it.
         box: left, top, right, bottom, in pixels of the upright photo.
         score: the detector's; None for a face that no detector found.
-        thumbnail: name of its picture, beside the file.
+        thumbnail: path of its picture below the folder of thumbnails.
         landmarks: 68 (iBUG) or 5 points (x, y), as shares of the box, so that they move with it; None: the face stands
             upright, and its landmarks are placed when the list is applied.
     """

@@ -95,8 +95,9 @@ def test_what_is_written(album: Path) -> None:
     assert {face.decision for photo in content.photos for face in photo.faces} == {"change"}
     assert (content.recognizers, content.far) == (["dlib-resnet"], 0.001)
     names = {face.thumbnail for photo in content.photos for face in photo.faces}
-    assert names == {path.name for path in (album / "faces.json.thumbnails").iterdir()}
-    assert max(Image.open(album / "faces.json.thumbnails/sub.ann.png.1.jpg").size) == 160
+    folder = album / "faces.json.thumbnails"
+    assert names == {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
+    assert max(Image.open(folder / "sub/ann.png.1.jpg").size) == 160
     assert FaceList.model_validate_json(content.dump()) == content
     lines = (album / "faces.json").read_text().splitlines()
     assert sum('"decision": "change"' in line for line in lines) == 4, "a line for each face"
