@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.judge.candidates import Candidates, Vectors
-from privacy_faces.judge.receipt import Alike, Likeness
+from privacy_faces.judge.likeness import Alike, Likeness
 from privacy_faces.judge.thresholds import Threshold
 
 #: keep: the people's faces stay; only: no other faces are changed.

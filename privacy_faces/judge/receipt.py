@@ -17,6 +17,8 @@ from pydantic import (
     model_serializer,
 )
 
+from privacy_faces.judge.likeness import Likeness
+
 #: How a recognizer took part in making the change; unknown where nothing says so. They are never averaged together.
 Role = Literal["surrogate", "held-out", "unknown"]
 #: What the verdict on a face rests on; surrogate-only: every recognizer that judged also helped to make the change.
@@ -95,22 +97,6 @@ class FrameQuality(_Part):
     psnr: float | None
     ssim: float
     lpips: float | None
-
-
-class Alike(_Part):
-    """How like a person one recognizer finds a face of the original."""
-
-    similarity: float
-    threshold: float
-    far: float
-    matched: bool
-
-
-class Likeness(_Part):
-    """The one of the people to choose from whom a face is most like, and how like."""
-
-    person: str
-    recognizers: dict[str, Alike]
 
 
 class FaceReceipt(_Part):
