@@ -178,7 +178,7 @@ class TestPeople:
 
     def test_both_options(self, tmp_path: Path) -> None:
         result = call(FACES / "000.png", "--method", "fill", "--keep", FACES, "--only", FACES, code=2)
-        assert "Error: Expected --keep or --only, found both." in result.stderr
+        assert "Error: Expected one option that says which faces are changed, found --keep and --only." in result.stderr
 
     def test_a_photo_of_nobody(self, tmp_path: Path) -> None:
         Image.new("RGB", (200, 200), (90, 120, 60)).save(tmp_path / "lawn.png")
