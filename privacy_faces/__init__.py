@@ -18,12 +18,14 @@ from privacy_faces.config.version import __version__
 if TYPE_CHECKING:
     from privacy_faces.evaluation.verbs import benchmark, calibrate, evaluate
     from privacy_faces.pipeline.anonymize import Result, anonymize
+    from privacy_faces.pipeline.find import find_faces
 
-__all__ = ["Result", "__version__", "anonymize", "benchmark", "calibrate", "evaluate", "methods"]
+__all__ = ["Result", "__version__", "anonymize", "benchmark", "calibrate", "evaluate", "find_faces", "methods"]
 
 _PLACES = dict.fromkeys(("Result", "anonymize"), "privacy_faces.pipeline.anonymize") | dict.fromkeys(
     ("benchmark", "calibrate", "evaluate"), "privacy_faces.evaluation.verbs"
 )
+_PLACES["find_faces"] = "privacy_faces.pipeline.find"
 
 
 def methods() -> list[str]:

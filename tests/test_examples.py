@@ -42,6 +42,14 @@ def test_protect_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert (tmp_path / "out/me.receipt.json").is_file()
 
 
+def test_choose_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    for name, source in (("a", FACES[0]), ("b", FACES[0].parent / "second" / FACES[0].name), ("c", FACES[13])):
+        (tmp_path / f"in/{name}.png").write_bytes(source.read_bytes())
+    out = run("choose_faces", tmp_path / "in", tmp_path / "out", "fill", monkeypatch=monkeypatch, capsys=capsys)
+    assert out == "a.png: 1 kept, 0 changed\nb.png: 1 kept, 0 changed\nc.png: 0 kept, 1 changed\n"
+
+
 def test_judge_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     originals = people(tmp_path / "in", FACES[1:3])
     out = run("judge_folder", originals, originals, monkeypatch=monkeypatch, capsys=capsys)

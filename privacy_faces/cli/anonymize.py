@@ -135,7 +135,12 @@ def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
     name="anonymize",
     params=[
         click.Argument(["inputs"], nargs=-1, type=click.Path(path_type=Path)),
-        click.Option(["--method"], metavar="NAME", help="what changes the faces; `privacy-faces methods` lists them"),
+        click.Option(
+            ["--method"],
+            metavar="NAME",
+            help="what changes the faces; `privacy-faces methods` lists them",
+            shell_complete=lambda ctx, param, begun: [name for name in METHODS.entries() if name.startswith(begun)],
+        ),
         click.Option(
             ["--output"],
             type=click.Path(path_type=Path, file_okay=False),
@@ -169,6 +174,7 @@ def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
             help="with --engine ray: processes  [default: one for each GPU, or CPU, that Ray has]",
         ),
         click.Option(["as_json", "--json"], is_flag=True, help="print one JSON object"),
+        click.Option(["open_result", "--open"], is_flag=True, help="show the result with the system's viewer"),
     ],
 )
 @click.pass_context
@@ -182,6 +188,7 @@ def command(
     engine: str,
     workers: int | None,
     as_json: bool,
+    open_result: bool,
     **flags: Any,
 ) -> None:
     """Change every face in photos or folders of photos (INPUTS; a sample photo when none is given; - reads one from
@@ -192,6 +199,7 @@ def command(
     layers: Layers = ctx.meta[__name__].layers
     from privacy_faces.cli.outcomes import as_json_text, as_table, shown
     from privacy_faces.cli.stream import protect_stream
+    from privacy_faces.cli.summary import colored, sentence
     from privacy_faces.pipeline.batch import run
     from privacy_faces.pipeline.inputs import collect, refuse_foreign
     from privacy_faces.pipeline.judges import settled
@@ -205,10 +213,10 @@ def command(
         plan = layers.plan(values_of(layers.model, flags), values_of(RunOptions, flags))
         plan = settled(plan, partial(click.echo, err=True))
         if Path("-") in inputs:
-            if len(inputs) > 1 or output or as_json or engine != "local" or launched.processes() > 1:
+            if len(inputs) > 1 or output or as_json or open_result or engine != "local" or launched.processes() > 1:
                 raise click.UsageError(
                     "- reads one photo from stdin and writes it to stdout: it goes with no other input, and with "
-                    "neither --output, --json, --engine ray nor accelerate launch."
+                    "neither --output, --json, --open, --engine ray nor accelerate launch."
                 )
             protect_stream(plan)
         output = output or Path("outputs") / plan.method
@@ -227,5 +235,11 @@ def command(
         click.echo(printable(f"left out: {folder}"), err=True)
     if plan.run.save_masks and plan.run.layout == "tree":
         click.echo(printable(f"masks and overlays, which are not for publication: {masks_folder(output)}"), err=True)
-    click.echo(as_json_text(plan, output, outcomes) if as_json else as_table(outcomes, output))
+    if as_json:
+        click.echo(as_json_text(plan, output, outcomes))
+    else:
+        click.echo(f"{sentence(outcomes)}\n\n{colored(as_table(outcomes, output))}")
+    written = [outcome.job.target for outcome in outcomes if outcome.status != "failed"]
+    if open_result and written and click.launch(str(written[0] if len(written) == 1 else output)):
+        click.echo(f"--open: found no viewer; look into {printable(str(output))}", err=True)
     sys.exit(1 if any(outcome.status == "failed" for outcome in outcomes) else 0)

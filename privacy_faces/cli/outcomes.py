@@ -81,6 +81,9 @@ def as_table(outcomes: Sequence[Outcome], output: Path) -> str:
         if outcome.status == "failed":
             rows.append([name, "", "", "", "", "", f"FAILED: {outcome.reason}"])
         for face in outcome.receipt.faces if outcome.receipt else ():
+            if face.decision == "kept":
+                who = f": {face.likeness.person}" if face.likeness else ""
+                rows.append([name, str(face.index + 1), "", "", "", "", f"kept as it is{who}"])
             for recognizer, result in face.recognizers.items():
                 verdict = "NOT PROTECTED" if result.matched else "no longer matched"
                 numbers = (result.similarity_before, result.similarity, result.threshold)

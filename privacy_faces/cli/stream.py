@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from contextlib import redirect_stdout
 
@@ -18,13 +19,13 @@ def protect_stream(plan: Plan) -> None:
     from privacy_faces.pipeline.anonymizer import Anonymizer
     from privacy_faces.pipeline.destination import Memory
 
-    memory = Memory("-")
     with redirect_stdout(sys.stderr):
         anonymizer = Anonymizer(plan)
         most = plan.run.max_memory
         try:
             data = sys.stdin.buffer.read(room(most) + 1)
             check_bytes(len(data), most)
+            memory = Memory("-", hashlib.sha256(data).hexdigest())
             receipt = anonymizer.anonymize(read_photo(data, most), memory)
         except (ValueError, OSError) as error:
             click.echo(printable(f"-: FAILED: {error}"), err=True)

@@ -37,7 +37,14 @@ BUILT_IN: Mapping[str, CommandSpec] = {
     "datasets.prepare.lfw": CommandSpec(
         "LFW: a list of pairs as the table that `evaluate --pairs` reads.", "privacy_faces.cli.datasets:lfw"
     ),
+    "doctor": CommandSpec(
+        "Say what is installed and what is missing, with the commands that mend it.", "privacy_faces.cli.doctor:command"
+    ),
     "evaluate": CommandSpec("Judge protected photos of any tool.", "privacy_faces.cli.evaluate:command"),
+    "faces": CommandSpec(
+        "List every face in photos, and who they are, to choose which are changed.",
+        "privacy_faces.cli.faces:command",
+    ),
     "finetune.recognizer": CommandSpec(
         "Train a closed-set classifier on a frozen recognizer (PrivacyPreservingDiffusion).",
         "privacy_faces.cli.finetune_recognizer:command",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ _RESERVED = {
     "inputs",
     "json",
     "method",
+    "open",
     "output",
     "overwrite",
     "photo",
@@ -42,12 +43,19 @@ class NoMethodError(OptionError):
 
 @dataclass(frozen=True)
 class Plan:
-    """A validated run."""
+    """A validated run.
+
+    Attributes:
+        method, options, run, profile: what the user wants.
+        contents: option of the run whose value is a path -> sha256 of what lies there and decides the result; see
+            `pipeline.judges.settled`.
+    """
 
     method: str
     options: Options
     run: RunOptions
     profile: str
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def frame_size(self) -> int:
@@ -62,7 +70,7 @@ class Plan:
             "options": self.options.model_dump(mode="json"),
             "run": self.run.model_dump(mode="json"),
             "version": __version__,
-        }
+        } | ({"contents": dict(self.contents)} if self.contents else {})
 
     def weights(self) -> list[str]:
         """Names (see `weights.places`) of all weights that the run will load, but for the detector's, which come with
@@ -80,12 +88,17 @@ class Plan:
         judges = {"recognizers": list(recognizers), "optional_recognizers": []}
         return replace(self, run=self.run.model_copy(update=judges))
 
+    def given(self, contents: Mapping[str, str]) -> Plan:
+        """The plan with the digests of what lies at its paths."""
+        return replace(self, contents=contents)
+
     def fingerprint(self) -> str:
         """Digest of `described` and of the threshold file, less what changes no result: the device, on which results
-        agree, and how large a photo may be."""
+        agree, how large a photo may be, and where that lies whose content counts."""
         thresholds = self.run.thresholds or resource("assets/thresholds.json")
         described = self.described() | {"thresholds_sha256": sha256_of(thresholds) if thresholds.is_file() else None}
-        del described["run"]["device"], described["run"]["max_memory"]
+        for name in ("device", "max_memory", "keep", "only", "faces"):
+            del described["run"][name]
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
@@ -188,8 +201,8 @@ def weights_of(options: Options, listed: Sequence[str], given: Mapping[str, Mapp
         given: recognizer -> its options, where they are not the defaults.
     """
     yield from options.weights_used(listed)
-    for field, slot in slots_of(type(options)).items():
-        yield from _weights_of_choice(slot.registry, getattr(options, field), given)
+    for name, slot in slots_of(type(options)).items():
+        yield from _weights_of_choice(slot.registry, getattr(options, name), given)
     for name in options.recognizers_used():
         yield from weights_of_recognizer(Choice(name=name, options=dict(given.get(name, {}))), given)
 

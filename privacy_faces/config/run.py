@@ -29,6 +29,28 @@ class RunOptions(Options):
         ),
     )
     far: float = Field(0.001, gt=0, lt=1, description="false accept rate at which the judge declares a match")
+    keep: Path | None = Field(
+        None,
+        description=(
+            "PEOPLE whose faces stay as they are, all others are changed: a photo, a folder of photos of one person, "
+            "or one with a sub-folder per person; a face stays only where every recognizer matches it at --far, and "
+            "finds no other face of the photo as like the person"
+        ),
+    )
+    only: Path | None = Field(
+        None,
+        description=(
+            "PEOPLE whose faces are changed, all others stay; a face is changed as soon as one recognizer matches it "
+            "at the false accept rate 0.1, or --far if that is larger"
+        ),
+    )
+    faces: Path | None = Field(
+        None,
+        description=(
+            "list that `privacy-faces faces` wrote, with your decisions: faces set to keep stay, boxes that you added "
+            "or moved are changed, and so is every face that it does not list"
+        ),
+    )
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
         None, description="threshold file written by `privacy-faces calibrate`"
     )

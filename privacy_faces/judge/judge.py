@@ -69,18 +69,20 @@ class Judge:
         surrogates: Iterable[str],
         target: Target | None = None,
         observer: Observer | None = None,
+        kept: Sequence[Face] = (),
     ) -> list[FaceReceipt]:
         """One verdict per face.
 
         Args:
             photo: the original.
-            faces: its faces.
+            faces: those of its faces that were changed.
             written: reads the protected photo back.
             copied: reads an unprotected copy back that was written in the same way: the clean baseline. The original
                 itself where writing loses nothing.
             surrogates: names of the recognizers that helped to make the change.
             target: whom the faces are to resemble.
             observer: who looked at the photo before, see `missed`; None looks for the first time.
+            kept: other faces of the photo, which are meant to stay: none of them is taken for one of `faces`.
         """
         observer = observer or self.observer()
         views = [view_of(photo.rgb, face) for face in faces]
@@ -90,12 +92,11 @@ class Judge:
         baseline = (
             {name: Candidates.single(rows) for name, rows in original.items()}
             if copy is photo
-            else observer.embedded(observer.look(copy.rgb, faces))
+            else observer.embedded(observer.look(copy.rgb, [*faces, *kept])[: len(faces)])
         )
         # Whatever a viewer puts behind a photo with alpha: the best match counts.
-        observed = [
-            together(seen) for seen in zip(*(observer.look_closely(rgb, faces) for rgb in shown(result)), strict=True)
-        ]
+        closely = (observer.look_closely(rgb, [*faces, *kept])[: len(faces)] for rgb in shown(result))
+        observed = [together(seen) for seen in zip(*closely, strict=True)]
         after = observer.embedded(observed)
         before, now = (
             {name: similarity(side[name], rows) for name, rows in original.items()} for side in (baseline, after)
@@ -119,12 +120,12 @@ class Judge:
         ]
 
     def missed(self, photo: Photo, faces: Sequence[Face], result: Photo, observer: Observer) -> list[Face]:
-        """The faces in a protected photo, other than the `faces` that were changed, that still match what the original
+        """The faces in a protected photo, other than the `faces` that are known, that still match what the original
         shows at their places.
 
         Args:
             photo: the original.
-            faces: those of its faces that were changed.
+            faces: those of its faces that were changed, and those that are meant to stay.
             result: the protected photo, read back.
             observer: looks; hand it to `judge`, so that nothing is looked at twice.
         """
@@ -200,6 +201,21 @@ class Judge:
             )
             for index in range(len(next(iter(after.values()))))
         ]
+
+
+def kept_face(index: int, face: Face) -> FaceReceipt:
+    """What there is to say of a face that was meant to stay: nothing was changed, nothing is protected."""
+    return FaceReceipt(
+        index=index,
+        changed=False,
+        decision="kept",
+        box=_box(face),
+        detection_score=round(face.score, 4),
+        recognizers={},
+        protected=False,
+        evidence="unknown",
+        target=None,
+    )
 
 
 def _box(face: Face) -> tuple[float, float, float, float]:

@@ -36,7 +36,7 @@ _BATCH = 32
 _QUARTERS = 4
 # As MOST_APART, for a face that is sought where something changed and where nothing else explains the find: what covers
 # a part of it spoils its landmarks.
-_PERHAPS = 0.03
+_PERHAPS = 0.045
 # How differently the detector places a face in resampled copies of a photo: in shares of its size, and in radians.
 _SCALED, _MOVED, _TURNED = 0.04, 0.02, np.deg2rad(3)
 # How many times as differently where the eyes are less far apart than so many pixels.

@@ -17,6 +17,8 @@ from pydantic import (
     model_serializer,
 )
 
+from privacy_faces.judge.likeness import Likeness
+
 #: How a recognizer took part in making the change; unknown where nothing says so. They are never averaged together.
 Role = Literal["surrogate", "held-out", "unknown"]
 #: What the verdict on a face rests on; surrogate-only: every recognizer that judged also helped to make the change.
@@ -102,7 +104,10 @@ class FaceReceipt(_Part):
 
     Attributes:
         index: its number, from 0, largest first; faces that came to light when the others were changed come last.
-        changed: False where the judge found the face in the written photo, and no pass was left to change it.
+        changed: False for a face that was to be kept, and where the judge found the face in the written photo, and no
+            pass was left to change it.
+        decision: what was to become of the face, where the user chose faces; None where all are changed.
+        likeness: what the decision rests on, where people were named; None in a short receipt.
         box: (x0, y0, x1, y1) in photo pixels; like detection_score and quality, None in a short receipt.
         detected_after: whether the detector finds it at its place again.
         found: where the detector finds it again.
@@ -112,6 +117,8 @@ class FaceReceipt(_Part):
 
     index: int = 0
     changed: bool = True
+    decision: Literal["changed", "kept"] | None = None
+    likeness: Likeness | None = None
     box: tuple[float, float, float, float] | None = None
     detection_score: float | None = None
     detected_after: bool | None = None
@@ -142,11 +149,11 @@ class FaceReceipt(_Part):
         return lines
 
     def short(self) -> FaceReceipt:
-        """The verdicts alone; of an unchanged face, which everybody sees, also its place."""
-        return FaceReceipt(
+        """The verdicts alone; of a face that is unchanged against the user's will, which everybody sees, also its
+        place."""
+        verdicts = FaceReceipt(
             index=self.index,
             changed=self.changed,
-            box=None if self.changed else self.box,
             detected_after=self.detected_after,
             found=self.found,
             recognizers={
@@ -157,6 +164,11 @@ class FaceReceipt(_Part):
             evidence=self.evidence,
             target=self.target and TargetVerdict(name=self.target.name),
         )
+        # What does not apply is not there at all, see `Receipt.dump`.
+        applies: dict[str, Any] = {} if self.decision is None else {"decision": self.decision}
+        if not self.changed and self.decision != "kept":
+            applies["box"] = self.box
+        return verdicts.model_copy(update=applies)
 
 
 class Sought(_Part):

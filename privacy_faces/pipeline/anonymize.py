@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from privacy_faces.config.files import sha256_of
 from privacy_faces.config.plan import Plan, make_plan
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
@@ -49,6 +51,9 @@ def anonymize(
     profile: str = "embedded",
     config: str | Path | None = None,
     overwrite: bool = False,
+    keep: str | Path | None = None,
+    only: str | Path | None = None,
+    faces: str | Path | None = None,
     run: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
@@ -63,19 +68,24 @@ def anonymize(
         profile: "embedded" or "full".
         config: YAML file with further options.
         overwrite: redo a photo that is already in `output` with the same options.
-        run: options of the run (`privacy_faces.config.plan.RunOptions`): seed, device, far, recognizers, ...
+        keep, only: people whose faces stay, or whose faces alone are changed: a photo, or a folder of photos.
+        faces: the path of a list of faces, see `find_faces`, that says what is to become of each.
+        run: further options of the run (`privacy_faces.config.plan.RunOptions`): seed, device, far, recognizers, ...
         options: options of the method.
 
     Raises:
         ValueError: always a named subclass: PhotoError (cannot be read), NoFaceError, OptionError, UnknownNameError,
-            MissingWeightError, ...
+            PeopleError, MissingWeightError, ...
 
     Example:
         >>> result = anonymize("me.jpg", method="inpaint-gradcam", fraction=0.3)
         >>> result.receipt.faces[0].protected
     """
     given = Path(config) if config else None
-    plan = settled(make_plan(method, profile=profile, config=given, options=options, run=run))
+    chosen = {
+        name: Path(value) for name, value in {"keep": keep, "only": only, "faces": faces}.items() if value is not None
+    }
+    plan = settled(make_plan(method, profile=profile, config=given, options=options, run={**(run or {}), **chosen}))
     if output is not None:
         if not isinstance(photo, (str, Path)) or Path(photo).is_dir():
             got = photo if isinstance(photo, (str, Path)) else type(photo).__name__
@@ -87,7 +97,8 @@ def anonymize(
         receipt = receipt or process(_ready(plan), job)
         return Result(_decoded(job.target.read_bytes()), receipt, receipt.warnings, job.target)
     original = _read(photo, plan.run.max_memory)
-    memory = Memory(str(photo) if isinstance(photo, (str, Path)) else "image in memory")
+    name = str(photo) if isinstance(photo, (str, Path)) else "image in memory"
+    memory = Memory(name, _digest(photo))
     receipt = _ready(plan).anonymize(original, memory)
     return Result(_decoded(memory.data), receipt, receipt.warnings, None)
 
@@ -102,6 +113,12 @@ def _read(photo: Any, max_memory: float) -> Photo:
             raise PhotoError(f"expected a file opened for bytes, found one that gives {type(content).__name__}")
         return read_photo(content, max_memory)
     return photo_from_array(photo, max_memory)  # which refuses whatever else it is
+
+
+def _digest(photo: Any) -> str | None:
+    if isinstance(photo, (str, Path)):
+        return sha256_of(Path(photo))
+    return hashlib.sha256(photo).hexdigest() if isinstance(photo, (bytes, bytearray, memoryview)) else None
 
 
 _loaded: dict[str, Anonymizer] = {}

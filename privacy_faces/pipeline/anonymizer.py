@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 
 from privacy_faces.config.plan import Plan
 from privacy_faces.config.registry import METHODS
 from privacy_faces.judge.judge import Judge
+from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, Sought, WeightRecord
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import Method
-from privacy_faces.photos.faces import Face, NoFaceError
+from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
 from privacy_faces.photos.photo import Photo
+from privacy_faces.pipeline.choose import Chooser, Known, painted_over
 from privacy_faces.pipeline.destination import Destination
 from privacy_faces.pipeline.faces import faces_shown
 from privacy_faces.pipeline.judges import settled
@@ -67,6 +68,7 @@ class Anonymizer:
         self.ensemble = Ensemble([self.context.recognizer(choice.name) for choice in plan.run.recognizers])
         self.judge = Judge(self.ensemble, self.finder, thresholds, plan.run.far, self.context.device)
         self.method: Method = METHODS.build(plan.method, plan.options, self.context)
+        self.chooser = Chooser(plan, self.judge, thresholds)
 
     def anonymize(self, photo: Photo, destination: Destination) -> Receipt:
         """Change the faces of a photo, write it, judge what was written, and leave the receipt.
@@ -80,59 +82,61 @@ class Anonymizer:
         """
         run, seconds = self.plan.run, dict[str, float]()
         with self._stage("detect", seconds):
-            photo, faces, told = self._faces(photo)
+            photo, known, told = self._known(photo, destination, observer := self.judge.observer())
         encode = partial(encode_photo, keep_metadata=run.keep_metadata)
         protected, mask = photo, np.zeros(photo.rgb.shape[:2], dtype=bool)
-        changed, missed, details, target = list[Face](), list(faces), list[Mapping[str, Any]](), None
-        observer = self.judge.observer()
+        target = None
         for _ in range(_PASSES):
-            if missed:
+            if due := known.due():
                 with self._stage("protect", seconds):
-                    batch = frame_batch(protected, missed, self.plan.frame_size, run.seed, self.context.device)
+                    faces = [known.faces[index] for index in due]
+                    batch = frame_batch(protected, faces, self.plan.frame_size, run.seed, self.context.device)
                     protection = self.method(batch)
                 with self._stage("paste", seconds):
-                    protected, pasted = paste(protected, missed, batch, protection)
+                    protected, pasted = paste(protected, faces, batch, protection)
                 mask |= pasted
-                first = len(changed) + 1
-                told += [f"face {first + row}: {line}" for row, line in enumerate(protection.warnings) if line]
-                changed += missed
-                details += protection.details or [{} for _ in missed]
+                lines = zip_longest(due, protection.warnings)
+                told += [f"face {index + 1}: {line}" for index, line in lines if line]
+                known.changed |= zip(due, protection.details or [{} for _ in due], strict=True)
                 target = protection.target
             with self._stage("write", seconds):
                 written = destination.write(encode(protected))
             with self._stage("judge", seconds):
-                result = read_photo(written, run.max_memory) if changed else photo
-                missed = self.judge.missed(photo, changed, result, observer) if changed else []
-            if not missed:
+                result = read_photo(written, run.max_memory) if known.changed else photo
+                known.add(self.judge.missed(photo, known.faces, result, observer) if known.changed else [])
+            if not known.due():
                 break
+        told += [
+            f"face {index + 1} was to be kept, and {share:.0%} of it lies under other faces that were changed"
+            for index in known.kept
+            if (share := painted_over(known.faces[index], mask)) > 0
+        ]
         verdicts: list[FaceReceipt] = []
-        if changed:
+        if known.hidden:
             with self._stage("judge", seconds):
                 verdicts = self.judge.judge(
                     photo,
-                    [*changed, *missed],
+                    [known.faces[index] for index in known.hidden],
                     lambda: result,
                     # A lossless copy has the very same pixels.
                     lambda: read_photo(encode(photo), run.max_memory) if photo.lossy else photo,
                     self.method.surrogates,
                     target,
                     observer,
+                    [known.faces[index] for index in known.kept],
                 )
-            verdicts = [
-                verdict.model_copy(update={"details": dict(detail)} if index < len(changed) else {"changed": False})
-                for index, (verdict, detail) in enumerate(zip_longest(verdicts, details))
-            ]
-        receipt = self._receipt(photo, verdicts, told, seconds, destination)
+        receipt = self._receipt(photo, known.receipts(verdicts), told, seconds, destination)
         return destination.finish(receipt, photo, protected, mask)
 
-    def _faces(self, photo: Photo) -> tuple[Photo, Sequence[Face], list[str]]:
-        photo, faces, told = faces_shown(photo, self.finder.find)
-        if not faces and not self.plan.run.allow_no_face:
+    def _known(self, photo: Photo, destination: Destination, observer: Observer) -> tuple[Photo, Known, list[str]]:
+        photo, found, told = faces_shown(photo, self.finder.find)
+        known = self.chooser.known(photo, found, destination, observer)
+        if not known.faces and not self.plan.run.allow_no_face:
             raise NoFaceError(
                 f"no face found (detector {self.finder.detector.name}). If there is one, try --min-face 20 or another "
                 "--detector; --allow-no-face copies such photos."
             )
-        return photo, faces, told
+        return photo, known, told + known.told
 
     def _receipt(
         self,

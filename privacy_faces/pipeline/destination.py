@@ -27,6 +27,10 @@ class Destination(Protocol):
         """What the original is called, for the receipt."""
 
     @property
+    def digest(self) -> str | None:
+        """The sha256 of the original's file; None where there is no file."""
+
+    @property
     def place(self) -> str | None:
         """Where the photo will be, for the receipt; None for memory."""
 
@@ -54,8 +58,9 @@ class Memory:
         data: the encoded photo.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, digest: str | None = None) -> None:
         self.source = source
+        self.digest = digest
         self.place = None
         self.data = b""
 
@@ -86,6 +91,7 @@ class Folder:
     ) -> None:
         self.job, self.save_masks, self.receipts = job, save_masks, receipts
         self.source, self.place = job.name, readable(str(job.target))
+        self.digest: str | None = digest
         self._fingerprint, self._digest = fingerprint, digest
         self._output_sha256 = ""
         self._staged: dict[Path, Path] = {}  # place -> hidden file

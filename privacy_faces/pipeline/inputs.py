@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -78,10 +78,51 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
     job = (ppd if layout == "ppd" else tree).job
     if not inputs:
         return Collection([job(None, SAMPLE, Path(SAMPLE), output)], [])
+    found, ignored, left_out = photos_in(
+        inputs, {os.path.realpath(place) for place in (output, tree.masks_folder(output))}
+    )
+    # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the
+    # whole name.
+    stems = Counter(relative.with_suffix("") for _, relative in found)
+    jobs = [
+        job(path, readable(str(path)), relative, output, whole_name=stems[relative.with_suffix("")] > 1)
+        for path, relative in found
+    ]
+    sources = {os.path.realpath(path): path for path, _ in found}
+    taken: dict[Path, Job] = {}
+    for one in jobs:
+        for place in (one.target, one.receipt):
+            if (other := taken.setdefault(place, one)) is not one:
+                raise InputError(
+                    f"{other.name} and {one.name} would both be written to {place}. Run them separately, with two "
+                    "--output folders."
+                )
+        if (source := sources.get(os.path.realpath(one.target))) is not None:
+            raise InputError(
+                f"{source} would be overwritten by the result of {one.name}. Choose another --output folder."
+            )
+    return Collection(jobs, ignored, left_out)
+
+
+def photos_in(
+    inputs: Sequence[Path], outputs: Container[str] = ()
+) -> tuple[list[tuple[Path, Path]], list[str], list[str]]:
+    """The photos that are named, or lie in a folder that is.
+
+    Args:
+        inputs: photos and folders.
+        outputs: real paths of folders that are not searched.
+
+    Returns:
+        Each photo and its path below the folder; files in folders that are no photos; folders that were left out, with
+        the reason.
+
+    Raises:
+        InputError: when there are none.
+    """
     found: list[tuple[Path, Path]] = []
     ignored: list[str] = []
     left_out: list[str] = []
-    outputs = {os.path.realpath(place) for place in (output, tree.masks_folder(output))}
 
     def refused(folder: Path) -> str | None:
         if folder.name.startswith(".") or os.path.realpath(folder) in outputs:
@@ -106,27 +147,7 @@ def collect(inputs: Sequence[Path], output: Path, layout: Literal["tree", "ppd"]
             f"No photo found in {', '.join(map(str, inputs))}: expected files such as .jpg, .png, .webp, .tif or .bmp."
             + "".join(f" Left out: {folder}." for folder in left_out)
         )
-    # Two photos of one stem in a folder (a.jpg, a.png) would share <stem>.receipt.json: there the receipts take the
-    # whole name.
-    stems = Counter(relative.with_suffix("") for _, relative in found)
-    jobs = [
-        job(path, readable(str(path)), relative, output, whole_name=stems[relative.with_suffix("")] > 1)
-        for path, relative in found
-    ]
-    sources = {os.path.realpath(path): path for path, _ in found}
-    taken: dict[Path, Job] = {}
-    for one in jobs:
-        for place in (one.target, one.receipt):
-            if (other := taken.setdefault(place, one)) is not one:
-                raise InputError(
-                    f"{other.name} and {one.name} would both be written to {place}. Run them separately, with two "
-                    "--output folders."
-                )
-        if (source := sources.get(os.path.realpath(one.target))) is not None:
-            raise InputError(
-                f"{source} would be overwritten by the result of {one.name}. Choose another --output folder."
-            )
-    return Collection(jobs, ignored, left_out)
+    return found, ignored, left_out
 
 
 def refuse_foreign(collection: Collection, output: Path) -> None:

@@ -432,7 +432,9 @@ class TestDefaults:
         after = pixels(tmp_path / "outputs/pixelate/astronaut.png")
         assert np.array_equal(after[300:], astronaut()[300:])
         assert not np.array_equal(after[:300], astronaut()[:300])
-        header, rule, row, empty, last = result.stdout.splitlines()
+        sentence, blank, header, rule, row, empty, last = result.stdout.splitlines()
+        assert sentence == "1 face changed in 1 photo. A recognizer that took no part no longer matches it."
+        assert blank == ""
         assert header.split() == ["photo", "face", "recognizer", "before", "after", "threshold", "result"]
         assert set(rule) == {"-", " "}
         scores = read_json(tmp_path / "outputs/pixelate/astronaut.receipt.json")["faces"][0]["recognizers"][
@@ -559,7 +561,10 @@ class TestAgain:
         )
         for result in (first, second):
             assert warning in result.stderr
-            assert result.stdout.splitlines()[2].endswith("NOT PROTECTED")
+            assert result.stdout.splitlines()[4].endswith("NOT PROTECTED")
+            assert result.stdout.splitlines()[0] == (
+                "1 face changed in 1 photo. It can still be recognized: see NOT PROTECTED below."
+            )
 
 
 class TestReceipts:
@@ -576,8 +581,19 @@ class TestReceipts:
             assert secret not in text
         receipt = read_json(once / "out/a.receipt.json")
         assert receipt.keys() <= {
-            *("schema", "output", "method", "profile", "detector", "metadata_kept", "surrogates", "faces", "warnings"),
-            *("written", "output_sha256", "input_salted", "plan_salted", "sought"),
+            *(
+                "schema",
+                "output",
+                "method",
+                "profile",
+                "detector",
+                "metadata_kept",
+                "surrogates",
+                "faces",
+                "sought",
+                "warnings",
+            ),
+            *("written", "output_sha256", "input_salted", "plan_salted"),
         }
         assert (receipt["output"], receipt["written"]) == ("a.png", ["a.png"])
         (face,) = receipt["faces"]
@@ -629,7 +645,8 @@ class TestNoFace:
         assert np.abs(np.asarray(copy).astype(int) - no_face).mean() < 3
         assert read_json(tmp_path / "out/cup.receipt.json")["faces"] == []
         assert f"{photo}: no face found; copied without metadata" in result.stderr
-        assert result.stdout.splitlines()[2].split() == [str(photo), "copied:", "no", "face", "found"]
+        assert result.stdout.splitlines()[0] == "No face changed. 1 photo without a face copied."
+        assert result.stdout.splitlines()[4].split() == [str(photo), "copied:", "no", "face", "found"]
 
     def test_a_copy_with_metadata_is_not_called_one_without(self, tmp_path: Path, no_face: np.ndarray) -> None:
         photo = put(tmp_path / "cup.png", no_face)
@@ -729,9 +746,6 @@ class NoPower:
         self.error = error
 
     def observer(self) -> None:
-        """Nobody looks."""
-
-    def missed(self, *_: object) -> None:
         raise self.error
 
 

@@ -335,7 +335,8 @@ class TestMessages:
             make_plan("blur", assignments={"sigmaa": 1})
         assert str(error.value) == (
             "Unknown option 'sigmaa' of method blur: expected one of frame_size, sigma, "
-            "recognizers, optional_recognizers, far, thresholds, detector, min_face, device, seed, keep_metadata, "
+            "recognizers, optional_recognizers, far, keep, only, faces, thresholds, detector, min_face, device, seed, "
+            "keep_metadata, "
             "allow_no_face, save_masks, receipts, max_memory, layout."
         )
 
@@ -382,7 +383,8 @@ class TestMessages:
             ),
             (
                 "run: {sead: 1}",
-                "unknown option 'sead' of the run: expected one of recognizers, optional_recognizers, far, thresholds, "
+                "unknown option 'sead' of the run: expected one of recognizers, optional_recognizers, far, keep, only, "
+                "faces, thresholds, "
                 "detector, min_face, device, seed, keep_metadata, allow_no_face, save_masks, receipts, max_memory, "
                 "layout",
             ),

@@ -20,7 +20,7 @@ from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, in
 # Side of the frame in which landmarks are placed: large enough for the corners of the lips, small enough to be quick.
 LANDMARK_FRAME = 256
 # How far from a face others are sought, in its widths: whoever wears a badge is a few times as large as the face on it.
-_BEHIND, _AROUND = 3.0, 3.0
+_BEHIND, _AROUND = 3.0, 2.0
 
 DetectorName = Literal["auto", "mtcnn", "dlib"]
 
