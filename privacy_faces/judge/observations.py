@@ -23,7 +23,7 @@ from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder, largest_first
-from privacy_faces.photos.detection.turned import MOST_APART, Placed, same_place
+from privacy_faces.photos.detection.turned import MOST_APART, PERHAPS, Placed, same_place
 from privacy_faces.photos.faces import Face, same_face
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
@@ -34,9 +34,6 @@ Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
 _QUARTERS = 4
-# As MOST_APART, for a face that is sought where something changed and where nothing else explains the find: what covers
-# a part of it spoils its landmarks.
-_PERHAPS = 0.045
 # How differently the detector places a face in resampled copies of a photo: in shares of its size, and in radians.
 _SCALED, _MOVED, _TURNED = 0.04, 0.02, np.deg2rad(3)
 # How many times as differently where the eyes are less far apart than so many pixels.
@@ -119,7 +116,7 @@ class Observer:
         that stand upright anywhere in it, and those in any turn around the expected ones. Farther away nothing has
         changed since turned faces were sought in the photo."""
         found: list[Face] = []
-        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= _PERHAPS)
+        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= PERHAPS)
         for item in (*self._upright(rgb), *around):
             known = (*expected, *found)
             if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):

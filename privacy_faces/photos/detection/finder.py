@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from privacy_faces.photos.detection.contract import Detection, Detector, LandmarkModel, Sizes
 from privacy_faces.photos.detection.dlib_models import DlibDetector, DlibLandmarks
 from privacy_faces.photos.detection.surroundings import Surroundings
-from privacy_faces.photos.detection.turned import MOST_APART, Placed, detect_turned, merged, same_place
+from privacy_faces.photos.detection.turned import MOST_APART, PERHAPS, Placed, detect_turned, merged, same_place
 from privacy_faces.photos.faces import Face, Image, lies_inside, to_uint8
 from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, invert, transform
 
@@ -21,6 +21,8 @@ from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, in
 LANDMARK_FRAME = 256
 # How far from a face others are sought, in its widths: whoever wears a badge is a few times as large as the face on it.
 _BEHIND, _AROUND = 3.0, 2.0
+# How far whoever wears a badge may be turned, in eighths.
+_TILTS = (-1, 1)
 
 DetectorName = Literal["auto", "mtcnn", "dlib"]
 
@@ -104,13 +106,20 @@ class FaceFinder:
         return merged(upright, [self._placed(rgb, detection, realign=True) for detection in others])
 
     def behind(self, rgb: Image, found: Sequence[Placed]) -> list[Placed]:
-        """Upright faces that are found when each of the `found` ones, in turn, is painted over; none of those."""
+        """Faces, upright or turned by about an eighth, that are found when each of the `found` ones, in turn, is painted
+        over; none of those."""
         new: list[Placed] = []
         for front in found:
             place = Surroundings(to_uint8(rgb), front.face, _BEHIND)
-            for detection in self.detector.detect(place.without_face(), place.smallest):
-                item = self._placed(rgb, place.in_photo(detection))
+            painted = place.without_face()
+            upright = self.detector.detect(painted, place.smallest)
+            turned = detect_turned(self.detector, painted, place.smallest, _TILTS, whole=not place.centered)
+            perhaps = (self._placed(rgb, place.in_photo(detection), realign=True) for detection in turned)
+            for item in (
                 # What stands before it spoils its landmarks: they tell nothing here.
+                *(self._placed(rgb, place.in_photo(detection)) for detection in upright),
+                *(item for item in perhaps if item.fit <= PERHAPS),
+            ):
                 if not any(same_place(item.face, old.face) for old in (*found, *new)):
                     new.append(item)
         return new

@@ -24,6 +24,9 @@ _SMALLEST = 20
 _EIGHTHS = range(1, 8)
 # The most that points and landmarks of a face may lie apart, in shares of the frame, for its turn to be certain.
 MOST_APART = 0.022
+# As that, for a face that is sought where something changed or stands before it, and where nothing else explains the
+# find: what covers a part of it spoils its landmarks.
+PERHAPS = 0.045
 # A turned face replaces an upright one at its place where its points agree so much better; otherwise upright wins.
 _BETTER = 0.6
 # Boxes that overlap so much (intersection over union) show one face, ...
@@ -41,7 +44,12 @@ class Placed:
 
 
 def detect_turned(
-    detector: Detector, rgb: NDArray[np.uint8], smallest: float, *, whole: bool = True
+    detector: Detector,
+    rgb: NDArray[np.uint8],
+    smallest: float,
+    eighths: Sequence[int] = _EIGHTHS,
+    *,
+    whole: bool = True,
 ) -> Iterator[Detection]:
     """What the detector believes of the photo (H, W, 3) when it is turned by eighths, in coordinates of the photo.
 
@@ -49,6 +57,7 @@ def detect_turned(
         detector: knows upright faces.
         rgb: the photo.
         smallest: of the faces sought, in pixels.
+        eighths: how far to turn it, counter-clockwise.
         whole: whether to seek in the corners too, which make copies that are turned by an odd eighth twice as large.
     """
     height, width = rgb.shape[:2]
@@ -57,7 +66,7 @@ def detect_turned(
     shrink = max(1.0, smallest / _SMALLEST)
     small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else rgb
     scale = np.array([width / small.shape[1], height / small.shape[0]])
-    for eighth in _EIGHTHS:
+    for eighth in eighths:
         copy, there = _turned(small, eighth, whole)
         back = invert(there)
         # Pixels are centered on integers: x = (x' + 1/2) * scale - 1/2.
