@@ -13,7 +13,8 @@ from privacy_faces.cli.table import table
 from privacy_faces.evaluation.calls import unplaced
 
 if TYPE_CHECKING:
-    from privacy_faces.evaluation.results import MethodResults, Number, Results
+    from privacy_faces.evaluation.results import MethodResults, Results
+    from privacy_faces.evaluation.rows import Number
 
 
 def command_line() -> str:

@@ -22,12 +22,12 @@ from privacy_faces.evaluation.results import (
     Data,
     Failure,
     MethodResults,
-    Number,
     Quality,
     RecognizerInfo,
     Results,
     Service,
 )
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.attacks import attack_table
 from privacy_faces.evaluation.tables.result import Result
@@ -163,7 +163,7 @@ def _quality(result: Result, device: torch.device) -> Quality:
         lpips=lpips(before, after, people, device),
         fid=fid,
         kid=kid,
-        detected=share(seen.detected()),
+        detected=share(seen.detected(), people),
         landmark_shift=mean(seen.quality["landmark_shift"], people),
         color_shift=mean(seen.quality["color_shift"], people),
     )
@@ -171,22 +171,27 @@ def _quality(result: Result, device: torch.device) -> Quality:
 
 def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
     labeled = [setting.probes[row] for row in setting.labeled]
-    people, counts = np.unique([probe.person for probe in labeled], return_counts=True)
-    several = int((counts > 1).sum())
-    photos = [LabeledPhoto(probe.photo, probe.person) for probe in labeled]
+    people = {probe.person for probe in labeled}
+    several = len(
+        {probe.person for probe, other in zip(labeled, setting.has_other_photo[setting.labeled], strict=True) if other}
+    )
+    photos = list(dict.fromkeys(LabeledPhoto(probe.photo, probe.person) for probe in labeled))
+    others = setting.gallery
     return Data(
         name=name,
         photos=len(photos),
         faces=len(setting.probes),
         people=len(people),
         people_with_other_photos=several,
+        shots=setting.take(setting.labeled).shots,
         sha256=content_hash(photos),
         groups=setting.columns,
         gallery=(
-            f"the {len(photos)} unprotected photos of {len(people)} people; of the {several} people with several, a "
-            "probe's own photo does not count"
-        )
-        + (f"; for the other {len(people) - several} it is the only one" if several < len(people) else ""),
+            f"the {len(photos)} unprotected photos of {len(people)} people"
+            + (f", and {len(others.names)} of {len(set(others.people))} other people" if others.names else "")
+            + f"; where another photo is asked for, the {several} people with photos of several shots are looked up, "
+            "and what shows the probe's own shot does not count"
+        ),
         unusable=[Failure(photo=photo, reason=reason) for photo, reason in unusable.items()],
     )
 

@@ -17,7 +17,8 @@ from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.probes import Probe, copy_of, find_probes, originals, seen_in
 from privacy_faces.evaluation.processes import STORE, Done, Task, in_processes, job, protect
-from privacy_faces.evaluation.results import Cost, Number, Results
+from privacy_faces.evaluation.results import Cost, Results
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.result import Result

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from privacy_faces.config.extras import has_packages, install_extra
 from privacy_faces.evaluation.intervals import mean
-from privacy_faces.evaluation.results import Number
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.state_dict import read_state_dict

@@ -17,7 +17,8 @@ from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.intervals import lift, share
 from privacy_faces.evaluation.measure import Scope, Seen, measure
 from privacy_faces.evaluation.probes import Probe, by_photo, copy_of, find_probes, originals, seen_in
-from privacy_faces.evaluation.results import MethodResults, Results, Success
+from privacy_faces.evaluation.results import MethodResults, Results
+from privacy_faces.evaluation.rows import Success
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.result import Result
@@ -239,8 +240,8 @@ def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet
                 "recognizer": f"classifier on {name}",
                 "role": result.roles[name],
                 "far": None,
-                "clean": share(clean),
-                "protected": share(protected),
+                "clean": share(clean, people.tolist()),
+                "protected": share(protected, people.tolist()),
                 "lift": lift(clean, protected, people.tolist()),
             }
         )

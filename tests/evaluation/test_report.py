@@ -23,14 +23,8 @@ from privacy_faces.cli import main
 from privacy_faces.config.files import resource
 from privacy_faces.evaluation.report import charts, colors, wording
 from privacy_faces.evaluation.report.page import render
-from privacy_faces.evaluation.results import (
-    Number,
-    Results,
-    ResultsError,
-    Roc,
-    read_results,
-    write_results,
-)
+from privacy_faces.evaluation.results import Results, ResultsError, read_results, write_results
+from privacy_faces.evaluation.rows import Number, Roc
 from privacy_faces.judge.thresholds import Threshold
 from privacy_faces.judge.verdicts import Measure
 from tests.results_sample import FAR, HOSTILE, NO_INCEPTION, NO_LPIPS, full, minimal

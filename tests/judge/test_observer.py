@@ -18,7 +18,8 @@ from privacy_faces.evaluation.folders import Request, evaluate_pairs
 from privacy_faces.evaluation.identification import best_ranks, ranks
 from privacy_faces.evaluation.probes import Probe, find_probes
 from privacy_faces.evaluation.processes import Task, see
-from privacy_faces.evaluation.results import MethodResults, Success
+from privacy_faces.evaluation.results import MethodResults
+from privacy_faces.evaluation.rows import Success
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.judge import Judge
 from privacy_faces.judge.observations import Observer

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from markupsafe import Markup
 
 from privacy_faces.evaluation.report import charts, wording
-from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results, Roc, Success
+from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results
+from privacy_faces.evaluation.rows import Roc, Success
 from privacy_faces.judge.receipt import Role
 from privacy_faces.judge.thresholds import Threshold as Operating
 
