@@ -13,6 +13,7 @@ import torch
 
 from privacy_faces.config.version import __version__
 from privacy_faces.datasets.folder import LabeledPhoto, content_hash
+from privacy_faces.evaluation.differences import differences
 from privacy_faces.evaluation.examples import worst_examples
 from privacy_faces.evaluation.fidelity import fid_and_kid, lpips
 from privacy_faces.evaluation.intervals import mean, share
@@ -97,6 +98,7 @@ def method_results(
 def results(
     setting: Setting,
     methods: Sequence[MethodResults],
+    judged: Sequence[tuple[str, Result]],
     ensemble: Ensemble,
     *,
     kind: str,
@@ -121,6 +123,7 @@ def results(
                 _recognizer(setting, recognizer.name, recognizer.weight_records) for recognizer in ensemble
             ],
             "methods": list(methods),
+            "differences": differences(judged),
             "notes": list(notes),
         }
     )

@@ -14,6 +14,7 @@ import torch
 from privacy_faces.config.run import RunOptions
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.entries import Entry
+from privacy_faces.evaluation.exports.photos import Judged
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.probes import Probe, copy_of, find_probes, originals, seen_in
 from privacy_faces.evaluation.processes import STORE, Done, Task, in_processes, job, protect
@@ -52,7 +53,7 @@ def benchmark(
     notes: Sequence[str] = (),
     services: Sequence[Verifier] = (),
     report: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> Results:
+) -> tuple[Results, list[Judged]]:
     """Judge every entry on the same probes.
 
     Args:
@@ -70,6 +71,9 @@ def benchmark(
         overwrite: protect the photos again that an earlier call has done.
         services: verification services to ask; photos are sent to them.
         report: told (steps done, steps in all, what is done) about twice a second.
+
+    Returns:
+        What was found, and what it was made of, entry by entry.
 
     Raises:
         ValueError: when no photo has a face, or a method cannot be built (a missing weight, for instance).
@@ -99,13 +103,14 @@ def benchmark(
         tasks = [replace(task, overwrite=False) for task in tasks]
     clean, *done = in_processes(tasks, workers, report)
     setting = Setting(found_faces, originals(found_faces, faces, observer), clean.seen, thresholds, far)
-    methods = []
+    methods, judged = [], []
     for entry, found in zip(entries, done, strict=True):
         roles: dict[str, Role] = {
             name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names
         }
         image = scored_image(found.target) if found.target else None
         result = Result(setting, found.seen, roles, seen_in(image, observer) if image else None)
+        judged.append(Judged(entry.label, result))
         methods.append(
             assemble.method_results(
                 result,
@@ -125,9 +130,10 @@ def benchmark(
                 ],
             )
         )
-    return assemble.results(
+    results = assemble.results(
         setting,
         methods,
+        judged,
         observer.ensemble,
         kind="benchmark",
         data_name=data_name,
@@ -136,6 +142,7 @@ def benchmark(
         seed=run.seed,
         notes=[*notes, *([f"{workers} methods ran at a time: each would be faster alone."] if workers > 1 else [])],
     )
+    return results, judged
 
 
 def _versions(result: Result, entry: Entry, output: Path) -> list[tuple[Callable[[], Photo], ...]]:

@@ -14,6 +14,7 @@ from privacy_faces.config.files import beside
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.exports.photos import Judged
 from privacy_faces.evaluation.intervals import lift, share
 from privacy_faces.evaluation.measure import Scope, Seen, measure
 from privacy_faces.evaluation.probes import Probe, by_photo, copy_of, find_probes, originals, seen_in
@@ -72,7 +73,7 @@ def evaluate_pairs(
     data_name: str,
     command: str,
     progress: Progress,
-) -> Results:
+) -> tuple[Results, list[Judged]]:
     """Judge pairs; those of each target are a row of their own.
 
     Args:
@@ -82,6 +83,9 @@ def evaluate_pairs(
         request: what to judge.
         data_name, command: for results.json.
         progress: wraps the photos of each pass, and is told its name.
+
+    Returns:
+        What was found, and what it was made of, target by target.
 
     Raises:
         ValueError: when no original has a face.
@@ -113,12 +117,14 @@ def evaluate_pairs(
     surrogates = _surrogates(request, [receipt for receipt in receipts.values() if receipt])
     roles = {name: _role(name, surrogates) for name in observer.ensemble.names}
     methods: list[MethodResults] = []
+    judged: list[Judged] = []
     for target, part in _by_target(
         seen, [by_name[probe.name].target or _target(receipts[probe.name]) for probe in usable]
     ).items():
         image = request.targets.get(target) or scored_image(target)
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
         label = f"{request.name} as {target}" if target else request.name
+        judged.append(Judged(label, result))
         missing = failures if not methods else {}
         readers = [_versions(by_name[usable[row].name]) for row in part.rows if usable[row].labeled]
         services = [
@@ -142,9 +148,10 @@ def evaluate_pairs(
             "Nothing says which recognizers helped to protect these photos: their roles are unknown, none counts as "
             "held out. Name those that helped with --surrogates; --surrogates none if none did."
         )
-    return assemble.results(
+    results = assemble.results(
         setting,
         methods,
+        judged,
         observer.ensemble,
         kind="evaluate",
         data_name=data_name,
@@ -153,6 +160,7 @@ def evaluate_pairs(
         seed=None,
         notes=notes,
     )
+    return results, judged
 
 
 def _versions(pair: Pair) -> tuple[Callable[[], Photo], ...]:

@@ -139,6 +139,9 @@ class ReportOptions(Options):
     """Options of `report`."""
 
     results: Path = Field(description="results.json of benchmark or evaluate")
+    compare: Path | None = Field(
+        None, description="an earlier results.json, whose shares are printed beside those of RESULTS"
+    )
     output: Annotated[Path | None, NoneMeans("report.html beside the results")] = Field(
         None, description="file to write"
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_serializer
 
 from privacy_faces.config.files import write_atomic
-from privacy_faces.evaluation.rows import Attack, Number, Part, Robustness, Roc, Success
+from privacy_faces.evaluation.rows import Attack, Difference, Number, Part, Robustness, Roc, Success
 from privacy_faces.judge.receipt import Evidence, Found
 from privacy_faces.judge.thresholds import Threshold
 
@@ -159,6 +159,7 @@ class Results(Part):
     Attributes:
         command: repeats the evaluation.
         far: false accept rates, the report's main one first.
+        differences: between methods, on the faces that both protected.
         notes: what limits these numbers.
     """
 
@@ -173,6 +174,7 @@ class Results(Part):
     far: list[float]
     recognizers: list[RecognizerInfo]
     methods: list[MethodResults]
+    differences: list[Difference] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
 

@@ -81,6 +81,28 @@ class Success(Part):
     clean_separation: Separation | None = None
 
 
+class Difference(Part):
+    """How two methods differ on the same faces.
+
+    Attributes:
+        first, second: labels of the methods.
+        difference: the share of the first less that of the second.
+        only_first, only_second: faces that only one of the two protects.
+        p: of the exact McNemar test, in which each person counts once.
+    """
+
+    first: str
+    second: str
+    measure: Measure
+    recognizer: str
+    role: Role
+    far: float | None
+    difference: Number
+    only_first: int
+    only_second: int
+    p: float
+
+
 class Robustness(Part):
     """Dodging (same photo) and impersonation after an operation on the written file.
 

@@ -30,7 +30,6 @@ from privacy_faces.evaluation.options import (
     BenchmarkOptions,
     CalibrateOptions,
     EvaluateOptions,
-    ReportOptions,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def benchmark(
         )
     limit = chosen.limit if chosen.limit is not None else SAMPLES if chosen.data is None else 0
     with _kept(chosen.output) as folder:
-        results = judge_entries(
+        results, judged = judge_entries(
             entries,
             run,
             probes_of(chosen.data, limit),
@@ -115,7 +114,7 @@ def benchmark(
             report=progress,
         )
     if chosen.output:
-        write_evaluation(results, chosen.output)
+        write_evaluation(results, judged, chosen.output)
     return results
 
 
@@ -169,7 +168,7 @@ def evaluate(
     )
     seeing = {name: getattr(chosen, name) for name in ("detector", "min_face", "device")}
     run = RunOptions.validated({"recognizers": names} | seeing, "the run")
-    results = evaluate_pairs(
+    results, judged = evaluate_pairs(
         pairs,
         make_observer(run, Store(chosen.output / "seen.sqlite" if chosen.output else None)),
         load_thresholds(chosen.thresholds),
@@ -180,7 +179,7 @@ def evaluate(
     )
     results = results.model_copy(update={"notes": [*notes, *results.notes]})
     if chosen.output:
-        write_evaluation(results, chosen.output)
+        write_evaluation(results, judged, chosen.output)
     return results
 
 
@@ -240,35 +239,6 @@ def calibrate(data: str | Path, *, progress: Progress = silent, **options: Any) 
         chosen.output.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(chosen.output, (file.model_dump_json(indent=2) + "\n").encode())
     return file
-
-
-def report(results: str | Path, output: str | Path | None = None) -> Path:
-    """Make the page for people from results.json, as `privacy-faces report` does; the same results give the same page.
-
-    Args:
-        results: results.json of `benchmark` or `evaluate`.
-        output: file to write; by default report.html beside the results.
-
-    Returns:
-        The file that was written.
-
-    Raises:
-        ResultsError: for a file that holds no results.
-        ValueError: for a folder where a file is to be written.
-    """
-    from privacy_faces.evaluation.report.page import render
-    from privacy_faces.evaluation.results import read_results
-
-    chosen = ReportOptions.validated({"results": results, "output": output}, "report")
-    target = chosen.output or chosen.results.with_name("report.html")
-    if target.is_dir():
-        raise ValueError(
-            f"Expected a file to write, found the folder {target}. Name the file: --output {target / 'report.html'}"
-        )
-    page = render(read_results(chosen.results))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(target, page.encode())
-    return target
 
 
 def _configured(chosen: BenchmarkOptions) -> Sequence[Choice]:

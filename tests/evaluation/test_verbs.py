@@ -23,7 +23,7 @@ from privacy_faces.config.options import Choice, OptionError
 from privacy_faces.config.profiles import PROFILES, load_config, load_profile
 from privacy_faces.config.registry import METHODS
 from privacy_faces.config.run import RunOptions
-from privacy_faces.evaluation import verbs
+from privacy_faces.evaluation import reporting
 from privacy_faces.evaluation.entries import Entry, judges
 from privacy_faces.evaluation.options import BenchmarkOptions, CalibrateOptions, EvaluateOptions
 from privacy_faces.evaluation.protocols import evaluate_diffam
@@ -137,8 +137,8 @@ class TestSameAsTheCommand:
 
     def test_report(self, folders: tuple[Path, Path], tmp_path: Path) -> None:
         evaluate(*folders, output=tmp_path, **QUICK)
-        assert verbs.report(tmp_path / "results.json") == tmp_path / "report.html"
-        again = verbs.report(tmp_path / "results.json", tmp_path / "again.html")
+        assert reporting.report(tmp_path / "results.json") == tmp_path / "report.html"
+        again = reporting.report(tmp_path / "results.json", tmp_path / "again.html")
         assert again.read_bytes() == (tmp_path / "report.html").read_bytes()
 
 

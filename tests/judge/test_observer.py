@@ -81,7 +81,7 @@ def evaluated(
     originals: Path, protected: Path, observer: Observer, surrogates: list[str] | None = None
 ) -> MethodResults:
     request = Request("changed", surrogates, robustness=False, attackers=False)
-    results = evaluate_pairs(
+    results, _ = evaluate_pairs(
         find_pairs(originals, protected),
         observer,
         load_thresholds(),
@@ -154,7 +154,7 @@ class TestEveryFace:
         paths = [tmp_path / name for name in ("before.png", "after.png")]
         for path, picture in zip(paths, (rgb, blurred(rgb, 20)), strict=True):
             Image.fromarray(picture).save(path)
-        results = evaluate_pairs(
+        results, _ = evaluate_pairs(
             [Pair("both", "somebody", *paths)],
             observer,
             load_thresholds(),

@@ -38,7 +38,7 @@ RANKS: tuple[tuple[int, Measure, Measure, Measure], ...] = (
 
 
 @dataclass(frozen=True)
-class _Answers:
+class Answers:
     """What one measure says of the faces that it can be asked of.
 
     Attributes:
@@ -59,6 +59,11 @@ class _Answers:
     protected: Flags
     missing: str | None = None
     separations: tuple[Separation | None, ...] = (None, None)
+
+    @property
+    def rows(self) -> Indices:
+        """The probes (M,) of the whole evaluation, or of its labeled faces."""
+        return self.result.seen.rows[self.faces]
 
     def row(self, recognizer: str, members: Indices | None = None, group: Group | None = None) -> Success | None:
         """The row of all faces, or of those among some `members`; None without any."""
@@ -94,7 +99,7 @@ def success_table(result: Result) -> list[Success]:
     """Every measure for every recognizer and false accept rate; subgroups at the main rate."""
     rows: list[Success | None] = []
     for recognizer in result.roles:
-        for answers in _answers(result, recognizer):
+        for answers in answers_of(result, recognizer):
             rows.append(answers.row(recognizer))
             if answers.far in (None, result.setting.far[0]) and not answers.missing:
                 groups = answers.result.setting.groups(answers.result.seen.rows)
@@ -102,7 +107,7 @@ def success_table(result: Result) -> list[Success]:
     return [row for row in rows if row is not None]
 
 
-def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
+def answers_of(result: Result, recognizer: str) -> Iterator[Answers]:
     """Every measure at every rate."""
     labeled, setting = result.labeled, result.setting
     everyone = np.arange(len(result.seen.rows))
@@ -119,12 +124,12 @@ def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
         apart = separations if far == setting.far[0] else {}
 
         clean, protected = (dodging(side, threshold) for side in same)
-        yield _Answers(result, "dodging", far, everyone, clean, protected, None, apart.get("dodging", (None, None)))
+        yield Answers(result, "dodging", far, everyone, clean, protected, None, apart.get("dodging", (None, None)))
         if resembled is not None:
             clean, protected = (impersonation(side, threshold) for side in resembled)
-            yield _Answers(result, "impersonation", far, everyone, clean, protected)
+            yield Answers(result, "impersonation", far, everyone, clean, protected)
             clean, protected = (both(*sides, threshold) for sides in zip(same, resembled, strict=True))
-            yield _Answers(result, "dodging-and-impersonation", far, everyone, clean, protected)
+            yield Answers(result, "dodging-and-impersonation", far, everyone, clean, protected)
         compared_with: tuple[tuple[Measure, tuple[Scores, ...]], ...] = (
             ("dodging-other-photo", other),
             ("dodging-protected", among),
@@ -133,7 +138,7 @@ def _answers(result: Result, recognizer: str) -> Iterator[_Answers]:
             known = np.flatnonzero(~np.isnan(after))
             if len(known):
                 clean, protected = dodging(before[known], threshold), dodging(after[known], threshold)
-                yield _Answers(labeled, measure, far, known, clean, protected, None, apart.get(measure, (None, None)))
+                yield Answers(labeled, measure, far, known, clean, protected, None, apart.get(measure, (None, None)))
     yield from _identification(labeled, recognizer)
 
 
@@ -178,20 +183,20 @@ def _resembled(result: Result, recognizer: str, target: Vectors) -> tuple[Scores
     )
 
 
-def _identification(result: Result, recognizer: str) -> Iterator[_Answers]:
+def _identification(result: Result, recognizer: str) -> Iterator[Answers]:
     rows = result.seen.rows
     everyone, nobody = np.arange(len(rows)), np.zeros(0, dtype=np.int64)
     search = Search(result, recognizer)
     others = np.flatnonzero(result.setting.has_other_photo[rows])
 
-    def answers(measure: Measure, n: int, faces: Indices, sides: Sequence[Indices], hit: _Hit) -> _Answers:
+    def answers(measure: Measure, n: int, faces: Indices, sides: Sequence[Indices], hit: _Hit) -> Answers:
         missing = None if len(faces) else "nobody has a photo of another shot: give several of each person"
         if search.people <= n:
             missing = f"the gallery holds {search.people} people: rank {n} asks for more; --gallery DIR adds some"
         if missing:
-            return _Answers(result, measure, None, nobody, nobody > 0, nobody > 0, missing)
+            return Answers(result, measure, None, nobody, nobody > 0, nobody > 0, missing)
         clean, protected = (hit(side[faces], n) for side in sides)
-        return _Answers(result, measure, None, faces, clean, protected)
+        return Answers(result, measure, None, faces, clean, protected)
 
     versions = result.versions(recognizer)
     another, itself = ([search.ranks(version, own) for version in versions] for own in (False, True))
