@@ -15,6 +15,7 @@ from privacy_faces.config.version import __version__
 from privacy_faces.datasets.folder import LabeledPhoto, content_hash
 from privacy_faces.evaluation.differences import differences
 from privacy_faces.evaluation.examples import worst_examples
+from privacy_faces.evaluation.exports.photos import MOST_FACES
 from privacy_faces.evaluation.fidelity import fid_and_kid, lpips
 from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.measure import WRITTEN
@@ -124,9 +125,14 @@ def results(
             ],
             "methods": list(methods),
             "differences": differences(judged),
-            "notes": list(notes),
+            "notes": [*notes, *_left_out(setting)],
         }
     )
+
+
+def _left_out(setting: Setting) -> list[str]:
+    few = len(setting.probes) <= MOST_FACES
+    return [] if few else [f"similarities.csv is not written: it would be large, with more than {MOST_FACES} faces."]
 
 
 def _flags(result: Result, failures: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,8 @@ from privacy_faces.evaluation.intervals import pair_share
 from privacy_faces.judge.thresholds import Threshold
 
 FAR_LEVELS = (0.1, 0.01, 0.001)
+#: Of fewer people, the threshold at a rate of 0.001 rests on a handful of pairs that share them.
+ENOUGH_PEOPLE = 200
 _BOOTSTRAPS = 200
 _CONFIDENCE = 0.95
 

@@ -7,6 +7,7 @@ what is done). Light: torch is imported by the first call.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ from privacy_faces.evaluation.options import (
     CalibrateOptions,
     EvaluateOptions,
 )
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.results import Results
@@ -205,7 +208,7 @@ def calibrate(data: str | Path, *, progress: Progress = silent, **options: Any) 
     chosen = CalibrateOptions.validated({"data": data} | options, "calibrate")
 
     from privacy_faces.datasets.folder import content_hash, identity_folders
-    from privacy_faces.evaluation.calibration import operating_points
+    from privacy_faces.evaluation.calibration import ENOUGH_PEOPLE, operating_points
     from privacy_faces.evaluation.embedding import embed_photos
     from privacy_faces.judge.thresholds import Calibration, ThresholdFile, load_thresholds
     from privacy_faces.methods.context import Context
@@ -219,6 +222,13 @@ def calibrate(data: str | Path, *, progress: Progress = silent, **options: Any) 
         counted(list(identity), "embedding", progress=progress), finder, ensemble, context.device
     )
     people = [identity[path] for path in paths]
+    if (count := len(set(people))) < ENOUGH_PEOPLE:
+        log.warning(
+            "calibrated on %d people: thresholds at a false accept rate of 0.001 ask for about %d or more, and their "
+            "intervals say how little these know",
+            count,
+            ENOUGH_PEOPLE,
+        )
     measured = {name: operating_points(embeddings[name], people) for name in chosen.recognizers}
     file = load_thresholds(chosen.output) if chosen.output and chosen.output.exists() else ThresholdFile()
     provenance = {

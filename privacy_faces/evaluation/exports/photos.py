@@ -15,7 +15,7 @@ from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.search import Search
 from privacy_faces.evaluation.tables.strangers import Comparison, compared
 from privacy_faces.evaluation.tables.success import best_among, best_other
-from privacy_faces.judge.candidates import Indices
+from privacy_faces.judge.candidates import Candidates, Indices
 from privacy_faces.judge.verdicts import similarity
 
 COLUMNS = (
@@ -51,7 +51,7 @@ VERSIONS = ("unprotected", "protected")
 #: What similarities.csv compares with: the photos as they are, or those of the same version.
 ORIGINALS, ITSELF = "originals", "itself"
 #: With more faces than this, similarities.csv would fill disks, and is not written.
-MOST_FACES = 500
+MOST_FACES = 150
 
 
 class Judged(NamedTuple):
@@ -83,6 +83,10 @@ def photos_csv(judged: Sequence[Judged]) -> str:
 def similarities_csv(judged: Sequence[Judged]) -> str | None:
     """The similarity of every labeled face to every enrolled photo, a column for each; None with too many faces.
 
+    Beside the protected and the unprotected photos, the version "original" holds the photos as they are. A face that
+    several places of a photo may show has a row for each in the condition "written"; the most alike counts, and the
+    best rank.
+
     The people of the columns are those that photos.csv names; of the gallery's other people, whose columns begin with
     "gallery/", the folder.
     """
@@ -108,32 +112,31 @@ def _compared(result: Result, recognizer: str, width: int) -> Iterator[list[Any]
     if setting.gallery.names:
         gallery = np.concatenate([gallery, setting.gallery.embeddings[recognizer]])
     enrolled = np.array([*setting.names, *(f"gallery/{name}" for name in setting.gallery.people)], dtype=str)
-    every, own = np.arange(len(gallery)), rows
-    found: list[tuple[str, str, Sequence[Comparison], Indices]] = [
-        (
-            WRITTEN,
-            ORIGINALS,
-            [compared(version, gallery, people, enrolled) for version in result.versions(recognizer)],
-            every,
-        ),
-        (
-            WRITTEN,
-            ITSELF,
-            [compared(version, version, people, people) for version in result.versions(recognizer)],
-            own,
-        ),
-    ]
+    every, probes = np.arange(len(gallery)), np.arange(len(setting.probes))
+    unchanged = compared(Candidates.single(result.original[recognizer]), gallery, people, enrolled)
+    found: list[tuple[str, str, str, Comparison, Indices]] = [("original", WRITTEN, ORIGINALS, unchanged, every)]
+    for version, side in zip(VERSIONS, result.versions(recognizer), strict=True):
+        # A search is made with every candidate, and the best answer counts: they stand in rows of their own.
+        alone = compared(Candidates.single(side.embeddings), gallery, people[side.owner], enrolled)
+        for name, values in zip(np.array(names)[side.owner], alone.similarity, strict=True):
+            yield [version, recognizer, WRITTEN, ORIGINALS, str(name), *map(float, values)]
+        found.append((version, WRITTEN, ITSELF, compared(side, side, people, people), rows))
+    for operation in (name for name in OPERATIONS if name in result.seen.embeddings):
+        side = result.seen.embeddings[operation][recognizer]
+        here = compared(side, setting.original[recognizer], people, setting.names)
+        found.append(("protected", operation, ORIGINALS, here, probes))
     for attacker, _, far, _ in attacks_on(result):
         if far is not None:
             pair = cleaned_comparison(result, recognizer, attacker.name)
-            found.append((attacker.name, ORIGINALS, pair, np.arange(len(setting.probes))))
-    for condition, against, sides, places in found:
-        for version, comparison in zip(VERSIONS, sides, strict=True):
-            for name, values in zip(names, comparison.similarity, strict=True):
-                cells: list[Any] = [None] * width
-                for place, value in zip(places, values, strict=True):
-                    cells[place] = float(value)
-                yield [version, recognizer, condition, against, name, *cells]
+            found += [
+                (version, attacker.name, ORIGINALS, here, probes) for version, here in zip(VERSIONS, pair, strict=True)
+            ]
+    for version, condition, against, comparison, places in found:
+        for name, values in zip(names, comparison.similarity, strict=True):
+            cells: list[Any] = [None] * width
+            for place, value in zip(places, values, strict=True):
+                cells[place] = float(value)
+            yield [version, recognizer, condition, against, name, *cells]
 
 
 def _of_recognizer(result: Result, recognizer: str) -> Iterator[dict[str, Any]]:
