@@ -15,13 +15,14 @@ from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
 from privacy_faces.evaluation.exports.photos import Judged
+from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import lift, share
 from privacy_faces.evaluation.measure import Scope, Seen, measure
 from privacy_faces.evaluation.probes import Probe, by_photo, copy_of, find_probes, originals, seen_in
 from privacy_faces.evaluation.results import MethodResults, Results
 from privacy_faces.evaluation.rows import Success
 from privacy_faces.evaluation.services import ask
-from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.candidates import Candidates
@@ -52,6 +53,7 @@ class Request:
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
         services: verification services to ask; photos are sent to them.
+        gallery: folder of other people, whom searches look through too.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Request:
     robustness: bool = True
     attackers: bool = True
     services: Sequence[Verifier] = ()
+    gallery: Path | None = None
 
 
 def evaluate_pairs(
@@ -113,7 +116,9 @@ def evaluate_pairs(
     }
     failures = {photo.name: "no protected version" for photo in photos if photo.name not in versions}
     seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"), placed=False)
-    setting = Setting(usable, originals(usable, faces, observer), clean, thresholds, request.far)
+    original = originals(usable, faces, observer)
+    others, notes = read_gallery(request.gallery, observer, original) if request.gallery else (Gallery(), [])
+    setting = Setting(usable, original, clean, thresholds, request.far, others)
     surrogates = _surrogates(request, [receipt for receipt in receipts.values() if receipt])
     roles = {name: _role(name, surrogates) for name in observer.ensemble.names}
     methods: list[MethodResults] = []
@@ -142,7 +147,6 @@ def evaluate_pairs(
             attackers=request.attackers,
         )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
-    notes = []
     if surrogates is None:
         notes.append(
             "Nothing says which recognizers helped to protect these photos: their roles are unknown, none counts as "

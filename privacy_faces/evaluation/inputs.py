@@ -12,6 +12,7 @@ from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
+    from privacy_faces.datasets.pairs import Pair
     from privacy_faces.evaluation.probes import Probe
     from privacy_faces.evaluation.verifiers import Verifier
 
@@ -74,3 +75,13 @@ def probes_of(data: Path | None, limit: int) -> list[Probe]:
         person = groups.pop("identity", photo.identity)
         probes.append(Probe(str(photo.path.relative_to(data)), person, photo.path, groups))
     return probes
+
+
+def unpaired(pairs: Sequence[Pair], protected: Path) -> list[str]:
+    """The photos among the protected ones that belong to no original, by their path below the folder."""
+    from privacy_faces.pipeline.layouts import ppd
+
+    results = protected / ppd.RESULTS
+    folder = results if results.is_dir() else protected
+    known = {pair.protected for pair in pairs}
+    return [str(photo.path.relative_to(folder)) for photo in photos_below(folder) if photo.path not in known]

@@ -44,12 +44,25 @@ def share(hits: Flags | Values, people: Sequence[str]) -> Number:
     return _number(float(values.mean()), len(values), low, high)
 
 
-def lift(clean: Flags, protected: Flags, people: Sequence[str]) -> Number:
+def once(photos: Sequence[str], people: Sequence[str], *values: NDArray[Any]) -> tuple[list[str], list[Values]]:
+    """Each photo once, with the mean of its `values` (N,): a table of pairs may name an original several times.
+
+    Returns:
+        The person of each photo (M,), and the values (M,) each, in the order in which photos are named first.
+    """
+    _, first, place = np.unique(np.asarray(photos, dtype=str), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    counts = np.bincount(place)
+    means = [(np.bincount(place, numbers(each)) / counts)[order] for each in values]
+    return [people[row] for row in first[order]], means
+
+
+def lift(clean: Flags | Values, protected: Flags | Values, people: Sequence[str]) -> Number:
     """The share of `protected` (N,) less that of `clean` (N,), of the same faces."""
     return difference(protected, clean, people)
 
 
-def difference(first: Flags, second: Flags, people: Sequence[str]) -> Number:
+def difference(first: Flags | Values, second: Flags | Values, people: Sequence[str]) -> Number:
     """The share of `first` (N,) less that of `second` (N,), of the same faces, with Newcombe's interval."""
     one, two, person = numbers(first), numbers(second), _numbered(people)
     if not len(one):
@@ -103,7 +116,8 @@ def pair_share(accepted: Flags, counted: Flags, people: NDArray[np.str_], others
     p = float(hits.sum()) / total
     left, pairs = without(hits), without(counted.astype(np.float64))
     shares = left[pairs > 0] / pairs[pairs > 0]
-    variance = float(((shares - shares.mean()) ** 2).sum()) * (len(names) - 1) / len(names)
+    spread = float(((shares - shares.mean()) ** 2).sum()) if len(shares) else 0.0
+    variance = spread * (len(names) - 1) / len(names)
     effective = min(total, p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else len(names)
     return _number(p, total, *wilson(p, effective))
 

@@ -51,6 +51,9 @@ class JudgeOptions(SeeingOptions):
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = _of_run("thresholds")
     robustness: bool = Field(True, description="measure again after JPEG, resizing and the like")
     attackers: bool = Field(True, description="measure against adaptive attackers")
+    gallery: DirectoryPath | None = Field(
+        None, description="folder of other people's photos, one sub-folder each, whom searches look through too"
+    )
     services: Names = Field(
         [], description="verification services to ask too, such as faceplusplus; needs --allow-upload"
     )

@@ -25,13 +25,16 @@ from privacy_faces.config.registry import METHODS
 from privacy_faces.config.run import RunOptions
 from privacy_faces.config.version import __version__
 from privacy_faces.evaluation.calls import Progress, called, counted, silent, write_evaluation
-from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of
+from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of, unpaired
 from privacy_faces.evaluation.options import (
     SAMPLES,
     BenchmarkOptions,
     CalibrateOptions,
     EvaluateOptions,
 )
+
+# Files that a note names, of those that were left out.
+_NAMED = 5
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +117,7 @@ def benchmark(
             overwrite=chosen.overwrite,
             notes=notes,
             services=services,
+            gallery=chosen.gallery,
             report=progress,
         )
     if chosen.output:
@@ -168,6 +172,7 @@ def evaluate(
         chosen.robustness,
         chosen.attackers,
         services,
+        chosen.gallery,
     )
     seeing = {name: getattr(chosen, name) for name in ("detector", "min_face", "device")}
     run = RunOptions.validated({"recognizers": names} | seeing, "the run")
@@ -180,6 +185,12 @@ def evaluate(
         command=command or called("evaluate", chosen),
         progress=partial(counted, progress=progress),
     )
+    alone = [] if chosen.pairs else unpaired(pairs, chosen.protected)
+    if alone:
+        notes.append(
+            f"{len(alone)} photos in {chosen.protected.name} belong to no original, and count nowhere: "
+            f"{', '.join(alone[:_NAMED])}{', ...' if len(alone) > _NAMED else ''}."
+        )
     results = results.model_copy(update={"notes": [*notes, *results.notes]})
     if chosen.output:
         write_evaluation(results, judged, chosen.output)

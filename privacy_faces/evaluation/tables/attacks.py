@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.evaluation.attackers import LINEAR_PROBE, PICTURE_ATTACKERS, PROTECTED_GALLERY, Attacker, named
 from privacy_faces.evaluation.identification import best_ranks
-from privacy_faces.evaluation.intervals import share
+from privacy_faces.evaluation.intervals import once, share
 from privacy_faces.evaluation.rows import Attack, Separation
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.strangers import Comparison, compared
@@ -43,7 +43,12 @@ def attack_table(result: Result) -> list[Attack]:
         for recognizer, role in result.roles.items():
             attempt = attack(asked, recognizer)
             if len(attempt.faces):
-                people = [asked.names[face] for face in attempt.faces]
+                people, (clean, protected) = once(
+                    asked.files(attempt.faces),
+                    [asked.names[face] for face in attempt.faces],
+                    attempt.clean,
+                    attempt.protected,
+                )
                 rows.append(
                     Attack(
                         attacker=attacker.name,
@@ -51,8 +56,8 @@ def attack_table(result: Result) -> list[Attack]:
                         recognizer=recognizer,
                         role=role,
                         far=far,
-                        clean=share(attempt.clean, people),
-                        protected=share(attempt.protected, people),
+                        clean=share(clean, people),
+                        protected=share(protected, people),
                         clean_separation=attempt.separations[0],
                         separation=attempt.separations[1],
                     )

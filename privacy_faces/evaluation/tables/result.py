@@ -37,6 +37,11 @@ class Result:
         """The person of each protected face."""
         return [str(name) for name in self.setting.names[self.seen.rows]]
 
+    def files(self, faces: Indices | None = None) -> list[str]:
+        """The original of each protected face, or of some of them: the file, and which face of it."""
+        rows = self.seen.rows if faces is None else self.seen.rows[faces]
+        return [f"{probe.photo}#{probe.face}" for probe in (self.setting.probes[row] for row in rows)]
+
     @cached_property
     def labeled(self) -> Result:
         """The same of the faces of whom the data says who they are: searches ask for people."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from privacy_faces.evaluation.intervals import share
+from privacy_faces.evaluation.intervals import once, share
 from privacy_faces.evaluation.robustness import OPERATIONS
-from privacy_faces.evaluation.rows import Robustness
+from privacy_faces.evaluation.rows import Number, Robustness
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.strangers import compared
 from privacy_faces.judge.verdicts import dodging, impersonation, similarity
@@ -16,7 +17,11 @@ def robustness_table(result: Result) -> list[Robustness]:
     """Dodging of the same photo, and impersonation, after each operation, at the main rate."""
     far = result.setting.far[0]
     rows = []
-    people = result.names
+
+    def of_photos(flags: NDArray[np.bool_]) -> Number:
+        people, (values,) = once(result.files(), result.names, flags)
+        return share(values, people)
+
     labeled = np.flatnonzero(np.isin(result.seen.rows, result.setting.labeled))
     names = result.setting.names
     probes = names[result.seen.rows[labeled]]
@@ -36,12 +41,12 @@ def robustness_table(result: Result) -> list[Robustness]:
                     recognizer=recognizer,
                     role=role,
                     far=far,
-                    clean=share(dodging(similarity(copy, original), threshold), people),
-                    dodging=share(dodging(own, threshold), people),
+                    clean=of_photos(dodging(similarity(copy, original), threshold)),
+                    dodging=of_photos(dodging(own, threshold)),
                     impersonation=None
                     if aim is None
-                    else share(impersonation(similarity(protected, aim), threshold), people),
-                    detected=share(result.seen.detected(operation), people),
+                    else of_photos(impersonation(similarity(protected, aim), threshold)),
+                    detected=of_photos(result.seen.detected(operation)),
                     separation=condition.separation(own[labeled], probes, threshold),
                 )
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.intervals import lift, share
+from privacy_faces.evaluation.intervals import lift, once, share
 from privacy_faces.evaluation.rows import Group, Number, Separation, Success
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.search import Search
@@ -70,17 +70,15 @@ class Answers:
         inside = np.ones(len(self.faces), dtype=bool) if members is None else np.isin(self.faces, members)
         if not inside.any() and members is not None:
             return None
-        clean, protected, people = (
-            self.clean[inside],
-            self.protected[inside],
-            [self.result.names[face] for face in self.faces[inside]],
-        )
+        members = self.faces[inside]
+        names = [self.result.names[face] for face in members]
+        people, (clean, protected) = once(self.result.files(members), names, self.clean[inside], self.protected[inside])
         if self.missing:
             none = Number(value=None, n=0, missing=self.missing)
             found = (none, none, none)
         else:
             found = share(clean, people), share(protected, people), lift(clean, protected, people)
-        before, after = self.separations if members is None else (None, None)
+        before, after = self.separations if group is None else (None, None)
         return Success(
             measure=self.measure,
             recognizer=recognizer,
