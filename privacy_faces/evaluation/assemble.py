@@ -36,6 +36,7 @@ from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.robustness import robustness_table
 from privacy_faces.evaluation.tables.roc import roc_table
 from privacy_faces.evaluation.tables.success import success_table
+from privacy_faces.evaluation.warnings import measured_rates, warnings_of
 from privacy_faces.judge.receipt import Found, evidence_of
 from privacy_faces.recognizers.ensemble import Ensemble
 
@@ -110,6 +111,8 @@ def results(
     notes: Sequence[str],
 ) -> Results:
     """The whole of results.json."""
+    rates = measured_rates(setting)
+    data = _data(setting, data_name, unusable)
     return Results.model_validate(
         {
             "kind": kind,
@@ -118,13 +121,15 @@ def results(
             "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
             "command": command,
             "seed": seed,
-            "data": _data(setting, data_name, unusable),
+            "data": data,
             "far": list(setting.far),
             "recognizers": [
-                _recognizer(setting, recognizer.name, recognizer.weight_records) for recognizer in ensemble
+                _recognizer(setting, recognizer.name, recognizer.weight_records, rates[recognizer.name])
+                for recognizer in ensemble
             ],
             "methods": list(methods),
             "differences": differences(judged),
+            "flags": warnings_of(setting, data.sha256, rates),
             "notes": [*notes, *_left_out(setting)],
         }
     )
@@ -205,11 +210,13 @@ def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
     )
 
 
-def _recognizer(setting: Setting, name: str, weights: list[dict[str, str]]) -> RecognizerInfo:
+def _recognizer(setting: Setting, name: str, weights: list[dict[str, str]], rates: Sequence[Number]) -> RecognizerInfo:
     table = setting.thresholds.calibrated if name in setting.thresholds.calibrated else setting.thresholds.legacy
     return RecognizerInfo(
         name=name,
         weights=weights,
         thresholds=[setting.threshold(name, far) for far in setting.far],
         calibrated_on=str(table[name].data.get("name", "")),
+        calibration_sha256=table[name].data.get("sha256"),
+        false_accepts=list(rates),
     )

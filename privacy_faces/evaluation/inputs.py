@@ -56,9 +56,9 @@ def far_levels(main: float) -> list[float]:
     return [main, *sorted(set(FAR_LEVELS) - {main})]
 
 
-def probes_of(data: Path | None, limit: int) -> list[Probe]:
-    """The first `limit` photos to judge on (0: all), with the groups that the folder's metadata.csv names; of the
-    synthetic faces that ship, where `data` is None.
+def probes_of(data: Path | None) -> list[Probe]:
+    """The photos to judge on, with the groups that the folder's metadata.csv names; of the synthetic faces that ship,
+    where `data` is None.
 
     Raises:
         DatasetError: for a folder without photos.
@@ -66,11 +66,11 @@ def probes_of(data: Path | None, limit: int) -> list[Probe]:
     from privacy_faces.evaluation.probes import Probe
 
     if data is None:
-        photos = sample_photos()[: limit or None]
+        photos = sample_photos()
         return [Probe(f"{photo.path.parent.name}/{photo.path.name}", photo.identity, photo.path) for photo in photos]
     metadata = metadata_of(data)
     probes = []
-    for photo in photos_below(data)[: limit or None]:
+    for photo in photos_below(data):
         groups = dict(metadata.get(photo.path, {}))
         person = groups.pop("identity", photo.identity)
         probes.append(Probe(str(photo.path.relative_to(data)), person, photo.path, groups))

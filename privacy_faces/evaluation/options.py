@@ -49,6 +49,9 @@ class JudgeOptions(SeeingOptions):
     )
     far: float = _of_run("far")
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = _of_run("thresholds")
+    people: Annotated[Literal["left-out", "all"] | None, NoneMeans("left-out where the photos are known")] = Field(
+        None, description="left-out: only people whom no shipped model was trained on"
+    )
     robustness: bool = Field(True, description="measure again after JPEG, resizing and the like")
     attackers: bool = Field(True, description="measure against adaptive attackers")
     gallery: DirectoryPath | None = Field(

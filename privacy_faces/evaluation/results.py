@@ -121,12 +121,20 @@ class MethodResults(Part):
 
 
 class RecognizerInfo(Part):
-    """A recognizer that judged."""
+    """A recognizer that judged.
+
+    Attributes:
+        calibrated_on, calibration_sha256: the photos of its thresholds, and their content where it is known.
+        false_accepts: share of the pairs of different people, both as they are, that match here, threshold by
+            threshold.
+    """
 
     name: str
     weights: list[dict[str, str]] = Field(default_factory=list)
     thresholds: list[Threshold]
     calibrated_on: str
+    calibration_sha256: str | None = None
+    false_accepts: list[Number] = Field(default_factory=list)
 
     @field_serializer("thresholds")
     def _in_use(self, thresholds: list[Threshold]) -> list[dict[str, Any]]:
@@ -160,6 +168,7 @@ class Results(Part):
         command: repeats the evaluation.
         far: false accept rates, the report's main one first.
         differences: between methods, on the faces that both protected.
+        flags: what a reader must know first, of all methods.
         notes: what limits these numbers.
     """
 
@@ -175,6 +184,7 @@ class Results(Part):
     recognizers: list[RecognizerInfo]
     methods: list[MethodResults]
     differences: list[Difference] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 
 

@@ -26,6 +26,7 @@ from privacy_faces.config.run import RunOptions
 from privacy_faces.config.version import __version__
 from privacy_faces.evaluation.calls import Progress, called, counted, silent, write_evaluation
 from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of, unpaired
+from privacy_faces.evaluation.known import left_out
 from privacy_faces.evaluation.options import (
     SAMPLES,
     BenchmarkOptions,
@@ -101,11 +102,16 @@ def benchmark(
             "other recognizers. Bring another: privacy-faces weights list."
         )
     limit = chosen.limit if chosen.limit is not None else SAMPLES if chosen.data is None else 0
+    # Before the limit: the first photos may be those that models were trained on.
+    probes, told = left_out(
+        probes_of(chosen.data), lambda probe: probe.photo, lambda probe: probe.person, chosen.people
+    )
+    notes += told
     with _kept(chosen.output) as folder:
         results, judged = judge_entries(
             entries,
             run,
-            probes_of(chosen.data, limit),
+            probes[: limit or None],
             folder,
             data_name="synthetic faces" if chosen.data is None else chosen.data.resolve().name,
             command=command or called("benchmark", chosen),
@@ -162,6 +168,8 @@ def evaluate(
     from privacy_faces.recognizers.closed_set import load_classifier
 
     pairs = find_pairs(chosen.originals, chosen.protected, chosen.pairs)
+    chosen_pairs, told = left_out(pairs, lambda pair: pair.original, lambda pair: pair.person, chosen.people)
+    notes += told
     images = sorted(chosen.targets.iterdir()) if chosen.targets else []
     request = Request(
         chosen.protected.resolve().name,
@@ -177,7 +185,7 @@ def evaluate(
     seeing = {name: getattr(chosen, name) for name in ("detector", "min_face", "device")}
     run = RunOptions.validated({"recognizers": names} | seeing, "the run")
     results, judged = evaluate_pairs(
-        pairs,
+        chosen_pairs,
         make_observer(run, Store(chosen.output / "seen.sqlite" if chosen.output else None)),
         load_thresholds(chosen.thresholds),
         request,

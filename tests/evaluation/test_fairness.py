@@ -12,11 +12,13 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
+from privacy_faces.evaluation.known import KnownSet, digest_of, known_sets, left_out
 from privacy_faces.evaluation.results import Results, read_results
 from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.attacks import attack_table
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.success import success_table
+from privacy_faces.judge.thresholds import load_thresholds
 from privacy_faces.pipeline.layouts.pairs import find_pairs
 from tests.judge.test_success import ORIGINAL, PROTECTED, result, seen, setting, unit
 
@@ -104,3 +106,56 @@ class TestPartners:
         assert (row.protected.value, row.protected.n) == (pytest.approx((1 / 3 + 1) / 2, abs=1e-6), 2)
         assert (results.data.photos, results.data.shots, results.data.people_with_other_photos) == (2, 2, 0)
         assert np.isclose(row.clean.value or 0, 0)
+
+
+class TestSeenBefore:
+    """Thresholds and models were made with photos; who is judged on these is judged too kindly."""
+
+    @pytest.fixture
+    def known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+        """Photos of three people, of whom the first two are known to have been trained on."""
+        paths = []
+        for person in "abc":
+            path = tmp_path / "in" / person / "1.png"
+            path.parent.mkdir(parents=True)
+            face(f"00{ord(person) - ord('a') + 1}").save(path)
+            paths.append(path)
+        photos = frozenset(digest_of(path) for path in paths)
+        trained = frozenset(digest_of(path) for path in paths[:2])
+        sets = [
+            KnownSet("three", "calibration", ("dlib-resnet",), photos),
+            KnownSet("two", "training", ("some-model",), trained),
+        ]
+        monkeypatch.setattr("privacy_faces.evaluation.known.known_sets", lambda: sets)
+        return paths
+
+    def test_people_that_models_were_trained_on_are_left_out(self, known: list[Path]) -> None:
+        def chosen(paths: list[Path], people: str | None) -> list[str]:
+            kept, _ = left_out(paths, lambda path: path, lambda path: path.parent.name, people)
+            return [path.parent.name for path in kept]
+
+        assert chosen(known, None) == ["c"]
+        assert chosen(known, "all") == ["a", "b", "c"]
+        with pytest.raises(ValueError, match="whom no shipped model was trained on, found none among 2"):
+            chosen(known[:2], "left-out")
+
+    def test_the_first_screen_says_so(self, known: list[Path], tmp_path: Path) -> None:
+        for path in known:
+            target = tmp_path / "out" / path.relative_to(tmp_path / "in")
+            target.parent.mkdir(parents=True)
+            Image.new("RGB", (64, 64)).save(target)
+        results = evaluated(tmp_path, "--people", "all", "--recognizers", "dlib-resnet")
+        assert results.flags[:2] == [
+            "SEEN BEFORE: the thresholds of dlib-resnet were calibrated with 3 of these 3 photos (three).",
+            "SEEN BEFORE: some-model were trained with 2 of these 3 photos (two).",
+        ]
+        assert len(results.recognizers[0].false_accepts) == 3
+        page = (tmp_path / "results/report.html").read_text(encoding="utf-8")
+        assert "SEEN BEFORE: the thresholds of dlib-resnet" in page[: page.index('id="leaderboard"')]
+        assert evaluated(tmp_path).data.people == 1, "left-out is the default for photos that are known"
+
+    def test_the_shipped_list_is_that_of_the_thresholds(self) -> None:
+        sizes = {known.role + " " + known.of[0]: len(known.photos) for known in known_sets()}
+        thresholds = load_thresholds().calibrated
+        assert sizes.pop("training face-prior") == 870
+        assert sizes == {f"calibration {name}": found.data["photos"] for name, found in thresholds.items()}

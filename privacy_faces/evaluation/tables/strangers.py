@@ -56,9 +56,10 @@ class Comparison:
             eer=Number(value=equal_error_rate(impostor, genuine), n=len(genuine) + len(impostor)),
         )
 
-    def false_accepts(self, threshold: Threshold) -> Number:
-        """The share of pairs of different people that match."""
-        return pair_share(threshold.matched(self.similarity), self.strangers, self.probes, self.enrolled)
+    def false_accepts(self, threshold: Threshold, pairs: NDArray[np.bool_] | None = None) -> Number:
+        """The share of pairs of different people that match; of some of them, where `pairs` (N, M) are given."""
+        counted = self.strangers if pairs is None else pairs
+        return pair_share(threshold.matched(self.similarity), counted, self.probes, self.enrolled)
 
 
 def compared(
