@@ -1,0 +1,90 @@
+"""k-Same: everybody gets the average of the k faces that look most like theirs (Newton, Sweeney and Malin, "Preserving
+Privacy by De-identifying Face Images", IEEE TKDE 2005)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.interpolate import RBFInterpolator
+from torch import Tensor
+
+from privacy_faces.config.files import resource
+from privacy_faces.methods.context import Context
+from privacy_faces.methods.contract import FrameBatch
+from privacy_faces.methods.options import KSameOptions
+from privacy_faces.methods.redact import Redaction
+from privacy_faces.methods.targets import Target
+
+# Side of the pictures that are compared, in pixels.
+_COMPARED = 64
+# Places along the side at which the warp is computed.
+_PLACES = 64
+
+
+class KSame(Redaction):
+    """The average of the k nearest of the synthetic faces that ship, each drawn to the face's landmarks.
+
+    In the paper the faces are those of the data set itself, each k of which share one picture: nobody is told apart
+    from k - 1 others. Here they are faces of nobody, and two photos of one person may get different averages; the bound
+    of 1/k holds for neither. Distances are those of pixels in the face region, as in the paper's k-Same-Pixel; without
+    warping, its averages are ghosts (Gross et al., k-Same-M, 2006). The mean color is moved to the photo's.
+    """
+
+    options: KSameOptions
+
+    def cover(self, batch: FrameBatch) -> Tensor:
+        """The averages, in the mean color of each face region."""
+        found, known = [], synthetic_faces(self.context)
+        for index in range(len(batch.frames)):
+            one = batch[index]
+            size, region = one.frames.shape[-1], one.regions["face"].to(one.frames)
+            # Pixel centers: (x + 1/2) / S is the same place in both.
+            small = (one.landmarks + 0.5) * (_COMPARED / size) - 0.5
+            drawn = torch.cat([warped(face, small, _COMPARED) for face in known])
+            nearest = distances(one.frames, drawn, region).argsort(stable=True)[: self.options.k]
+            average = torch.cat([warped(known[int(row)], one.landmarks, size) for row in nearest]).mean(0, keepdim=True)
+            found.append(average + mean_color(one.frames, region) - mean_color(average, region))
+        return torch.cat(found).clamp(0, 1)
+
+
+def warped(face: Target, landmarks: Tensor, size: int) -> Tensor:
+    """A face (1, 3, S, S) whose landmarks lie at those of a frame (1, 68, 2), by thin plate splines (Bookstein, IEEE
+    PAMI 1989).
+
+    Args:
+        face: what is drawn.
+        landmarks: in pixels of a frame of side `size`.
+        size: S.
+    """
+    here = ((2 * landmarks[0].cpu().double() + 1) / size - 1).numpy()
+    there = ((2 * face.landmarks.cpu().double() + 1) / face.frame.shape[-1] - 1).numpy()
+    # From a place in the result to the one in the picture that is shown there; smooth, so that a few places tell it.
+    spline = RBFInterpolator(here, there, kernel="thin_plate_spline")
+    middles = (2 * np.arange(_PLACES) + 1) / _PLACES - 1
+    across, down = np.meshgrid(middles, middles)
+    places = spline(np.stack([across.ravel(), down.ravel()], 1)).reshape(1, _PLACES, _PLACES, 2)
+    grid = torch.from_numpy(places).permute(0, 3, 1, 2).to(landmarks)
+    grid = F.interpolate(grid, (size, size), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    picture = face.frame[None].to(landmarks)
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+
+
+@lru_cache(maxsize=2)
+def synthetic_faces(context: Context) -> list[Target]:
+    """The synthetic faces that ship, found once."""
+    return [context.target(path.stem) for path in sorted(resource("assets/faces").glob("*.png"))]
+
+
+def distances(frame: Tensor, faces: Tensor, region: Tensor) -> Tensor:
+    """Mean squared difference (K,) of faces (K, 3, ., .) from a frame (1, 3, S, S) in a region (1, 1, S, S)."""
+    small = [F.interpolate(item, (_COMPARED, _COMPARED), mode="area") for item in (frame, faces, region)]
+    squares = ((small[1] - small[0]) ** 2).mean(1, keepdim=True) * small[2]
+    return squares.sum((1, 2, 3)) / small[2].sum().clamp(min=1e-6)
+
+
+def mean_color(frame: Tensor, region: Tensor) -> Tensor:
+    """The mean color (1, 3, 1, 1) of a frame (1, 3, S, S) in a region (1, 1, S, S)."""
+    return (frame * region).sum((2, 3), keepdim=True) / region.sum().clamp(min=1)
