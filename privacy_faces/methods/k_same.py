@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
 from privacy_faces.config.files import resource
@@ -17,11 +15,10 @@ from privacy_faces.methods.contract import FrameBatch
 from privacy_faces.methods.options import KSameOptions
 from privacy_faces.methods.redact import Redaction
 from privacy_faces.methods.targets import Target
+from privacy_faces.photos.warp import displacement, warp
 
 # Side of the pictures that are compared, in pixels.
 _COMPARED = 64
-# Places along the side at which the warp is computed.
-_PLACES = 64
 
 
 class KSame(Redaction):
@@ -51,25 +48,20 @@ class KSame(Redaction):
 
 
 def warped(face: Target, landmarks: Tensor, size: int) -> Tensor:
-    """A face (1, 3, S, S) whose landmarks lie at those of a frame (1, 68, 2), by thin plate splines (Bookstein, IEEE
-    PAMI 1989).
+    """A face (1, 3, S, S) whose landmarks lie at those of a frame (1, 68, 2).
 
     Args:
         face: what is drawn.
         landmarks: in pixels of a frame of side `size`.
         size: S.
     """
-    here = ((2 * landmarks[0].cpu().double() + 1) / size - 1).numpy()
-    there = ((2 * face.landmarks.cpu().double() + 1) / face.frame.shape[-1] - 1).numpy()
-    # From a place in the result to the one in the picture that is shown there; smooth, so that a few places tell it.
-    spline = RBFInterpolator(here, there, kernel="thin_plate_spline")
-    middles = (2 * np.arange(_PLACES) + 1) / _PLACES - 1
-    across, down = np.meshgrid(middles, middles)
-    places = spline(np.stack([across.ravel(), down.ravel()], 1)).reshape(1, _PLACES, _PLACES, 2)
-    grid = torch.from_numpy(places).permute(0, 3, 1, 2).to(landmarks)
-    grid = F.interpolate(grid, (size, size), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    there = (face.landmarks.cpu().double().numpy() + 0.5) / face.frame.shape[-1]
+    here = (landmarks[0].cpu().double().numpy() + 0.5) / size
     picture = face.frame[None].to(landmarks)
-    return F.grid_sample(picture, grid, padding_mode="border", align_corners=False)
+    if size < picture.shape[-1]:
+        picture = F.interpolate(picture, (size, size), mode="area")
+    drawn = warp(picture, displacement(there, here)[None])
+    return F.interpolate(drawn, (size, size), mode="bilinear", align_corners=False)
 
 
 @lru_cache(maxsize=2)
