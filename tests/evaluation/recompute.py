@@ -155,8 +155,13 @@ class Tables:
         return [np.array([[float(row[name]) for name in enrolled] for row in rows]) for rows in probes], enrolled
 
     def people(self, labels: list[str]) -> np.ndarray:
-        """Of the gallery's other people, the folder of the photo."""
-        return np.array([self.person.get(label) or label.rpartition("/")[0] for label in labels])
+        """Of the gallery's other people, the folder of the photo, or the photo itself where it lies in none."""
+        return np.array(
+            [
+                self.person.get(label) or (label.rpartition("/")[0] if label.count("/") > 1 else label)
+                for label in labels
+            ]
+        )
 
     def same_shot(self, method: str, probes: list[str], enrolled: list[str]) -> np.ndarray:
         """Which pairs show one shot of one person, by any recognizer."""
