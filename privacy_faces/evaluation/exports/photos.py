@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS
 from privacy_faces.evaluation.exports.table import as_csv
 from privacy_faces.evaluation.measure import WRITTEN
 from privacy_faces.evaluation.robustness import OPERATIONS
@@ -147,6 +148,7 @@ def _of_recognizer(result: Result, recognizer: str) -> Iterator[dict[str, Any]]:
     original = result.original[recognizer]
     search = Search(labeled, recognizer)
     operations = [name for name in OPERATIONS if name in result.seen.embeddings]
+    attacked = any(attacker.name in result.seen.embeddings for attacker in PICTURE_ATTACKERS)
     for side, version in enumerate(VERSIONS):
         seen = (clean, result.seen)[side]
         about = [_about(result, row) | {"version": version} for row in rows]
@@ -177,7 +179,7 @@ def _of_recognizer(result: Result, recognizer: str) -> Iterator[dict[str, Any]]:
                     columns["target_rank"] = _spread(search.target_ranks(here), places, len(rows))
             columns["matched"] = threshold.matched(columns["similarity"])
             yield from _together(about, condition, columns, threshold.far, threshold.threshold)
-        for attacker, attack, far, asked in attacks_on(result):
+        for attacker, attack, far, asked in attacks_on(result) if attacked else ():
             attempt = attack(asked, recognizer)
             faces = attempt.faces if asked is result else places[attempt.faces]
             columns = {"matched": ~(attempt.clean, attempt.protected)[side]}
