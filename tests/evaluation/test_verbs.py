@@ -123,9 +123,12 @@ class TestSameAsTheCommand:
         for part in ("methods", "recognizers", "data", "far", "seed", "notes"):
             assert found[0][part] == found[1][part]
 
-    def test_calibrate(self, crowd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_calibrate(
+        self, crowd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         ours = calibrate(crowd, name="crowd")
+        assert "calibrated on 48 people: thresholds at a false accept rate of 0.001 ask for about 200" in caplog.text
         assert list(tmp_path.iterdir()) == []
         command("calibrate", "--data", crowd, "--name", "crowd", "--output", "t/thresholds.json")
         assert load_thresholds(Path("t/thresholds.json")) == ours
