@@ -13,7 +13,8 @@ from privacy_faces.cli.table import table
 from privacy_faces.evaluation.calls import unplaced
 
 if TYPE_CHECKING:
-    from privacy_faces.evaluation.results import MethodResults, Number, Results
+    from privacy_faces.evaluation.results import MethodResults, Results
+    from privacy_faces.evaluation.rows import Number
 
 
 def command_line() -> str:
@@ -53,6 +54,7 @@ def _summary(results: Results, output: Path) -> str:
         "",
         f"Dodged: no longer matched with the same photo, at FAR {results.far[0]:g}. Shares in percent.",
     ]
+    lines += results.flags
     lines += [f"{item.label}: {flag}" for item in results.methods for flag in item.flags]
     return "\n".join([*lines, *results.notes, f"written to {output / 'report.html'}"])
 

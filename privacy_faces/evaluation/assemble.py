@@ -13,7 +13,9 @@ import torch
 
 from privacy_faces.config.version import __version__
 from privacy_faces.datasets.folder import LabeledPhoto, content_hash
+from privacy_faces.evaluation.differences import differences
 from privacy_faces.evaluation.examples import worst_examples
+from privacy_faces.evaluation.exports.photos import MOST_FACES
 from privacy_faces.evaluation.fidelity import fid_and_kid, lpips
 from privacy_faces.evaluation.intervals import mean, share
 from privacy_faces.evaluation.measure import WRITTEN
@@ -22,18 +24,19 @@ from privacy_faces.evaluation.results import (
     Data,
     Failure,
     MethodResults,
-    Number,
     Quality,
     RecognizerInfo,
     Results,
     Service,
 )
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.attacks import attack_table
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.robustness import robustness_table
 from privacy_faces.evaluation.tables.roc import roc_table
 from privacy_faces.evaluation.tables.success import success_table
+from privacy_faces.evaluation.warnings import measured_rates, warnings_of
 from privacy_faces.judge.receipt import Found, evidence_of
 from privacy_faces.recognizers.ensemble import Ensemble
 
@@ -97,6 +100,7 @@ def method_results(
 def results(
     setting: Setting,
     methods: Sequence[MethodResults],
+    judged: Sequence[tuple[str, Result]],
     ensemble: Ensemble,
     *,
     kind: str,
@@ -107,6 +111,8 @@ def results(
     notes: Sequence[str],
 ) -> Results:
     """The whole of results.json."""
+    rates = measured_rates(setting)
+    data = _data(setting, data_name, unusable)
     return Results.model_validate(
         {
             "kind": kind,
@@ -115,15 +121,23 @@ def results(
             "versions": {"python": platform.python_version()} | {package: version(package) for package in _PACKAGES},
             "command": command,
             "seed": seed,
-            "data": _data(setting, data_name, unusable),
+            "data": data,
             "far": list(setting.far),
             "recognizers": [
-                _recognizer(setting, recognizer.name, recognizer.weight_records) for recognizer in ensemble
+                _recognizer(setting, recognizer.name, recognizer.weight_records, rates[recognizer.name])
+                for recognizer in ensemble
             ],
             "methods": list(methods),
-            "notes": list(notes),
+            "differences": differences(judged),
+            "flags": warnings_of(setting, data.sha256, rates),
+            "notes": [*notes, *_left_out(setting)],
         }
     )
+
+
+def _left_out(setting: Setting) -> list[str]:
+    few = len(setting.probes) <= MOST_FACES
+    return [] if few else [f"similarities.csv is not written: it would be large, with more than {MOST_FACES} faces."]
 
 
 def _flags(result: Result, failures: Mapping[str, str]) -> list[str]:
@@ -163,7 +177,7 @@ def _quality(result: Result, device: torch.device) -> Quality:
         lpips=lpips(before, after, people, device),
         fid=fid,
         kid=kid,
-        detected=share(seen.detected()),
+        detected=share(seen.detected(), people),
         landmark_shift=mean(seen.quality["landmark_shift"], people),
         color_shift=mean(seen.quality["color_shift"], people),
     )
@@ -171,31 +185,38 @@ def _quality(result: Result, device: torch.device) -> Quality:
 
 def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:
     labeled = [setting.probes[row] for row in setting.labeled]
-    people, counts = np.unique([probe.person for probe in labeled], return_counts=True)
-    several = int((counts > 1).sum())
-    photos = [LabeledPhoto(probe.photo, probe.person) for probe in labeled]
+    people = {probe.person for probe in labeled}
+    several = len(
+        {probe.person for probe, other in zip(labeled, setting.has_other_photo[setting.labeled], strict=True) if other}
+    )
+    photos = list(dict.fromkeys(LabeledPhoto(probe.photo, probe.person) for probe in labeled))
+    others = setting.gallery
     return Data(
         name=name,
         photos=len(photos),
         faces=len(setting.probes),
         people=len(people),
         people_with_other_photos=several,
+        shots=setting.take(setting.labeled).shots,
         sha256=content_hash(photos),
         groups=setting.columns,
         gallery=(
-            f"the {len(photos)} unprotected photos of {len(people)} people; of the {several} people with several, a "
-            "probe's own photo does not count"
-        )
-        + (f"; for the other {len(people) - several} it is the only one" if several < len(people) else ""),
+            f"the {len(photos)} unprotected photos of {len(people)} people"
+            + (f", and {len(others.names)} of {len(set(others.people))} other people" if others.names else "")
+            + f"; where another photo is asked for, the {several} people with photos of several shots are looked up, "
+            "and what shows the probe's own shot does not count"
+        ),
         unusable=[Failure(photo=photo, reason=reason) for photo, reason in unusable.items()],
     )
 
 
-def _recognizer(setting: Setting, name: str, weights: list[dict[str, str]]) -> RecognizerInfo:
+def _recognizer(setting: Setting, name: str, weights: list[dict[str, str]], rates: Sequence[Number]) -> RecognizerInfo:
     table = setting.thresholds.calibrated if name in setting.thresholds.calibrated else setting.thresholds.legacy
     return RecognizerInfo(
         name=name,
         weights=weights,
         thresholds=[setting.threshold(name, far) for far in setting.far],
         calibrated_on=str(table[name].data.get("name", "")),
+        calibration_sha256=table[name].data.get("sha256"),
+        false_accepts=list(rates),
     )

@@ -14,12 +14,15 @@ import torch
 from privacy_faces.config.run import RunOptions
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.entries import Entry
+from privacy_faces.evaluation.exports.photos import Judged
+from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.probes import Probe, copy_of, find_probes, originals, seen_in
 from privacy_faces.evaluation.processes import STORE, Done, Task, in_processes, job, protect
-from privacy_faces.evaluation.results import Cost, Number, Results
+from privacy_faces.evaluation.results import Cost, Results
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.services import ask
-from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.observations import make_observer
@@ -50,8 +53,9 @@ def benchmark(
     overwrite: bool = False,
     notes: Sequence[str] = (),
     services: Sequence[Verifier] = (),
+    gallery: Path | None = None,
     report: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> Results:
+) -> tuple[Results, list[Judged]]:
     """Judge every entry on the same probes.
 
     Args:
@@ -68,7 +72,11 @@ def benchmark(
             whose memory is measured.
         overwrite: protect the photos again that an earlier call has done.
         services: verification services to ask; photos are sent to them.
+        gallery: folder of other people, whom searches look through too.
         report: told (steps done, steps in all, what is done) about twice a second.
+
+    Returns:
+        What was found, and what it was made of, entry by entry.
 
     Raises:
         ValueError: when no photo has a face, or a method cannot be built (a missing weight, for instance).
@@ -97,14 +105,17 @@ def benchmark(
             protect(task, entry, engine)
         tasks = [replace(task, overwrite=False) for task in tasks]
     clean, *done = in_processes(tasks, workers, report)
-    setting = Setting(found_faces, originals(found_faces, faces, observer), clean.seen, thresholds, far)
-    methods = []
+    original = originals(found_faces, faces, observer)
+    others, left_out = read_gallery(gallery, observer, original) if gallery else (Gallery(), [])
+    setting = Setting(found_faces, original, clean.seen, thresholds, far, others)
+    methods, judged = [], []
     for entry, found in zip(entries, done, strict=True):
         roles: dict[str, Role] = {
             name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names
         }
         image = scored_image(found.target) if found.target else None
         result = Result(setting, found.seen, roles, seen_in(image, observer) if image else None)
+        judged.append(Judged(entry.label, result))
         methods.append(
             assemble.method_results(
                 result,
@@ -124,17 +135,21 @@ def benchmark(
                 ],
             )
         )
-    return assemble.results(
+    if workers > 1:
+        left_out.append(f"{workers} methods ran at a time: each would be faster alone.")
+    results = assemble.results(
         setting,
         methods,
+        judged,
         observer.ensemble,
         kind="benchmark",
         data_name=data_name,
         unusable=unusable,
         command=command,
         seed=run.seed,
-        notes=[*notes, *([f"{workers} methods ran at a time: each would be faster alone."] if workers > 1 else [])],
+        notes=[*notes, *left_out],
     )
+    return results, judged
 
 
 def _versions(result: Result, entry: Entry, output: Path) -> list[tuple[Callable[[], Photo], ...]]:

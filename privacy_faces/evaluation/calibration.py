@@ -8,9 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy_faces.evaluation.intervals import pair_share
 from privacy_faces.judge.thresholds import Threshold
 
 FAR_LEVELS = (0.1, 0.01, 0.001)
+#: Of fewer people, the threshold at a rate of 0.001 rests on a handful of pairs that share them.
+ENOUGH_PEOPLE = 200
 _BOOTSTRAPS = 200
 _CONFIDENCE = 0.95
 
@@ -25,7 +28,7 @@ def operating_points(
     Impostor pairs join the first photos of two people, so that each person counts once; genuine pairs join photos of
     one person. A match is a score strictly above the threshold, so the threshold is the (1 - FAR) quantile of the
     impostor scores, an order statistic. Its interval is a bootstrap over people, since pairs that share a person are
-    not independent; the interval of the rate itself is Wilson's.
+    not independent, and so does the interval of the rate itself (`intervals.pair_share`).
 
     Args:
         embeddings: (N, D), unit length.
@@ -36,14 +39,13 @@ def operating_points(
     Raises:
         ValueError: with too few people for the smallest rate.
     """
-    from scipy.stats import binomtest
-
     names = np.array(identities)
     _, first = np.unique(names, return_index=True)
     people = embeddings[np.sort(first)]
     similarity = people @ people.T
-    upper = np.triu_indices(len(people), k=1)
-    impostor = np.sort(similarity[upper])
+    pairs = np.triu(np.ones(similarity.shape, dtype=bool), k=1)
+    owners = np.array([f"{number:09}" for number in range(len(people))])
+    impostor = np.sort(similarity[pairs])
     if len(impostor) * min(levels) < 1:
         raise ValueError(
             f"Expected enough people for a false accept rate of {min(levels):g}, that is at least {1 / min(levels):g} "
@@ -58,14 +60,13 @@ def operating_points(
     points = []
     for index, far in enumerate(levels):
         threshold = threshold_at(impostor, far)
-        accepted = int((impostor > threshold).sum())
-        interval = binomtest(accepted, len(impostor)).proportion_ci(_CONFIDENCE, "wilson")
+        rate = pair_share(similarity > threshold, pairs, owners, owners)
         points.append(
             Threshold(
                 far=far,
                 threshold=math.ceil(threshold * 1e6) / 1e6,  # rounded upwards, so that the rate stays at most `far`
                 interval=(round(float(low[index]), 6), round(float(high[index]), 6)),
-                far_interval=(round(float(interval.low), 6), round(float(interval.high), 6)),
+                far_interval=None if rate.low is None or rate.high is None else (rate.low, rate.high),
                 tar=round(float((genuine > threshold).mean()), 4) if len(genuine) else None,
             )
         )
@@ -82,7 +83,7 @@ def equal_error_rate(impostor: Scores, genuine: Scores) -> float:
     from sklearn.metrics import roc_curve
 
     labels = np.concatenate([np.zeros(len(impostor)), np.ones(len(genuine))])
-    accepts, hits, _ = roc_curve(labels, np.concatenate([impostor, genuine]))
+    accepts, hits, _ = roc_curve(labels, np.concatenate([impostor, genuine]), drop_intermediate=False)
     nearest = int(np.argmin(np.abs(accepts - (1 - hits))))
     return round(float((accepts[nearest] + 1 - hits[nearest]) / 2), 6)
 

@@ -10,6 +10,7 @@ from privacy_faces.config.files import write_atomic
 from privacy_faces.config.options import Options
 
 if TYPE_CHECKING:
+    from privacy_faces.evaluation.exports.photos import Judged
     from privacy_faces.evaluation.results import Results
 
 Progress = Callable[[int, int, str], None]
@@ -20,13 +21,28 @@ def silent(done: int, total: int, what: str) -> None:
     """Progress that nobody wants to see."""
 
 
-def write_evaluation(results: Results, folder: Path) -> None:
-    """Leave results.json and report.html in a folder."""
+def write_evaluation(results: Results, judged: Sequence[Judged], folder: Path) -> None:
+    """Leave results.json, what is made of it (report.html, results.csv, results.tex), and what it was made of
+    (photos.csv, similarities.csv) in a folder."""
+    from privacy_faces.evaluation.exports.numbers import results_csv
+    from privacy_faces.evaluation.exports.photos import photos_csv, similarities_csv
+    from privacy_faces.evaluation.report.latex import results_tex
     from privacy_faces.evaluation.report.page import render
     from privacy_faces.evaluation.results import write_results
 
     write_results(results, folder / "results.json")
-    write_atomic(folder / "report.html", render(results).encode())
+    made = {
+        "report.html": render(results),
+        "results.csv": results_csv(results),
+        "results.tex": results_tex(results),
+        "photos.csv": photos_csv(judged),
+        "similarities.csv": similarities_csv(judged),
+    }
+    for name, text in made.items():
+        if text is None:
+            (folder / name).unlink(missing_ok=True)  # an earlier run's, which these results are not made of
+        else:
+            write_atomic(folder / name, text.encode())
 
 
 def unplaced(value: Any) -> Any:

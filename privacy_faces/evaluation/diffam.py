@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.datasets.folder import photos_in
-from privacy_faces.evaluation.intervals import share
-from privacy_faces.evaluation.results import Number
+from privacy_faces.evaluation.intervals import numbers, share
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.judge.thresholds import ThresholdFile
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.formats.read import read_photo
@@ -152,6 +152,9 @@ def attack_success(
     )
     embeddings = _embed(pictures, recognizers, progress)
     rows = []
+    # Nothing says who is in a picture; the same original in several groups is one person.
+    people = {group.target: [str(path) for path in group.originals] for group in groups}
+    people["all"] = [name for group in groups for name in people[group.target]]
     for recognizer in recognizers:
         role = "surrogate" if recognizer.name in surrogates else "held-out"
         cosines = [_cosines(group, embeddings[recognizer.name]) for group in groups]
@@ -162,20 +165,20 @@ def attack_success(
                 ("all", together),
             ]:
                 measured = (
-                    share(clean > point.threshold),
-                    share(aimed > point.threshold),
-                    share(~(own > point.threshold)),
+                    share(clean > point.threshold, people[target]),
+                    share(aimed > point.threshold, people[target]),
+                    share(~(own > point.threshold), people[target]),
                 )
                 rows.append(Row(recognizer.name, role, point.far, point.threshold, target, *measured))
     return rows
 
 
-def _cosines(group: Group, embeddings: dict[Path, NDArray[np.float32]]) -> tuple[NDArray[np.float32], ...]:
+def _cosines(group: Group, embeddings: dict[Path, NDArray[np.float32]]) -> tuple[NDArray[np.float64], ...]:
     """Cosines (N,) of originals to the scored image, of protected photos to it, and of protected photos to their
     originals."""
     scored = embeddings[group.scored]
     before, after = (np.stack([embeddings[path] for path in paths]) for paths in (group.originals, group.protected))
-    return before @ scored, after @ scored, (before * after).sum(1)
+    return numbers(before @ scored), numbers(after @ scored), numbers((before * after).sum(1))
 
 
 @torch.no_grad()

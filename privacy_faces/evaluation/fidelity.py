@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from privacy_faces.config.extras import has_packages, install_extra
 from privacy_faces.evaluation.intervals import mean
-from privacy_faces.evaluation.results import Number
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.models.lpips import LPIPS_WEIGHTS, load_lpips
 from privacy_faces.weights.manifest import weight
 from privacy_faces.weights.state_dict import read_state_dict
@@ -20,7 +21,7 @@ from privacy_faces.weights.store import is_present, verified
 
 INCEPTION_WEIGHTS = "inception-fid"
 _EXTRA = "fidelity"
-# KID averages over subsets of this size (of 100 in the original, which fewer faces cannot fill).
+# KID averages over subsets of this size, of 1000 in the original; fewer faces cannot fill one, and have none.
 _SUBSET, _SUBSETS = 50, 100
 _BATCH = 16
 
@@ -45,8 +46,7 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
     uint8; smaller is more alike.
 
     FID is biased upwards for small sets: the covariance of 2048 features asks for thousands of faces. KID is not, and
-        has the deviation over its subsets as
-    an interval.
+    has the deviation over its subsets as an interval; it asks for as many faces as one subset holds.
     """
     if (missing := _missing(INCEPTION_WEIGHTS, "torchmetrics", "torch_fidelity")) is not None:
         return missing, missing
@@ -63,22 +63,22 @@ def fid_and_kid(original: Tensor, protected: Tensor, device: torch.device) -> tu
     buffer.seek(0)
     # A path or a file: it goes to torch.load.
     network = NoTrainInceptionV3("inception-v3-compat", ["2048"], buffer)  # type: ignore[arg-type]
-    subset = min(_SUBSET, len(original))
-    metrics = (
-        FrechetInceptionDistance(network).to(device),
-        KernelInceptionDistance(network, subsets=_SUBSETS, subset_size=subset).to(device),
-    )
+    metrics: list[Any] = [FrechetInceptionDistance(network).to(device)]
+    if len(original) >= _SUBSET:
+        metrics.append(KernelInceptionDistance(network, subsets=_SUBSETS, subset_size=_SUBSET).to(device))
     for frames, real in ((original, True), (protected, False)):
         for start in range(0, len(frames), _BATCH):
             for metric in metrics:
                 metric.update(frames[start : start + _BATCH].to(device), real=real)
+    fid = Number(value=float(metrics[0].compute()), n=len(original))
+    if len(metrics) == 1:
+        why = f"needs at least {_SUBSET} faces, as many as one of its subsets holds"
+        return fid, Number(value=None, n=len(original), missing=why)
     with torch.random.fork_rng():
         torch.manual_seed(0)  # of KID's subsets
         kid, deviation = (float(value) for value in metrics[1].compute())
     low, high = kid - 1.96 * deviation / np.sqrt(_SUBSETS), kid + 1.96 * deviation / np.sqrt(_SUBSETS)
-    return Number(value=float(metrics[0].compute()), n=len(original)), Number(
-        value=kid, n=len(original), low=float(low), high=float(high)
-    )
+    return fid, Number(value=kid, n=len(original), low=float(low), high=float(high))
 
 
 def _missing(weight_id: str, *packages: str) -> Number | None:

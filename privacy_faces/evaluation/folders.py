@@ -14,12 +14,15 @@ from privacy_faces.config.files import beside
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
 from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.exports.photos import Judged
+from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import lift, share
 from privacy_faces.evaluation.measure import Scope, Seen, measure
 from privacy_faces.evaluation.probes import Probe, by_photo, copy_of, find_probes, originals, seen_in
-from privacy_faces.evaluation.results import MethodResults, Results, Success
+from privacy_faces.evaluation.results import MethodResults, Results
+from privacy_faces.evaluation.rows import Success
 from privacy_faces.evaluation.services import ask
-from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.candidates import Candidates
@@ -50,6 +53,7 @@ class Request:
         far: false accept rates, the main one first.
         robustness, attackers: whether to measure these.
         services: verification services to ask; photos are sent to them.
+        gallery: folder of other people, whom searches look through too.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Request:
     robustness: bool = True
     attackers: bool = True
     services: Sequence[Verifier] = ()
+    gallery: Path | None = None
 
 
 def evaluate_pairs(
@@ -71,7 +76,7 @@ def evaluate_pairs(
     data_name: str,
     command: str,
     progress: Progress,
-) -> Results:
+) -> tuple[Results, list[Judged]]:
     """Judge pairs; those of each target are a row of their own.
 
     Args:
@@ -81,6 +86,9 @@ def evaluate_pairs(
         request: what to judge.
         data_name, command: for results.json.
         progress: wraps the photos of each pass, and is told its name.
+
+    Returns:
+        What was found, and what it was made of, target by target.
 
     Raises:
         ValueError: when no original has a face.
@@ -108,16 +116,20 @@ def evaluate_pairs(
     }
     failures = {photo.name: "no protected version" for photo in photos if photo.name not in versions}
     seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"), placed=False)
-    setting = Setting(usable, originals(usable, faces, observer), clean, thresholds, request.far)
+    original = originals(usable, faces, observer)
+    others, notes = read_gallery(request.gallery, observer, original) if request.gallery else (Gallery(), [])
+    setting = Setting(usable, original, clean, thresholds, request.far, others)
     surrogates = _surrogates(request, [receipt for receipt in receipts.values() if receipt])
     roles = {name: _role(name, surrogates) for name in observer.ensemble.names}
     methods: list[MethodResults] = []
+    judged: list[Judged] = []
     for target, part in _by_target(
         seen, [by_name[probe.name].target or _target(receipts[probe.name]) for probe in usable]
     ).items():
         image = request.targets.get(target) or scored_image(target)
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
         label = f"{request.name} as {target}" if target else request.name
+        judged.append(Judged(label, result))
         missing = failures if not methods else {}
         readers = [_versions(by_name[usable[row].name]) for row in part.rows if usable[row].labeled]
         services = [
@@ -135,15 +147,15 @@ def evaluate_pairs(
             attackers=request.attackers,
         )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
-    notes = []
     if surrogates is None:
         notes.append(
             "Nothing says which recognizers helped to protect these photos: their roles are unknown, none counts as "
             "held out. Name those that helped with --surrogates; --surrogates none if none did."
         )
-    return assemble.results(
+    results = assemble.results(
         setting,
         methods,
+        judged,
         observer.ensemble,
         kind="evaluate",
         data_name=data_name,
@@ -152,6 +164,7 @@ def evaluate_pairs(
         seed=None,
         notes=notes,
     )
+    return results, judged
 
 
 def _versions(pair: Pair) -> tuple[Callable[[], Photo], ...]:
@@ -239,8 +252,8 @@ def _with_classifier(found: MethodResults, result: Result, classifier: ClosedSet
                 "recognizer": f"classifier on {name}",
                 "role": result.roles[name],
                 "far": None,
-                "clean": share(clean),
-                "protected": share(protected),
+                "clean": share(clean, people.tolist()),
+                "protected": share(protected, people.tolist()),
                 "lift": lift(clean, protected, people.tolist()),
             }
         )

@@ -33,7 +33,7 @@ def ranks(
         leave_out: (N,) or (N, L), enrolled photos that do not count for probe i (its own), or -1.
 
     Raises:
-        ValueError: when shapes do not fit.
+        ValueError: when shapes do not fit, or for an embedding that is no number.
     """
     if (
         probes.ndim != 2
@@ -45,6 +45,11 @@ def ranks(
         raise ValueError(
             f"Invalid shapes, we expect probes (N, D), gallery (M, D), people (M,), sought (N,). "
             f"Got: {probes.shape}, {gallery.shape}, {people.shape}, {sought.shape}."
+        )
+    if not (np.isfinite(probes).all() and np.isfinite(gallery).all()):
+        raise ValueError(
+            "Expected embeddings of finite numbers, found others: nothing ranks there. Check the weights: "
+            "privacy-faces weights list"
         )
     if leave_out is not None and leave_out.ndim == 1:
         leave_out = leave_out[:, None]

@@ -12,6 +12,7 @@ from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
+    from privacy_faces.datasets.pairs import Pair
     from privacy_faces.evaluation.probes import Probe
     from privacy_faces.evaluation.verifiers import Verifier
 
@@ -55,9 +56,9 @@ def far_levels(main: float) -> list[float]:
     return [main, *sorted(set(FAR_LEVELS) - {main})]
 
 
-def probes_of(data: Path | None, limit: int) -> list[Probe]:
-    """The first `limit` photos to judge on (0: all), with the groups that the folder's metadata.csv names; of the
-    synthetic faces that ship, where `data` is None.
+def probes_of(data: Path | None) -> list[Probe]:
+    """The photos to judge on, with the groups that the folder's metadata.csv names; of the synthetic faces that ship,
+    where `data` is None.
 
     Raises:
         DatasetError: for a folder without photos.
@@ -65,12 +66,22 @@ def probes_of(data: Path | None, limit: int) -> list[Probe]:
     from privacy_faces.evaluation.probes import Probe
 
     if data is None:
-        photos = sample_photos()[: limit or None]
+        photos = sample_photos()
         return [Probe(f"{photo.path.parent.name}/{photo.path.name}", photo.identity, photo.path) for photo in photos]
     metadata = metadata_of(data)
     probes = []
-    for photo in photos_below(data)[: limit or None]:
+    for photo in photos_below(data):
         groups = dict(metadata.get(photo.path, {}))
         person = groups.pop("identity", photo.identity)
         probes.append(Probe(str(photo.path.relative_to(data)), person, photo.path, groups))
     return probes
+
+
+def unpaired(pairs: Sequence[Pair], protected: Path) -> list[str]:
+    """The photos among the protected ones that belong to no original, by their path below the folder."""
+    from privacy_faces.pipeline.layouts import ppd
+
+    results = protected / ppd.RESULTS
+    folder = results if results.is_dir() else protected
+    known = {pair.protected for pair in pairs}
+    return [str(photo.path.relative_to(folder)) for photo in photos_below(folder) if photo.path not in known]

@@ -49,8 +49,14 @@ class JudgeOptions(SeeingOptions):
     )
     far: float = _of_run("far")
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = _of_run("thresholds")
+    people: Annotated[Literal["left-out", "all"] | None, NoneMeans("left-out where the photos are known")] = Field(
+        None, description="left-out: only people whom no shipped model was trained on"
+    )
     robustness: bool = Field(True, description="measure again after JPEG, resizing and the like")
     attackers: bool = Field(True, description="measure against adaptive attackers")
+    gallery: DirectoryPath | None = Field(
+        None, description="folder of other people's photos, one sub-folder each, whom searches look through too"
+    )
     services: Names = Field(
         [], description="verification services to ask too, such as faceplusplus; needs --allow-upload"
     )
@@ -139,6 +145,9 @@ class ReportOptions(Options):
     """Options of `report`."""
 
     results: Path = Field(description="results.json of benchmark or evaluate")
+    compare: Path | None = Field(
+        None, description="an earlier results.json, whose shares are printed beside those of RESULTS"
+    )
     output: Annotated[Path | None, NoneMeans("report.html beside the results")] = Field(
         None, description="file to write"
     )

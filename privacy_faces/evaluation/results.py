@@ -8,126 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
+from pydantic import Field, ValidationError, field_serializer
 
 from privacy_faces.config.files import write_atomic
-from privacy_faces.judge.receipt import Evidence, Found, Role
+from privacy_faces.evaluation.rows import Attack, Difference, Number, Part, Robustness, Roc, Success
+from privacy_faces.judge.receipt import Evidence, Found
 from privacy_faces.judge.thresholds import Threshold
-from privacy_faces.judge.verdicts import Measure
 
 
 class ResultsError(ValueError):
     """A file that is no results.json of a known version."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Number(_Part):
-    """A measured number.
-
-    Attributes:
-        value: shares lie in [0, 1]; None where it could not be measured.
-        n: faces (or pairs) that it rests on.
-        low, high: its 95 % interval, where one was computed.
-        missing: why there is no value, with the command that helps.
-    """
-
-    value: float | None
-    n: int
-    low: float | None = None
-    high: float | None = None
-    missing: str | None = None
-
-
-class Group(_Part):
-    """A subgroup of the faces: those with `value` in the column `column` of the data's metadata."""
-
-    column: str
-    value: str
-
-
-class Success(_Part):
-    """One measure for one recognizer at one false accept rate; larger is better for the person in the photo.
-
-    Attributes:
-        measure: see `Measure`.
-        recognizer, role: who judged, and whether it had helped to make the change.
-        far: false accept rate of the threshold; None where no threshold takes part (ranks, closed-set classifiers).
-        group: None for all faces.
-        clean, protected: the share for the unprotected photos, written in the same way, and for the protected ones.
-        lift: protected - clean, with a bootstrap interval over people.
-    """
-
-    measure: Measure
-    recognizer: str
-    role: Role
-    far: float | None
-    group: Group | None = None
-    clean: Number
-    protected: Number
-    lift: Number
-
-
-class Robustness(_Part):
-    """Dodging (same photo) and impersonation after an operation on the written file.
-
-    Attributes:
-        operation, summary: name in `evaluation.robustness.OPERATIONS`, and what is done to the photo.
-        detected: share of the faces that the detector still finds.
-        clean: share of the unprotected photos that the operation alone makes unmatched.
-    """
-
-    operation: str
-    summary: str = ""
-    recognizer: str
-    role: Role
-    far: float
-    clean: Number
-    dodging: Number
-    impersonation: Number | None = None
-    detected: Number
-
-
-class Attack(_Part):
-    """What is left of the protection when an attacker knows of it.
-
-    Attributes:
-        attacker, summary: name in `evaluation.attackers`, and what the attacker does.
-        far: false accept rate of the attacker's threshold; None where it needs none.
-        clean: the share that the same attacker fails to recognize among unprotected photos.
-        protected: the share that it fails to recognize among protected ones.
-    """
-
-    attacker: str
-    summary: str
-    recognizer: str
-    role: Role
-    far: float | None
-    clean: Number
-    protected: Number
-
-
-class Roc(_Part):
-    """True accept rates at false accept rates, of pairs of one person (first photo unprotected) against pairs of
-    different people.
-
-    Attributes:
-        pairs: "same-photo" joins a photo with itself, protected or not; "other-photo" two photos of one person.
-        far, threshold, clean, protected: columns of one length; the thresholds are those of this data.
-    """
-
-    recognizer: str
-    role: Role
-    pairs: Literal["same-photo", "other-photo"]
-    far: list[float]
-    threshold: list[float]
-    clean: list[float]
-    protected: list[float]
-
-
-class Example(_Part):
+class Example(Part):
     """One face to look at.
 
     Attributes:
@@ -148,14 +41,14 @@ class Example(_Part):
     after: str
 
 
-class Failure(_Part):
+class Failure(Part):
     """A photo without a result."""
 
     photo: str
     reason: str
 
 
-class Quality(_Part):
+class Quality(Part):
     """What the protection costs; see `judge.quality` and `evaluation.fidelity`."""
 
     psnr: Number
@@ -168,14 +61,14 @@ class Quality(_Part):
     color_shift: Number
 
 
-class Cost(_Part):
+class Cost(Part):
     """Seconds a face in the method itself, and the peak memory of the process that ran it, in MiB."""
 
     seconds: Number
     peak_memory: Number
 
 
-class Service(_Part):
+class Service(Part):
     """Confidence of a verification service, on its own scale, that protected and original show one person.
 
     Attributes:
@@ -193,7 +86,7 @@ class Service(_Part):
     dodging: Number
 
 
-class MethodResults(_Part):
+class MethodResults(Part):
     """All that was measured of one method, or of one folder of protected photos.
 
     Attributes:
@@ -207,59 +100,75 @@ class MethodResults(_Part):
 
     name: str
     label: str
-    options: dict[str, Any] = {}
-    surrogates: list[str] = []
+    options: dict[str, Any] = Field(default_factory=dict)
+    surrogates: list[str] = Field(default_factory=list)
     held_out: str | None = None
     target: str | None = None
     evidence: Evidence
     photos: int
     faces: int | None = None
-    found: dict[Found, int] = {}
-    failures: list[Failure] = []
-    flags: list[str] = []
+    found: dict[Found, int] = Field(default_factory=dict)
+    failures: list[Failure] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list)
     success: list[Success]
     quality: Quality
     cost: Cost | None = None
-    robustness: list[Robustness] = []
-    attacks: list[Attack] = []
-    roc: list[Roc] = []
-    services: list[Service] = []
-    examples: list[Example] = []
+    robustness: list[Robustness] = Field(default_factory=list)
+    attacks: list[Attack] = Field(default_factory=list)
+    roc: list[Roc] = Field(default_factory=list)
+    services: list[Service] = Field(default_factory=list)
+    examples: list[Example] = Field(default_factory=list)
 
 
-class RecognizerInfo(_Part):
-    """A recognizer that judged."""
+class RecognizerInfo(Part):
+    """A recognizer that judged.
+
+    Attributes:
+        calibrated_on, calibration_sha256: the photos of its thresholds, and their content where it is known.
+        false_accepts: share of the pairs of different people, both as they are, that match here, threshold by
+            threshold.
+    """
 
     name: str
-    weights: list[dict[str, str]] = []
+    weights: list[dict[str, str]] = Field(default_factory=list)
     thresholds: list[Threshold]
     calibrated_on: str
+    calibration_sha256: str | None = None
+    false_accepts: list[Number] = Field(default_factory=list)
 
     @field_serializer("thresholds")
     def _in_use(self, thresholds: list[Threshold]) -> list[dict[str, Any]]:
         return [{"far": item.far, "threshold": item.threshold, "source": item.source} for item in thresholds]
 
 
-class Data(_Part):
-    """What was judged on."""
+class Data(Part):
+    """What was judged on.
+
+    Attributes:
+        people_with_other_photos: people of whom there are photos of several shots.
+        shots: distinct shots: photos of one person that are cut, scaled or saved anew from one another are one.
+    """
 
     name: str
     photos: int
     faces: int | None = None
     people: int
     people_with_other_photos: int
+    shots: int | None = None
     sha256: str
-    groups: list[str] = []
+    groups: list[str] = Field(default_factory=list)
     gallery: str = Field(description="what the gallery of the identification measures holds")
-    unusable: list[Failure] = []
+    unusable: list[Failure] = Field(default_factory=list)
 
 
-class Results(_Part):
+class Results(Part):
     """The whole of results.json.
 
     Attributes:
         command: repeats the evaluation.
         far: false accept rates, the report's main one first.
+        differences: between methods, on the faces that both protected.
+        flags: what a reader must know first, of all methods.
         notes: what limits these numbers.
     """
 
@@ -274,7 +183,9 @@ class Results(_Part):
     far: list[float]
     recognizers: list[RecognizerInfo]
     methods: list[MethodResults]
-    notes: list[str] = []
+    differences: list[Difference] = Field(default_factory=list)
+    flags: list[str] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
 
 
 def write_results(results: Results, path: Path) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from privacy_faces.evaluation.intervals import mean, share
-from privacy_faces.evaluation.results import Number, Service
+from privacy_faces.evaluation.results import Service
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.verifiers import Comparison, Verifier
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import Threshold
@@ -107,5 +108,5 @@ def ask(
         threshold=stated.get(rate),
         clean=mean(clean, people),
         protected=missing if np.isnan(after).all() else mean(after, people),
-        dodging=share(unmatched),
+        dodging=share(unmatched, people),
     )

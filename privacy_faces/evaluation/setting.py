@@ -4,7 +4,7 @@ thresholds and roles."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,15 +12,36 @@ from numpy.typing import NDArray
 
 from privacy_faces.evaluation.measure import WRITTEN, Seen
 from privacy_faces.evaluation.probes import Probe
-from privacy_faces.evaluation.results import Group
+from privacy_faces.evaluation.rows import Group
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Embeddings
 from privacy_faces.judge.thresholds import Threshold, ThresholdFile, threshold_for
 
 Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 # A column with more values than this names things (photographers, dates), not groups.
 _MOST_GROUPS = 12
+
+
+# Two photos of one person of a larger similarity are the same shot: cut, scaled or saved anew. Similarities of the
+# portraits' different shots end below it, by every recognizer that ships.
+SAME_SHOT = 0.99
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Enrolled photos of people who are not among the probes: distractors.
+
+    Attributes:
+        names: (K,), of the photos.
+        people: (K,), the person of each.
+        embeddings: recognizer -> (K, D).
+    """
+
+    names: Sequence[str] = ()
+    people: Sequence[str] = ()
+    embeddings: Embeddings = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,7 @@ class Setting:
         clean: what was seen of unprotected copies, written as protected photos are; of every probe.
         thresholds: of the recognizers.
         far: false accept rates, the main one first.
+        gallery: other people whom searches look through too.
     """
 
     probes: Sequence[Probe]
@@ -40,6 +62,7 @@ class Setting:
     clean: Seen
     thresholds: ThresholdFile
     far: Sequence[float]
+    gallery: Gallery = field(default_factory=Gallery)
 
     @cached_property
     def names(self) -> NDArray[np.str_]:
@@ -52,11 +75,34 @@ class Setting:
         return np.unique(self.names, return_inverse=True)[1].astype(np.int64)
 
     @cached_property
-    def enrolled_itself(self) -> Indices:
-        """The gallery's photo that does not count for a probe (N,): its own where the person has another one, otherwise
-        none (-1)."""
-        counts = np.bincount(self.people, minlength=1)
-        return np.where(counts[self.people] > 1, np.arange(len(self.people)), -1)
+    def same_shot(self) -> Flags:
+        """Which pairs of probes (N, N) show one person in one shot: the file itself, and what is cut or saved of it."""
+        alike = np.eye(len(self.probes), dtype=bool)
+        for embeddings in self.original.values():
+            exact = embeddings.astype(np.float64)
+            alike |= exact @ exact.T > SAME_SHOT
+        return np.asarray(alike & (self.people[:, None] == self.people[None]))
+
+    @cached_property
+    def has_other_photo(self) -> Flags:
+        """Whose person (N,) has a photo of another shot."""
+        return np.asarray(((self.people[:, None] == self.people[None]) & ~self.same_shot).any(1))
+
+    @cached_property
+    def own_shots(self) -> Indices:
+        """The photos of each probe's own shot (N, L), padded with -1."""
+        counts = self.same_shot.sum(1)
+        found = np.full((len(counts), int(counts.max(initial=1))), -1, dtype=np.int64)
+        rows, photos = np.nonzero(self.same_shot)
+        found[rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)] = photos
+        return found
+
+    @cached_property
+    def shots(self) -> int:
+        """How many distinct shots the probes are."""
+        from scipy.sparse.csgraph import connected_components
+
+        return int(connected_components(self.same_shot, directed=False)[0])
 
     @cached_property
     def labeled(self) -> Indices:
@@ -79,6 +125,7 @@ class Setting:
             self.clean.take(rows, np.arange(len(rows))),
             self.thresholds,
             self.far,
+            self.gallery,
         )
 
     def groups(self, rows: Indices) -> list[tuple[Group, Indices]]:

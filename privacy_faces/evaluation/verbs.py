@@ -7,6 +7,7 @@ what is done). Light: torch is imported by the first call.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,14 +25,19 @@ from privacy_faces.config.registry import METHODS
 from privacy_faces.config.run import RunOptions
 from privacy_faces.config.version import __version__
 from privacy_faces.evaluation.calls import Progress, called, counted, silent, write_evaluation
-from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of
+from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of, unpaired
+from privacy_faces.evaluation.known import left_out
 from privacy_faces.evaluation.options import (
     SAMPLES,
     BenchmarkOptions,
     CalibrateOptions,
     EvaluateOptions,
-    ReportOptions,
 )
+
+# Files that a note names, of those that were left out.
+_NAMED = 5
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from privacy_faces.evaluation.results import Results
@@ -96,11 +102,16 @@ def benchmark(
             "other recognizers. Bring another: privacy-faces weights list."
         )
     limit = chosen.limit if chosen.limit is not None else SAMPLES if chosen.data is None else 0
+    # Before the limit: the first photos may be those that models were trained on.
+    probes, told = left_out(
+        probes_of(chosen.data), lambda probe: probe.photo, lambda probe: probe.person, chosen.people
+    )
+    notes += told
     with _kept(chosen.output) as folder:
-        results = judge_entries(
+        results, judged = judge_entries(
             entries,
             run,
-            probes_of(chosen.data, limit),
+            probes[: limit or None],
             folder,
             data_name="synthetic faces" if chosen.data is None else chosen.data.resolve().name,
             command=command or called("benchmark", chosen),
@@ -112,10 +123,11 @@ def benchmark(
             overwrite=chosen.overwrite,
             notes=notes,
             services=services,
+            gallery=chosen.gallery,
             report=progress,
         )
     if chosen.output:
-        write_evaluation(results, chosen.output)
+        write_evaluation(results, judged, chosen.output)
     return results
 
 
@@ -156,6 +168,8 @@ def evaluate(
     from privacy_faces.recognizers.closed_set import load_classifier
 
     pairs = find_pairs(chosen.originals, chosen.protected, chosen.pairs)
+    chosen_pairs, told = left_out(pairs, lambda pair: pair.original, lambda pair: pair.person, chosen.people)
+    notes += told
     images = sorted(chosen.targets.iterdir()) if chosen.targets else []
     request = Request(
         chosen.protected.resolve().name,
@@ -166,11 +180,12 @@ def evaluate(
         chosen.robustness,
         chosen.attackers,
         services,
+        chosen.gallery,
     )
     seeing = {name: getattr(chosen, name) for name in ("detector", "min_face", "device")}
     run = RunOptions.validated({"recognizers": names} | seeing, "the run")
-    results = evaluate_pairs(
-        pairs,
+    results, judged = evaluate_pairs(
+        chosen_pairs,
         make_observer(run, Store(chosen.output / "seen.sqlite" if chosen.output else None)),
         load_thresholds(chosen.thresholds),
         request,
@@ -178,9 +193,15 @@ def evaluate(
         command=command or called("evaluate", chosen),
         progress=partial(counted, progress=progress),
     )
+    alone = [] if chosen.pairs else unpaired(pairs, chosen.protected)
+    if alone:
+        notes.append(
+            f"{len(alone)} photos in {chosen.protected.name} belong to no original, and count nowhere: "
+            f"{', '.join(alone[:_NAMED])}{', ...' if len(alone) > _NAMED else ''}."
+        )
     results = results.model_copy(update={"notes": [*notes, *results.notes]})
     if chosen.output:
-        write_evaluation(results, chosen.output)
+        write_evaluation(results, judged, chosen.output)
     return results
 
 
@@ -206,7 +227,7 @@ def calibrate(data: str | Path, *, progress: Progress = silent, **options: Any) 
     chosen = CalibrateOptions.validated({"data": data} | options, "calibrate")
 
     from privacy_faces.datasets.folder import content_hash, identity_folders
-    from privacy_faces.evaluation.calibration import operating_points
+    from privacy_faces.evaluation.calibration import ENOUGH_PEOPLE, operating_points
     from privacy_faces.evaluation.embedding import embed_photos
     from privacy_faces.judge.thresholds import Calibration, ThresholdFile, load_thresholds
     from privacy_faces.methods.context import Context
@@ -220,6 +241,13 @@ def calibrate(data: str | Path, *, progress: Progress = silent, **options: Any) 
         counted(list(identity), "embedding", progress=progress), finder, ensemble, context.device
     )
     people = [identity[path] for path in paths]
+    if (count := len(set(people))) < ENOUGH_PEOPLE:
+        log.warning(
+            "calibrated on %d people: thresholds at a false accept rate of 0.001 ask for about %d or more, and their "
+            "intervals say how little these know",
+            count,
+            ENOUGH_PEOPLE,
+        )
     measured = {name: operating_points(embeddings[name], people) for name in chosen.recognizers}
     file = load_thresholds(chosen.output) if chosen.output and chosen.output.exists() else ThresholdFile()
     provenance = {
@@ -240,35 +268,6 @@ def calibrate(data: str | Path, *, progress: Progress = silent, **options: Any) 
         chosen.output.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(chosen.output, (file.model_dump_json(indent=2) + "\n").encode())
     return file
-
-
-def report(results: str | Path, output: str | Path | None = None) -> Path:
-    """Make the page for people from results.json, as `privacy-faces report` does; the same results give the same page.
-
-    Args:
-        results: results.json of `benchmark` or `evaluate`.
-        output: file to write; by default report.html beside the results.
-
-    Returns:
-        The file that was written.
-
-    Raises:
-        ResultsError: for a file that holds no results.
-        ValueError: for a folder where a file is to be written.
-    """
-    from privacy_faces.evaluation.report.page import render
-    from privacy_faces.evaluation.results import read_results
-
-    chosen = ReportOptions.validated({"results": results, "output": output}, "report")
-    target = chosen.output or chosen.results.with_name("report.html")
-    if target.is_dir():
-        raise ValueError(
-            f"Expected a file to write, found the folder {target}. Name the file: --output {target / 'report.html'}"
-        )
-    page = render(read_results(chosen.results))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(target, page.encode())
-    return target
 
 
 def _configured(chosen: BenchmarkOptions) -> Sequence[Choice]:

@@ -23,8 +23,10 @@ Measure = Literal[
     "dodging-protected",  # no longer matches another, protected photo of the person
     "impersonation",  # matches the target's test image
     "dodging-and-impersonation",  # both at once
-    "rank-1",  # the person is not the first of the gallery
+    "rank-1",  # the person, enrolled by another photo, is not the first of the gallery
     "rank-5",  # the person is not among the first five of the gallery
+    "rank-1-same-photo",  # the same where the gallery holds the very photo before
+    "rank-5-same-photo",
     "targeted-rank-1",  # the target is the first of the gallery
     "targeted-rank-5",  # the target is among the first five of the gallery
     "misclassification",  # a closed-set classifier names somebody else; its accuracy is one less this
@@ -56,11 +58,14 @@ def best_of_person(
         probe_people: (N,).
         photos: M.
         photo_people: (M,).
-        own: (N,), the photo that shows the same moment as the probe, and does not count.
+        own: (N,) or (N, L), photos that show the same moment as the probe, and do not count; -1 is none.
     """
     between = probes.embeddings.astype(np.float64) @ photos.embeddings.astype(np.float64).T
     between = photos.best(probes.best(between), axis=1)
-    counts = (probe_people[:, None] == photo_people[None]) & (own[:, None] != np.arange(len(photos))[None])
+    own = own.reshape(len(probes), -1)
+    left_out = np.zeros((len(probes), len(photos) + 1), dtype=bool)
+    left_out[np.arange(len(probes))[:, None], own] = True  # -1 is the last column, which is no photo
+    counts = (probe_people[:, None] == photo_people[None]) & ~left_out[:, :-1]
     best = np.where(counts, between, -np.inf).max(1)
     return np.where(counts.any(1), best, np.nan)
 

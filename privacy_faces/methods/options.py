@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from privacy_faces.config.components import chosen_from
 from privacy_faces.config.options import Choice, NoneMeans, Options
@@ -42,6 +42,29 @@ class FillOptions(MethodOptions):
     """Options of `fill`."""
 
     color: Literal["skin", "black"] = Field("skin", description="mean color of the face's skin, or black")
+
+
+class DpPixOptions(MethodOptions):
+    """Options of `dp-pix`."""
+
+    epsilon: float = Field(0.5, gt=0, le=100, description="privacy budget; smaller is noisier")
+    neighbors: int = Field(16, ge=1, le=65536, description="m: pixels in which frames may differ and still look alike")
+    block: int = Field(16, ge=1, le=128, description="b: side of a cell in pixels of the frame, whose side it divides")
+
+    @model_validator(mode="after")
+    def _whole_cells(self) -> DpPixOptions:
+        if self.frame_size % self.block:
+            raise ValueError(
+                f"expected a block that divides the frame's side, found {self.block} in {self.frame_size}; 8 always "
+                "does"
+            )
+        return self
+
+
+class KSameOptions(MethodOptions):
+    """Options of `k-same`."""
+
+    k: int = Field(10, ge=2, le=24, description="how many synthetic faces are averaged")
 
 
 class InpaintOptions(MethodOptions):

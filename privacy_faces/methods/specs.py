@@ -13,6 +13,17 @@ PIXELATE = Spec(
 FILL = Spec(
     "one flat color over the face", "privacy_faces.methods.options:FillOptions", "privacy_faces.methods.redact:Fill"
 )
+DP_PIX = Spec(
+    "mosaic with Laplace noise (DP-Pix)",
+    "privacy_faces.methods.options:DpPixOptions",
+    "privacy_faces.methods.dp_pix:DpPix",
+    seeded=True,
+)
+K_SAME = Spec(
+    "the average of the k most similar synthetic faces",
+    "privacy_faces.methods.options:KSameOptions",
+    "privacy_faces.methods.k_same:KSame",
+)
 INPAINT_RANDOM = Spec(
     "random patches, inpainted",
     "privacy_faces.methods.options:InpaintRandomOptions",

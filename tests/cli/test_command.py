@@ -148,8 +148,8 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            ([], "No method given. Add --method NAME; installed: blur, fill, "),
-            (["--method", "blurr"], "Unknown method 'blurr'. Installed: blur, fill, "),
+            ([], "No method given. Add --method NAME; installed: blur, dp-pix, fill, "),
+            (["--method", "blurr"], "Unknown method 'blurr'. Installed: blur, dp-pix, fill, "),
             (["--method", "blur", "--cells", "3"], "--cells is an option of pixelate, not of blur."),
             (
                 ["--method", "blur", "--inpainter-radius=0.1"],

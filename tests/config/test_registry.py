@@ -116,7 +116,7 @@ class TestSeparateDistribution:
     def test_is_unknown_where_it_is_not_installed(self, tmp_path: Path) -> None:
         result = call("anonymize", "--method", "invert", cwd=tmp_path)
         assert (result.returncode, result.stdout) == (2, "")
-        assert "Error: Unknown method 'invert'. Installed: blur, fill, " in result.stderr
+        assert "Error: Unknown method 'invert'. Installed: blur, dp-pix, fill, " in result.stderr
         assert list(tmp_path.iterdir()) == []
 
     def test_its_options_are_refused_by_other_methods(self, site: Path, tmp_path: Path) -> None:

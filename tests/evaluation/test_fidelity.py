@@ -85,6 +85,7 @@ def test_fid_and_kid_are_those_of_torchmetrics(cache: Path) -> None:
     direct.update(changed, real=False)
     assert fid.value == pytest.approx(float(direct.compute()), rel=1e-3)
     assert (fid.n, kid.n) == (6, 6)
+    assert (kid.value, kid.missing) == (None, "needs at least 50 faces, as many as one of its subsets holds")
     same, _ = fid_and_kid(FRAMES, FRAMES, CPU)
     assert same.value == pytest.approx(0, abs=1e-2)
     assert (fid.value or 0) > (same.value or 0)

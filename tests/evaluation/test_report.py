@@ -23,14 +23,9 @@ from privacy_faces.cli import main
 from privacy_faces.config.files import resource
 from privacy_faces.evaluation.report import charts, colors, wording
 from privacy_faces.evaluation.report.page import render
-from privacy_faces.evaluation.results import (
-    Number,
-    Results,
-    ResultsError,
-    Roc,
-    read_results,
-    write_results,
-)
+from privacy_faces.evaluation.report.weakest import Verdict, weakest
+from privacy_faces.evaluation.results import Results, ResultsError, read_results, write_results
+from privacy_faces.evaluation.rows import Number, Robustness, Roc, Separation
 from privacy_faces.judge.thresholds import Threshold
 from privacy_faces.judge.verdicts import Measure
 from tests.results_sample import FAR, HOSTILE, NO_INCEPTION, NO_LPIPS, full, minimal
@@ -222,16 +217,41 @@ class TestHonesty:
     def test_only_held_out_recognizers_make_the_summary(self, page: Page) -> None:
         # noise-pgd hides everybody from its surrogate, and nobody from the held-out recognizer.
         text = section(page, "summary")
-        assert (
-            "fill is shown to hide at least 90 % of the faces (low end of the interval) from every held-out "
-            "recognizer that judged it." in text
-        )
         held_out = text[text.index("Against facenet, held out") : text.index("Against dlib-resnet, surrogate")]
         unsure = held_out[held_out.index("Not told apart from no protection at all") :]
-        assert "noise-pgd 2 % (0.3 to 9, n = 60)" in unsure
-        assert "pixelate 0 % (0 to 6, n = 60), flagged" in unsure
-        # 97 % of 60 faces is not "at least 90 %" yet: the interval begins below.
-        assert "inpaint-gradcam 97 % (89 to 99, n = 60)" in held_out[held_out.index("not shown to hide 90 %") :]
+        assert "noise-pgd 0 % (0 to 9, n = 38) attacker protected-gallery; still a face 100 %, PSNR 33.2" in unsure
+        assert "pixelate 0 % (0 to 6, n = 60) against the same photo, flagged; still a face 100 %, PSNR n/a" in unsure
+
+    def test_the_verdict_is_the_worst_that_the_page_knows(self, page: Page) -> None:
+        """fill was "shown to hide at least 90 % of the faces" while the table below it said 33 % after a messenger."""
+        text = section(page, "summary")
+        assert "No method is shown to hide 90 % of the faces (low end of the interval)" in text
+        assert "two recognizers: two that helped to make some of the changes" in text
+        held_out = text[text.index("Against facenet, held out") : text.index("Against dlib-resnet, surrogate")]
+        some = held_out[held_out.index("not shown to hide 90 %") :]
+        assert "fill 33 % (23 to 46, n = 60) after messenger" in some
+        for method in full().methods:
+            found = weakest(method, "facenet", FAR[0])
+            assert found is not None
+            for row in (*method.robustness, *method.attacks):
+                number = row.dodging if isinstance(row, Robustness) else row.protected
+                worse = row.recognizer == "facenet" and (number.value or 0) < (found.protected.value or 0)
+                assert not worse or found.verdict == Verdict.SAME_AS_NOTHING
+
+    def test_what_all_must_know_comes_first(self) -> None:
+        flagged = full().model_copy(update={"flags": ["SEEN BEFORE: thresholds"]})
+        ((_, text),) = Page(render(flagged)).all("div", id="flags")
+        assert text.startswith("Read this first SEEN BEFORE: thresholds")
+
+    def test_strangers_that_match_are_said_in_the_cell(self) -> None:
+        first = full().methods[0]
+        apart = Separation(
+            false_accepts=Number(value=0.67, n=90, low=0.5, high=0.8),
+            auc=Number(value=0.55, n=10),
+            eer=Number(value=0.45, n=100),
+        )
+        attacks = [row.model_copy(update={"separation": apart}) for row in first.attacks]
+        assert "FAR here 67 %, AUC 0.550" in section(Page(render(changed(full(), attacks=attacks))), "attackers")
 
     def test_a_negative_lift_is_shown_as_one(self, page: Page) -> None:
         cells = [text for _, text in page.all("b", **{"class": "negative"})]
@@ -255,7 +275,7 @@ class TestHonesty:
     def test_with_surrogates_only_nothing_is_called_protection(self) -> None:
         text = section(Page(render(minimal())), "summary")
         assert "Every recognizer that judged had helped to make the change" in text
-        assert "Not told apart from no protection at all after 0 % (0 to 49, n = 4), surrogate-only evidence" in text
+        assert "no protection at all after 0 % (0 to 49, n = 4) against the same photo, surrogate-only evidence" in text
         assert "held out" not in text
 
     @pytest.mark.parametrize(

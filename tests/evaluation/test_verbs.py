@@ -23,7 +23,7 @@ from privacy_faces.config.options import Choice, OptionError
 from privacy_faces.config.profiles import PROFILES, load_config, load_profile
 from privacy_faces.config.registry import METHODS
 from privacy_faces.config.run import RunOptions
-from privacy_faces.evaluation import verbs
+from privacy_faces.evaluation import reporting
 from privacy_faces.evaluation.entries import Entry, judges
 from privacy_faces.evaluation.options import BenchmarkOptions, CalibrateOptions, EvaluateOptions
 from privacy_faces.evaluation.protocols import evaluate_diffam
@@ -123,9 +123,12 @@ class TestSameAsTheCommand:
         for part in ("methods", "recognizers", "data", "far", "seed", "notes"):
             assert found[0][part] == found[1][part]
 
-    def test_calibrate(self, crowd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_calibrate(
+        self, crowd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         ours = calibrate(crowd, name="crowd")
+        assert "calibrated on 48 people: thresholds at a false accept rate of 0.001 ask for about 200" in caplog.text
         assert list(tmp_path.iterdir()) == []
         command("calibrate", "--data", crowd, "--name", "crowd", "--output", "t/thresholds.json")
         assert load_thresholds(Path("t/thresholds.json")) == ours
@@ -137,8 +140,8 @@ class TestSameAsTheCommand:
 
     def test_report(self, folders: tuple[Path, Path], tmp_path: Path) -> None:
         evaluate(*folders, output=tmp_path, **QUICK)
-        assert verbs.report(tmp_path / "results.json") == tmp_path / "report.html"
-        again = verbs.report(tmp_path / "results.json", tmp_path / "again.html")
+        assert reporting.report(tmp_path / "results.json") == tmp_path / "report.html"
+        again = reporting.report(tmp_path / "results.json", tmp_path / "again.html")
         assert again.read_bytes() == (tmp_path / "report.html").read_bytes()
 
 

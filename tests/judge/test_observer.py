@@ -18,7 +18,8 @@ from privacy_faces.evaluation.folders import Request, evaluate_pairs
 from privacy_faces.evaluation.identification import best_ranks, ranks
 from privacy_faces.evaluation.probes import Probe, find_probes
 from privacy_faces.evaluation.processes import Task, see
-from privacy_faces.evaluation.results import MethodResults, Success
+from privacy_faces.evaluation.results import MethodResults
+from privacy_faces.evaluation.rows import Success
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.judge import Judge
 from privacy_faces.judge.observations import Observer
@@ -80,7 +81,7 @@ def evaluated(
     originals: Path, protected: Path, observer: Observer, surrogates: list[str] | None = None
 ) -> MethodResults:
     request = Request("changed", surrogates, robustness=False, attackers=False)
-    results = evaluate_pairs(
+    results, _ = evaluate_pairs(
         find_pairs(originals, protected),
         observer,
         load_thresholds(),
@@ -153,7 +154,7 @@ class TestEveryFace:
         paths = [tmp_path / name for name in ("before.png", "after.png")]
         for path, picture in zip(paths, (rgb, blurred(rgb, 20)), strict=True):
             Image.fromarray(picture).save(path)
-        results = evaluate_pairs(
+        results, _ = evaluate_pairs(
             [Pair("both", "somebody", *paths)],
             observer,
             load_thresholds(),

@@ -99,7 +99,7 @@ def test_evaluation_looks_at_the_photo_in_front_of_black_and_white(
     ):
         (tmp_path / folder).mkdir()
         Image.fromarray(pixels).save(tmp_path / folder / "a.png")
-    results = evaluate_pairs(
+    results, _ = evaluate_pairs(
         find_pairs(tmp_path / "originals", tmp_path / "protected"),
         fill.judge.observer(),
         load_thresholds(),

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from privacy_faces.evaluation.report import svg, wording
 from privacy_faces.evaluation.report.colors import ACCENT, INK, LINE, OTHER, PAGE, SOFT
-from privacy_faces.evaluation.results import Roc
+from privacy_faces.evaluation.rows import Roc
 from privacy_faces.judge.thresholds import Threshold as Operating
 
 if TYPE_CHECKING:

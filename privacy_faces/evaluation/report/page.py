@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from privacy_faces.config.printable import printable
-from privacy_faces.evaluation.report import charts, colors, panels, wording
+from privacy_faces.evaluation.report import charts, colors, panels, weakest, wording
 from privacy_faces.evaluation.results import MethodResults, Results, ResultsError
 
 
@@ -46,7 +46,8 @@ def render(results: Results) -> str:
         unknown=resting["unknown"],
         reasons=wording.reasons(results),
         operations={row.operation: row.summary for method in results.methods for row in method.robustness},
-        protects=wording.percent(panels.PROTECTS),
+        protects=wording.percent(weakest.PROTECTS),
+        judges=panels.judges(results),
         protecting=panels.protecting(judged, far),
         psnrs=[method.quality.psnr.value for method in results.methods if method.quality.psnr.value is not None],
         attackers={row.attacker: row.summary for method in results.methods for row in method.attacks},
@@ -83,6 +84,8 @@ def _environment() -> Environment:
         panels.columns,
         panels.price_chart,
         panels.undrawn,
+        panels.unmeasured,
+        panels.against_first,
         panels.roc_charts,
         panels.role_of,
     ):

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from markupsafe import Markup
 
 from privacy_faces.evaluation.report import charts, wording
-from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results, Roc, Success
+from privacy_faces.evaluation.report.weakest import PROTECTS, Condition, weakest
+from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results
+from privacy_faces.evaluation.rows import Difference, Roc, Success
 from privacy_faces.judge.receipt import Role
 from privacy_faces.judge.thresholds import Threshold as Operating
 
 _Item = TypeVar("_Item")
-# In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
-PROTECTS = 0.9
 _STRONG = f"Shown to hide at least {wording.percent(PROTECTS)} of the faces (low end of the interval)"
+
+# Of the roles that a recognizer has over all methods, what that means for it.
+_TAKING_PART: tuple[tuple[str, Callable[[set[Role]], bool]], ...] = (
+    ("took no part in any change", lambda roles: roles == {"held-out"}),
+    ("helped to make some of the changes", lambda roles: "surrogate" in roles and len(roles) > 1),
+    ("helped to make every change", lambda roles: roles == {"surrogate"}),
+    ("may have helped", lambda roles: "unknown" in roles and "surrogate" not in roles),
+)
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
@@ -58,10 +67,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One line of the summary: a heading, and the rows under it."""
+    """One line of the summary: a heading, and the rows under it, each with its weakest result."""
 
     heading: str
-    rows: tuple[tuple[Row, Success], ...]
+    rows: tuple[tuple[Row, Condition], ...]
 
 
 def panels_of(results: Results) -> Iterator[Panel]:
@@ -109,29 +118,24 @@ def protecting(panels: Sequence[Panel], far: float) -> list[str]:
 
 
 def verdicts(panel: Panel, far: float) -> list[Verdict]:
-    """The methods of a panel by what their dodging of the same photo at the main false accept rate allows to say;
-    interval ends count, not luck."""
-    groups: dict[str, list[tuple[Row, Success]]] = {
+    """The methods of a panel by what the weakest of their results allows to say: same photo, other photo, searches,
+    each operation, each attacker."""
+    groups: dict[str, list[tuple[Row, Condition]]] = {
         _STRONG: [],
         f"Hides more than no protection does, not shown to hide {wording.percent(PROTECTS)}": [],
         "Not told apart from no protection at all": [],
-        "Not measured": [],
     }
-    strong, some, none, unknown = groups.values()
+    strong, some, none = groups.values()
     for row in panel.rows:
-        dodging = row.success("dodging", far)
-        if dodging is None:
-            continue
-        share, lift = dodging.protected, dodging.lift
-        if share.value is None or lift.value is None:
-            unknown.append((row, dodging))
-        elif (lift.value if lift.low is None else lift.low) <= 0:
-            none.append((row, dodging))
-        elif (share.value if share.low is None else share.low) >= PROTECTS:
-            strong.append((row, dodging))
-        else:
-            some.append((row, dodging))
+        found = weakest(row.method, panel.recognizer, far)
+        if found is not None:
+            (none, some, strong)[found.verdict].append((row, found))
     return [Verdict(heading, tuple(rows)) for heading, rows in groups.items() if rows]
+
+
+def unmeasured(panel: Panel, far: float) -> list[str]:
+    """The methods of a panel of which nothing was measured."""
+    return [row.method.label for row in panel.rows if weakest(row.method, panel.recognizer, far) is None]
 
 
 def columns(panel: Panel, far: float) -> list[tuple[str, float | None]]:
@@ -200,6 +204,47 @@ def _said(curve: Roc, far: float) -> str:
         f"{wording.rate(far_there)} on these photos: {wording.percent(clean)} of unprotected and "
         f"{wording.percent(protected)} of protected pairs are recognized."
     )
+
+
+def judges(results: Results) -> str:
+    """How many recognizers judged, and how many of them helped, in words."""
+    roles: dict[str, set[Role]] = {}
+    for method in results.methods:
+        for row in method.success:
+            roles.setdefault(row.recognizer, set()).add(row.role)
+    known = {info.name for info in results.recognizers}
+    judged = {name: found for name, found in roles.items() if name in known or not known}
+    parts = []
+    for text, wanted in _TAKING_PART:
+        if count := sum(wanted(found) for found in judged.values()):
+            parts.append(f"{_in_words(count)} that {text}")
+    total = f"{_in_words(len(judged))} recognizer{'' if len(judged) == 1 else 's'}"
+    return f"{total}: {'; '.join(parts)}" if parts else total
+
+
+def _in_words(count: int) -> str:
+    return _WORDS[count] if count < len(_WORDS) else str(count)
+
+
+def against_first(results: Results, panel: Panel, far: float) -> list[Difference]:
+    """How the panel's first method differs from the others, by dodging of the same photo."""
+    first = panel.rows[0].method.label
+    found = []
+    for row in results.differences:
+        if (row.recognizer, row.role, row.measure, row.far) != (panel.recognizer, panel.role, "dodging", far):
+            continue
+        if row.first == first:
+            found.append(row)
+        elif row.second == first:
+            turned = row.difference.model_copy(
+                update={
+                    name: None if (end := getattr(row.difference, other)) is None else 0.0 - end
+                    for name, other in (("value", "value"), ("low", "high"), ("high", "low"))
+                }
+            )
+            update = {"first": first, "second": row.first, "difference": turned}
+            found.append(row.model_copy(update=update | {"only_first": row.only_second, "only_second": row.only_first}))
+    return found
 
 
 def role_of(method: MethodResults, recognizer: str) -> Role:

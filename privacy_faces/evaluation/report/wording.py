@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from privacy_faces.evaluation.results import MethodResults, Number, Results
+from privacy_faces.evaluation.results import MethodResults, Results
+from privacy_faces.evaluation.rows import Number
 from privacy_faces.judge.receipt import Evidence, Role
 
 _MINUS = "\N{MINUS SIGN}"
@@ -32,8 +33,20 @@ MEASURES: Mapping[str, Measured] = {
         "Dodging, protected photo",
         "The protected photo matches no other photo of the person that was protected in the same way.",
     ),
-    "rank-1": Measured("Not rank 1", "In a search of the gallery, the person is not the first answer."),
-    "rank-5": Measured("Not in rank 5", "In a search of the gallery, the person is not among the first five answers."),
+    "rank-1": Measured(
+        "Not rank 1, other photo",
+        "In a search of the gallery, which holds other photos of the person, the person is not the first answer.",
+    ),
+    "rank-5": Measured(
+        "Not in rank 5, other photo", "In the same search, the person is not among the first five answers."
+    ),
+    "rank-1-same-photo": Measured(
+        "Not rank 1, same photo",
+        "In a search of a gallery that holds the very photo before, the person is not the first answer.",
+    ),
+    "rank-5-same-photo": Measured(
+        "Not in rank 5, same photo", "In the same search, the person is not among the first five answers."
+    ),
     "impersonation": Measured(
         "Impersonation",
         "The protected photo matches the target's test image, which the method never saw. It says nothing about "

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.evaluation.attackers import LINEAR_PROBE, PICTURE_ATTACKERS, PROTECTED_GALLERY, Attacker, named
 from privacy_faces.evaluation.identification import best_ranks
-from privacy_faces.evaluation.intervals import share
-from privacy_faces.evaluation.results import Attack
+from privacy_faces.evaluation.intervals import once, share
+from privacy_faces.evaluation.rows import Attack, Separation
 from privacy_faces.evaluation.tables.result import Result
+from privacy_faces.evaluation.tables.strangers import Comparison, compared
 from privacy_faces.judge.candidates import Candidates, Indices
-from privacy_faces.judge.verdicts import dodging, not_identified, similarity
+from privacy_faces.judge.verdicts import Scores, dodging, not_identified, similarity
 
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What an attacker fails to recognize.
+
+    Attributes:
+        faces: (K,), places among the faces that it was asked of: those of `Result`, or of `Result.labeled`.
+        clean, protected: (K,), True where it fails, of the unprotected copies and of the protected photos.
+        separations: of both, where it compares pairs.
+    """
+
+    faces: Indices
+    clean: Flags
+    protected: Flags
+    separations: tuple[Separation | None, ...] = (None, None)
 
 
 def attack_table(result: Result) -> list[Attack]:
     """What every adaptive attacker still fails to recognize."""
     rows = []
-    attacks: list[tuple[Attacker, Callable[[Result, str], tuple[Flags, Flags]], float | None]] = [
-        *(
-            (attacker, _cleaned(attacker), result.setting.far[0])
-            for attacker in PICTURE_ATTACKERS
-            if attacker.name in result.seen.embeddings
-        ),
-        (PROTECTED_GALLERY, _protected_gallery, None),
-        (LINEAR_PROBE, _linear_probe, None),
-    ]
-    for attacker, attack, far in attacks:
+    for attacker, attack, far, asked in attacks_on(result):
         for recognizer, role in result.roles.items():
-            clean, protected = attack(result, recognizer)
-            if len(protected):
+            attempt = attack(asked, recognizer)
+            if len(attempt.faces):
+                people, (clean, protected) = once(
+                    asked.files(attempt.faces),
+                    [asked.names[face] for face in attempt.faces],
+                    attempt.clean,
+                    attempt.protected,
+                )
                 rows.append(
                     Attack(
                         attacker=attacker.name,
@@ -41,61 +56,106 @@ def attack_table(result: Result) -> list[Attack]:
                         recognizer=recognizer,
                         role=role,
                         far=far,
-                        clean=share(clean),
-                        protected=share(protected),
+                        clean=share(clean, people),
+                        protected=share(protected, people),
+                        clean_separation=attempt.separations[0],
+                        separation=attempt.separations[1],
                     )
                 )
     return rows
 
 
-def _cleaned(attacker: Attacker) -> Callable[[Result, str], tuple[Flags, Flags]]:
-    def attack(result: Result, recognizer: str) -> tuple[Flags, Flags]:
-        """The attacker has the person's photo, as it is and treated likewise, and believes the better match."""
-        original = result.original[recognizer]
-        treated, attacked = result.versions(recognizer, attacker.name)
-        threshold = result.setting.threshold(recognizer, result.setting.far[0])
-        # Of a treated copy that has several candidates, the first is the one that the attacker enrolls.
-        enrolled = treated.embeddings[treated.first]
-        clean, protected = (
-            dodging(np.maximum(similarity(probes, original), similarity(probes, enrolled)), threshold)
-            for probes in (treated, attacked)
+def attacks_on(
+    result: Result,
+) -> list[tuple[Attacker, Callable[[Result, str], Attempt], float | None, Result]]:
+    """Every attacker, how it goes about a recognizer, its false accept rate, and the faces that it is asked of."""
+    return [
+        *(
+            (attacker, _cleaned(attacker), result.setting.far[0], result)
+            for attacker in PICTURE_ATTACKERS
+            if attacker.name in result.seen.embeddings
+        ),
+        (PROTECTED_GALLERY, _protected_gallery, None, result.labeled),
+        (LINEAR_PROBE, _linear_probe, None, result.labeled),
+    ]
+
+
+def cleaned_similarity(result: Result, recognizer: str, attacker: str) -> tuple[Scores, Scores]:
+    """Similarities (M,) by which an attacker on pictures decides: it has the person's photo, as it is and treated
+    likewise, and believes the better match; of the unprotected copies and of the protected photos."""
+    original = result.original[recognizer]
+    treated, attacked = result.versions(recognizer, attacker)
+    # Of a treated copy that has several candidates, the first is the one that the attacker enrolls.
+    enrolled = treated.embeddings[treated.first]
+    clean, protected = (
+        np.maximum(similarity(probes, original), similarity(probes, enrolled)) for probes in (treated, attacked)
+    )
+    return clean, protected
+
+
+def cleaned_comparison(result: Result, recognizer: str, attacker: str) -> tuple[Comparison, Comparison]:
+    """The same between every probe and every photo, of labeled faces."""
+    setting, people = result.setting, result.setting.names[result.seen.rows]
+    enrolled = setting.copies(recognizer, np.arange(len(setting.probes)), attacker)
+    references = setting.original[recognizer], enrolled.embeddings[enrolled.first]
+    clean, protected = (
+        Comparison(
+            np.maximum(*(compared(probes, gallery, people, setting.names).similarity for gallery in references)),
+            people,
+            setting.names,
         )
-        return clean, protected
+        for probes in result.versions(recognizer, attacker)
+    )
+    return clean, protected
+
+
+def _cleaned(attacker: Attacker) -> Callable[[Result, str], Attempt]:
+    def attack(result: Result, recognizer: str) -> Attempt:
+        scores = cleaned_similarity(result, recognizer, attacker.name)
+        threshold = result.setting.threshold(recognizer, result.setting.far[0])
+        clean, protected = (dodging(side, threshold) for side in scores)
+        labeled = np.flatnonzero(np.isin(result.seen.rows, result.setting.labeled))
+        people = result.setting.names[result.seen.rows[labeled]]
+        conditions = cleaned_comparison(result.labeled, recognizer, attacker.name)
+        separations = tuple(
+            condition.separation(side[labeled], people, threshold)
+            for condition, side in zip(conditions, scores, strict=True)
+        )
+        return Attempt(np.arange(len(clean)), clean, protected, separations)
 
     return attack
 
 
-def _several(people: Indices) -> Flags:
-    """Who has several photos (N,)."""
-    return np.bincount(people)[people] > 1 if len(people) else np.zeros(0, dtype=bool)
-
-
-def _protected_gallery(result: Result, recognizer: str) -> tuple[Flags, Flags]:
-    result = result.labeled
+def _protected_gallery(result: Result, recognizer: str) -> Attempt:
     people = result.setting.people[result.seen.rows]
+    faces = np.flatnonzero(result.several)
     clean, protected = (
-        not_identified(best_ranks(probes, probes.embeddings, people[probes.owner], people, probes.members), 1)[
-            _several(people)
-        ]
+        not_identified(best_ranks(probes, probes.embeddings, people[probes.owner], people, _own(result, probes)), 1)
         for probes in result.versions(recognizer)
     )
-    return clean, protected
+    return Attempt(faces, clean[faces], protected[faces])
 
 
-def _linear_probe(result: Result, recognizer: str) -> tuple[Flags, Flags]:
-    result = result.labeled
+def _own(result: Result, version: Candidates) -> Indices:
+    """The candidates (M, L) of each face, and of others of its shot; -1 is none."""
+    shots = result.own_shots
+    members = np.where(shots[:, :, None] >= 0, version.members[shots], -1)
+    return members.reshape(len(shots), shots.shape[1] * version.members.shape[1])
+
+
+def _linear_probe(result: Result, recognizer: str) -> Attempt:
     people = result.setting.people[result.seen.rows]
-    several = _several(people)
     _, first = np.unique(people, return_index=True)
-    probe = np.isin(np.arange(len(people)), first) & several
-    training = several & ~probe
+    probe = np.isin(np.arange(len(people)), first) & result.several
+    training = result.several & ~result.same_shot[:, probe].any(1)
     if np.unique(people[training]).size < 2:
-        return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
+        none = np.zeros(0, dtype=bool)
+        return Attempt(np.zeros(0, dtype=np.int64), none, none)
     clean, protected = (
         _misnamed(version.take(np.flatnonzero(training)), version.take(np.flatnonzero(probe)), people, training, probe)
         for version in result.versions(recognizer)
     )
-    return clean, protected
+    return Attempt(np.flatnonzero(probe), clean, protected)
 
 
 def _misnamed(known: Candidates, probes: Candidates, people: Indices, training: Flags, probe: Flags) -> Flags:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy_faces.evaluation.measure import WRITTEN, Seen
 from privacy_faces.evaluation.setting import Setting
-from privacy_faces.judge.candidates import Candidates
+from privacy_faces.judge.candidates import Candidates, Indices
 from privacy_faces.judge.observations import Embeddings
 from privacy_faces.judge.receipt import Role
 
@@ -36,6 +37,11 @@ class Result:
         """The person of each protected face."""
         return [str(name) for name in self.setting.names[self.seen.rows]]
 
+    def files(self, faces: Indices | None = None) -> list[str]:
+        """The original of each protected face, or of some of them: the file, and which face of it."""
+        rows = self.seen.rows if faces is None else self.seen.rows[faces]
+        return [f"{probe.photo}#{probe.face}" for probe in (self.setting.probes[row] for row in rows)]
+
     @cached_property
     def labeled(self) -> Result:
         """The same of the faces of whom the data says who they are: searches ask for people."""
@@ -45,6 +51,24 @@ class Result:
         places = np.flatnonzero(np.isin(self.seen.rows, chosen))
         rows = np.searchsorted(chosen, self.seen.rows[places])
         return Result(self.setting.take(chosen), self.seen.take(places, rows), self.roles, self.target)
+
+    @cached_property
+    def same_shot(self) -> NDArray[np.bool_]:
+        """Which pairs of protected faces (M, M) show one shot."""
+        return self.setting.same_shot[np.ix_(self.seen.rows, self.seen.rows)]
+
+    @cached_property
+    def several(self) -> NDArray[np.bool_]:
+        """Whose person (M,) has a protected photo of another shot."""
+        people = self.setting.people[self.seen.rows]
+        return np.asarray(((people[:, None] == people[None]) & ~self.same_shot).any(1))
+
+    @cached_property
+    def own_shots(self) -> Indices:
+        """The protected faces (M, L) that show the same shot as each, places among them, padded with -1."""
+        place = np.full(len(self.setting.probes) + 1, -1, dtype=np.int64)
+        place[self.seen.rows] = np.arange(len(self.seen.rows))
+        return place[self.setting.own_shots[self.seen.rows]]
 
     @property
     def original(self) -> Embeddings:

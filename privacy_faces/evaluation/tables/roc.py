@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from privacy_faces.evaluation.results import Roc
+from privacy_faces.evaluation.intervals import numbers
+from privacy_faces.evaluation.rows import Roc
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.judge.verdicts import Scores
 
@@ -21,15 +22,16 @@ def roc_table(result: Result) -> list[Roc]:
     curves = []
     for recognizer, role in result.roles.items():
         gallery = setting.original[recognizer].astype(np.float64)
-        similarity = gallery @ gallery.T
+        similarity = numbers(gallery @ gallery.T)
         impostor = similarity[np.triu(people[:, None] != people[None], 1)]
         if not len(impostor) or not len(rows):
             continue
         far = np.logspace(np.log10(1 / len(impostor)), 0, _CURVE)
         threshold = np.quantile(impostor, 1 - far, method="inverted_cdf")
-        others = (people[rows][:, None] == people[None]) & (rows[:, None] != np.arange(len(people))[None])
+        others = (people[rows][:, None] == people[None]) & ~setting.same_shot[rows]
         copy, protected = (
-            probes.best(probes.embeddings.astype(np.float64) @ gallery.T) for probes in result.versions(recognizer)
+            numbers(probes.best(probes.embeddings.astype(np.float64) @ gallery.T))
+            for probes in result.versions(recognizer)
         )
         itself = np.arange(len(rows)), rows
         for pairs, clean_scores, scores in (

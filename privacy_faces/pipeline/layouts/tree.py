@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,22 +33,29 @@ def job(source: Path | None, name: str, relative: Path, output: Path, whole_name
 
 
 def pairs(originals: Path, before: Sequence[LabeledPhoto], results: Path, after: Sequence[LabeledPhoto]) -> list[Pair]:
-    """Originals with the results of the same path, whatever the ending of the file.
+    """Originals with the results of the same path: of the very same name, otherwise of another ending where only one
+    original and one result can be meant.
 
     Args:
         originals, before: folder and its photos.
         results, after: folder of protected photos and its photos.
     """
-    found = {_stem(photo.path, results): photo.path for photo in after}
+    exact = {photo.path.relative_to(results): photo.path for photo in after}
+    names = {photo.path.relative_to(originals) for photo in before}
+    left, wanted = (Counter(_stem(path) for path in paths) for paths in (exact.keys() - names, names - exact.keys()))
+    by_stem = {
+        _stem(path): exact[path] for path in exact.keys() - names if left[_stem(path)] == wanted[_stem(path)] == 1
+    }
     metadata = metadata_of(originals)
     pairs = []
     for photo in before:
         groups = dict(metadata.get(photo.path, {}))
         person = groups.pop("identity", photo.identity)
-        name = readable(str(photo.path.relative_to(originals)))
-        pairs.append(Pair(name, person, photo.path, found.get(_stem(photo.path, originals)), groups))
+        path = photo.path.relative_to(originals)
+        made = exact[path] if path in exact else by_stem.get(_stem(path))
+        pairs.append(Pair(readable(str(path)), person, photo.path, made, groups))
     return pairs
 
 
-def _stem(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+def _stem(path: Path) -> str:
+    return path.with_suffix("").as_posix()

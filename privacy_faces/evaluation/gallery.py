@@ -1,0 +1,67 @@
+"""Other people in the gallery: distractors, among whom a search must find a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from privacy_faces.datasets.folder import photos_below
+from privacy_faces.evaluation.setting import SAME_SHOT, Gallery
+from privacy_faces.judge.observations import Embeddings, Observer, View, view_of
+from privacy_faces.photos.formats.read import read_photo
+from privacy_faces.photos.photo import PhotoError
+
+
+def read_gallery(folder: Path, observer: Observer, original: Embeddings) -> tuple[Gallery, list[str]]:
+    """The largest face of every photo of a folder, a sub-folder for each person, and notes about what is left out.
+
+    A photo that shows the same shot as a probe is no other person's, and is left out.
+
+    Args:
+        folder: the photos.
+        observer: finds and embeds faces.
+        original: recognizer -> embeddings (N, D) of the probes.
+
+    Raises:
+        DatasetError: for a folder without photos.
+        ValueError: when none of them can be enrolled.
+    """
+    names, people, views = [], [], []
+    faceless = 0
+    for photo in photos_below(folder):
+        view = _face_of(photo.path, observer)
+        if view is None:
+            faceless += 1
+            continue
+        names.append(str(photo.path.relative_to(folder)))
+        people.append(photo.identity)
+        views.append(view)
+    if not views:
+        raise ValueError(f"Expected photos with a face in the gallery {folder}, found none.")
+    embeddings = observer.embed(views)
+    known = np.zeros(len(views), dtype=bool)
+    for name, rows in embeddings.items():
+        known |= (rows.astype(np.float64) @ original[name].astype(np.float64).T > SAME_SHOT).any(1)
+    kept = np.flatnonzero(~known)
+    notes = []
+    if faceless:
+        notes.append(f"{faceless} photos of the gallery are left out: no face was found in them.")
+    if known.any():
+        same = int(known.sum())
+        notes.append(f"{same} photos of the gallery are left out: they show the same shot as a judged photo.")
+    gallery = Gallery(
+        [names[place] for place in kept],
+        [people[place] for place in kept],
+        {name: rows[kept] for name, rows in embeddings.items()},
+    )
+    return gallery, notes
+
+
+def _face_of(path: Path, observer: Observer) -> View | None:
+    try:
+        rgb = read_photo(path).rgb
+    except PhotoError:
+        return None
+    faces = observer.faces(rgb)
+    return view_of(rgb, faces[0]) if faces else None

@@ -1,0 +1,94 @@
+"""The weakest result of a method: what its verdict rests on, so that the first screen is never kinder than the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from privacy_faces.evaluation.intervals import apart
+from privacy_faces.evaluation.results import MethodResults
+from privacy_faces.evaluation.rows import Number, Success
+
+# In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
+PROTECTS = 0.9
+#: What is compared with the same photo or another one, and searched for; the loosest searches say the least.
+_MEASURES = {
+    "dodging": "against the same photo",
+    "dodging-other-photo": "against another photo",
+    "rank-1": "in a search by another photo",
+    "rank-1-same-photo": "in a search by the same photo",
+}
+
+
+class Verdict(IntEnum):
+    """What a number allows to say; interval ends count, not luck."""
+
+    SAME_AS_NOTHING = 0
+    SOME = 1
+    STRONG = 2
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to recognize a person.
+
+    Attributes:
+        name: in words.
+        clean, protected: shares that are not recognized, unprotected and protected.
+        gain: the low end of their difference.
+    """
+
+    name: str
+    clean: Number
+    protected: Number
+    gain: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """What this number alone allows to say."""
+        low = self.protected.value if self.protected.low is None else self.protected.low
+        if low is None or self.gain <= 0:
+            return Verdict.SAME_AS_NOTHING
+        return Verdict.STRONG if low >= PROTECTS else Verdict.SOME
+
+
+def weakest(method: MethodResults, recognizer: str, far: float) -> Condition | None:
+    """The condition with the worst verdict, and the lowest share among these; None where nothing was measured."""
+    return min(
+        _conditions(method, recognizer, far),
+        key=lambda item: (item.verdict, item.protected.value, item.protected.low or 0.0),
+        default=None,
+    )
+
+
+def _conditions(method: MethodResults, recognizer: str, far: float) -> Iterator[Condition]:
+    for row in method.success:
+        wanted = row.measure in _MEASURES and row.group is None and row.far in (far, None)
+        if wanted and row.recognizer == recognizer and row.protected.value is not None:
+            yield Condition(_MEASURES[row.measure], row.clean, row.protected, _gain_of(row))
+    for operation in method.robustness:
+        if operation.recognizer == recognizer and operation.dodging.value is not None:
+            gain = _gain(operation.clean, operation.dodging)
+            yield Condition(f"after {operation.operation}", operation.clean, operation.dodging, gain)
+    for attack in method.attacks:
+        if attack.recognizer == recognizer and attack.protected.value is not None:
+            gain = _gain(attack.clean, attack.protected)
+            yield Condition(f"attacker {attack.attacker}", attack.clean, attack.protected, gain)
+
+
+def _gain_of(row: Success) -> float:
+    value = row.lift.value if row.lift.low is None else row.lift.low
+    return 0.0 if value is None else value
+
+
+def _gain(clean: Number, protected: Number) -> float:
+    if clean.value is None or protected.value is None:
+        return 0.0
+    ends: Sequence[tuple[float, float]] = [
+        (number.value or 0.0, number.value or 0.0)
+        if number.low is None or number.high is None
+        else (number.low, number.high)
+        for number in (protected, clean)
+    ]
+    return apart((protected.value, clean.value), ends)[0]
