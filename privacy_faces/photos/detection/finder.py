@@ -106,8 +106,8 @@ class FaceFinder:
         return merged(upright, [self._placed(rgb, detection, realign=True) for detection in others])
 
     def behind(self, rgb: Image, found: Sequence[Placed]) -> list[Placed]:
-        """Faces, upright or turned by an eighth, that are found when each of the `found` ones, in turn, is painted over;
-        none of those."""
+        """Faces, upright or turned by an eighth, that are found when each of the `found` ones, in turn, is painted
+        over; none of those."""
         new: list[Placed] = []
         for front in found:
             place = Surroundings(to_uint8(rgb), front.face, _BEHIND)
