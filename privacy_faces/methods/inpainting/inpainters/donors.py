@@ -28,6 +28,10 @@ _NEAR = 4.0
 # Lightness in Lab of an eye's coarse pixel, less that of the skin, below which a dark glass lies over it.
 _DARK = -38.0
 
+# How far above the brows, in eye distances, a forehead is looked at, and how much its color may differ from the skin's.
+_LIFT, _OTHER_THAN_SKIN = 0.35, 25.0
+
+_BROWS = (slice(17, 22), slice(20, 24), slice(22, 27))
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
 _EYES = (slice(36, 42), slice(42, 48))
 
@@ -124,15 +128,30 @@ class Donors:
             + _NEAR * np.maximum(self.nearness(person, self.bank.embeddings) - nearest, 0)
         )
         costs = shape + _COARSE * layout + _TONE * tone + np.tile(once, 2)
-        return np.where(self.veiled, np.inf, costs)
+        return np.where(self.veiled | self.covered, np.inf, costs)
 
     @cached_property
     def veiled(self) -> NDArray[np.bool_]:
         """(2 N,): who wears sunglasses: both eyes lie in the dark."""
-        rows = np.arange(len(self))
-        centers = (self.looks.landmarks[:, part].mean(1) * COARSE / FRAME for part in _EYES)
-        light = [self.looks.coarse[rows, center[:, 1].astype(int), center[:, 0].astype(int), 0] for center in centers]
+        light = [self._coarse_at(self.looks.landmarks[:, part].mean(1))[:, 0] for part in _EYES]
         return np.asarray(np.max(light, axis=0) < _DARK)
+
+    @cached_property
+    def covered(self) -> NDArray[np.bool_]:
+        """(2 N,): whose forehead a hat, a scarf or a fringe covers down to the brows: it would lie like a band over the
+        person's own."""
+        points = self.looks.landmarks
+        apart = np.linalg.norm(points[:, _EYES[1]].mean(1) - points[:, _EYES[0]].mean(1), axis=1)
+        above = [points[:, brow].mean(1) for brow in _BROWS]
+        lift = np.stack([np.zeros(len(points)), _LIFT * apart], axis=1)
+        colors = [self._coarse_at(point - lift) for point in above]
+        return np.asarray(np.median([np.abs(color).sum(1) for color in colors], axis=0) > _OTHER_THAN_SKIN)
+
+    def _coarse_at(self, points: NDArray[np.floating]) -> Array:
+        """(2 N, 3): Lab, less that of the skin, at a point (2 N, 2) of each donor's frame."""
+        column, row = (points * COARSE / FRAME).astype(int).clip(0, COARSE - 1).T
+        colors: Array = self.looks.coarse[np.arange(len(self)), row, column]
+        return colors
 
     def far_enough(self, person: Person, deviations: float) -> float:
         """The similarity to the person, by every surrogate that the bank knows, so many standard deviations above the
