@@ -74,6 +74,19 @@ class TestDonors:
             ]
             assert np.mean(kept) >= 0.9
 
+    def test_nobody_gets_a_face_under_a_hat(self, donors: Donors) -> None:
+        """A white cap lay like a bandage over the brows."""
+        bank, row = donors.bank, 3
+        assert not donors.covered[row]
+        assert donors.covered.mean() < 0.25
+        coarse = bank.looks.coarse.copy()
+        brows = int(bank.looks.landmarks[row, 17:27, 1].min() * COARSE / FRAME)
+        coarse[row, :brows] = (40, -15, -15)  # what is no skin, in Lab, less the skin's color
+        capped = replace(donors, bank=replace(bank, looks=replace(bank.looks, coarse=coarse)))
+        assert capped.covered[row]
+        assert capped.covered[row + len(bank)]
+        assert np.isinf(capped.costs(self.of_the_bank(donors, row), nearest=1e3)[row])
+
     def test_children_get_faces_of_children(self, donors: Donors) -> None:
         groups = donors.kind.age_group
         (rows,) = np.nonzero(groups == 0)
