@@ -29,7 +29,7 @@ _NEAR = 4.0
 _DARK = -38.0
 
 # How far above the brows, in eye distances, a forehead is looked at, and how much its color may differ from the skin's.
-_LIFT, _OTHER_THAN_SKIN = 0.35, 25.0
+_LIFT, _OTHER_THAN_SKIN = 0.5, 25.0
 
 _BROWS = (slice(17, 22), slice(20, 24), slice(22, 27))
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)
