@@ -17,7 +17,7 @@ from privacy_faces.judge.clusters import people_in
 from privacy_faces.judge.observations import make_observer, view_of
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import load_thresholds, threshold_for
-from privacy_faces.photos.faces import Face
+from privacy_faces.photos.faces import Face, to_uint8
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.overlay import jpeg
 from privacy_faces.pipeline.faces import faces_shown
@@ -143,8 +143,7 @@ def _thumbnail(rgb: NDArray[Any], face: Face, folder: Path, photo: Path, number:
     height, width = rgb.shape[:2]
     x0, y0 = np.clip(np.floor(face.box[:2] - border), 0, [width - 1, height - 1]).astype(int)
     x1, y1 = np.clip(np.ceil(face.box[2:] + border), [x0 + 1, y0 + 1], [width, height]).astype(int)
-    part = rgb[y0:y1, x0:x1]
-    part = (part >> 8).astype(np.uint8) if part.dtype == np.uint16 else part
+    part = to_uint8(rgb[y0:y1, x0:x1])
     scale = _THUMBNAIL / max(part.shape[:2])
     size = (max(1, round(scale * part.shape[1])), max(1, round(scale * part.shape[0])))
     picture = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torchvision.ops import box_iou, nms
 
+from privacy_faces.photos.detection.turned import SAME_BOX, SAME_POINTS, SAME_SIZE
+
 Rgb = NDArray[np.uint8]
 Array = NDArray[np.float32]
 
@@ -28,11 +30,6 @@ _FACTOR = 0.709  # between two scales
 _SCORES = (0.6, 0.7)  # of the first two networks; the authors' own
 _BATCH = 256
 _STRIP = 1 << 18  # pixels of a scaled photo that the first network sees at once
-# Boxes that overlap so much (intersection over union) show one face, ...
-_SAME_BOX = 0.4
-# ... and so do boxes whose points lie within this share of the larger one's width of each other, on average, and whose
-# eyes are as far apart, up to this factor.
-_SAME_POINTS, _SAME_SIZE = 0.12, 0.6
 
 
 @dataclass(frozen=True)
@@ -173,10 +170,10 @@ def _each_once(found: Found) -> Found:
     sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(1)
     eyes = np.hypot(*(found.points[:, 1] - found.points[:, 0]).T) + 1e-6
     apart = np.abs(found.points[:, None] - found.points[None]).mean((2, 3))
-    near = apart < _SAME_POINTS * np.maximum(sides[:, None], sides[None])
-    alike = (eyes[:, None] > _SAME_SIZE * eyes[None]) & (eyes[None] > _SAME_SIZE * eyes[:, None])
+    near = apart < SAME_POINTS * np.maximum(sides[:, None], sides[None])
+    alike = (eyes[:, None] > SAME_SIZE * eyes[None]) & (eyes[None] > SAME_SIZE * eyes[:, None])
     boxes = torch.from_numpy(found.boxes)
-    same = (near & alike) | (box_iou(boxes, boxes).numpy() > _SAME_BOX)
+    same = (near & alike) | (box_iou(boxes, boxes).numpy() > SAME_BOX)
     for index in np.argsort(-found.scores, kind="stable"):
         if not same[index, kept].any():
             kept.append(int(index))

@@ -29,10 +29,10 @@ MOST_APART = 0.022
 PERHAPS = 0.045
 # A turned face replaces an upright one at its place where its points agree so much better; otherwise upright wins.
 _BETTER = 0.6
-# Boxes that overlap so much (intersection over union) show one face, ...
-_SAME_BOX = 0.4
-# ... and so do faces of like size whose points lie within this share of the larger one's box of each other.
-_SAME_POINTS, _SAME_SIZE = 0.12, 0.6
+#: Boxes that overlap so much (intersection over union) show one face, ...
+SAME_BOX = 0.4
+#: ... and so do faces of like size whose points lie within this share of the larger one's box of each other.
+SAME_POINTS, SAME_SIZE = 0.12, 0.6
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ def same_place(first: Face, second: Face) -> bool:
     """Whether two finds show one face. One that stands before another one, smaller, is a face of its own."""
     sides = np.clip(np.minimum(first.box[2:], second.box[2:]) - np.maximum(first.box[:2], second.box[:2]), 0, None)
     areas = [float((face.box[2:] - face.box[:2]).prod()) for face in (first, second)]
-    if sides.prod() > _SAME_BOX * (sum(areas) - sides.prod()):
+    if sides.prod() > SAME_BOX * (sum(areas) - sides.prod()):
         return True
     eyes = sorted((first.eye_distance, second.eye_distance))
     apart = np.abs(five_points(first.landmarks) - five_points(second.landmarks)).mean()
-    return bool(apart < _SAME_POINTS * max(areas) ** 0.5 and eyes[0] > _SAME_SIZE * eyes[1])
+    return bool(apart < SAME_POINTS * max(areas) ** 0.5 and eyes[0] > SAME_SIZE * eyes[1])
 
 
 def merged(upright: Sequence[Placed], turned: Sequence[Placed]) -> list[Placed]:
