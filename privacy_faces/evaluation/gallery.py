@@ -28,9 +28,13 @@ def read_gallery(folder: Path, observer: Observer, original: Embeddings) -> tupl
         ValueError: when none of them can be enrolled.
     """
     names, people, views = [], [], []
-    faceless = 0
+    faceless, unreadable = 0, list[str]()
     for photo in photos_below(folder):
-        view = _face_of(photo.path, observer)
+        try:
+            view = _face_of(photo.path, observer)
+        except PhotoError as error:
+            unreadable.append(f"{photo.path.relative_to(folder)} of the gallery is left out: {error}")
+            continue
         if view is None:
             faceless += 1
             continue
@@ -44,7 +48,7 @@ def read_gallery(folder: Path, observer: Observer, original: Embeddings) -> tupl
     for name, rows in embeddings.items():
         known |= (rows.astype(np.float64) @ original[name].astype(np.float64).T > SAME_SHOT).any(1)
     kept = np.flatnonzero(~known)
-    notes = []
+    notes = unreadable
     if faceless:
         notes.append(f"{faceless} photos of the gallery are left out: no face was found in them.")
     if known.any():
@@ -59,9 +63,6 @@ def read_gallery(folder: Path, observer: Observer, original: Embeddings) -> tupl
 
 
 def _face_of(path: Path, observer: Observer) -> View | None:
-    try:
-        rgb = read_photo(path).rgb
-    except PhotoError:
-        return None
+    rgb = read_photo(path).rgb
     faces = observer.faces(rgb)
     return view_of(rgb, faces[0]) if faces else None
