@@ -274,6 +274,7 @@ class TestLight:
             "benchmark",
             "calibrate",
             "evaluate",
+            "find_faces",
             "methods",
         ]
         assert all(getattr(privacy_faces, name) for name in privacy_faces.__all__)
