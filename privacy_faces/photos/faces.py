@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,15 @@ def same_face(face: Face, others: Sequence[Face]) -> Face | None:
     if not distances or min(distances) > 0.6 * face.eye_distance:
         return None
     return others[int(np.argmin(distances))]
+
+
+def overlaps(boxes: NDArray[np.floating[Any]], others: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Intersection over union (N, M) of boxes (N, 4) and (M, 4), as (x0, y0, x1, y1)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1)
+    areas, theirs = ((each[:, 2:] - each[:, :2]).prod(-1) for each in (boxes, others))
+    return np.asarray(shared / np.maximum(areas[:, None] + theirs[None] - shared, 1e-9), dtype=np.float64)
 
 
 def lies_inside(face: Face, other: Face) -> bool:

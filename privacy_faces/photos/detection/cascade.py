@@ -1,9 +1,9 @@
-"""The cascade of MTCNN (Zhang et al., IEEE SPL 2016) over the three networks in facenet-pytorch.
+"""The cascade of MTCNN (Zhang et al., IEEE SPL 2016) over its three networks.
 
-It differs from that package's in what it keeps. There, of two boxes that share seven tenths of the smaller one, one is
-dropped: a badge on somebody's forehead hides either the badge or the person. Here a box hides another only where both
-show one face: they cover the same place, or their points do. And the photo is seen in strips, so that memory does not
-grow with it.
+It differs from facenet-pytorch's in what it keeps. There, of two boxes that share seven tenths of the smaller one, one
+is dropped: a badge on somebody's forehead hides either the badge or the person. Here a box hides another only where
+both show one face: they cover the same place, or their points do. And the photo is seen in strips, so that memory does
+not grow with it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torchvision.ops import box_iou, nms
 
 from privacy_faces.photos.detection.turned import SAME_BOX, SAME_POINTS, SAME_SIZE
+from privacy_faces.photos.faces import overlaps
 
 Rgb = NDArray[np.uint8]
 Array = NDArray[np.float32]
@@ -54,7 +54,7 @@ class Cascade:
 
     def __init__(self, networks: Sequence[nn.Module], device: torch.device) -> None:
         self._proposal, self._refinement, self._output = (
-            network.to(memory_format=torch.channels_last).eval() for network in networks
+            network.to(device).to(memory_format=torch.channels_last) for network in networks
         )
         self._device = device
 
@@ -70,16 +70,16 @@ class Cascade:
         boxes = self._proposed(rgb, smallest)
         if not len(boxes):
             return _NOTHING
-        moves, shares = self._seen(self._refinement, rgb, boxes, 24)
-        sure = shares[:, 1] > _SCORES[1]
-        boxes, moves, scores = boxes[sure], moves[sure], shares[sure, 1]
+        scores, moves = self._seen(self._refinement, rgb, boxes, 24)
+        sure = scores > _SCORES[1]
+        boxes, moves, scores = boxes[sure], moves[sure], scores[sure]
         kept = _suppressed(boxes, scores, 0.7)
         boxes = _squares(_moved(boxes[kept], moves[kept]))
         if not len(boxes):
             return _NOTHING
-        moves, places, shares = self._seen(self._output, rgb, boxes, 48)
-        sure = shares[:, 1] > least
-        boxes, moves, scores = boxes[sure], moves[sure], shares[sure, 1]
+        scores, moves, places = self._seen(self._output, rgb, boxes, 48)
+        sure = scores > least
+        boxes, moves, scores = boxes[sure], moves[sure], scores[sure]
         points = places[sure].reshape(-1, 2, 5).transpose(0, 2, 1)
         points = points * (boxes[:, None, 2:] - boxes[:, None, :2] + 1) + boxes[:, None, :2] - 1
         return _each_once(Found(_moved(boxes, moves), scores, points))
@@ -107,17 +107,17 @@ class Cascade:
         count = max(1, _STRIP // small.shape[1] // _STRIDE)
         found = []
         for first in range(0, (small.shape[0] - WINDOW) // _STRIDE + 1, count):
-            moves, shares = self._proposal(
+            scores, moves = self._proposal(
                 self._tensor(small[None, _STRIDE * first : _STRIDE * (first + count - 1) + WINDOW])
             )
-            row, column = (shares[0, 1] >= _SCORES[0]).nonzero(as_tuple=True)
+            row, column = (scores[0] >= _SCORES[0]).nonzero(as_tuple=True)
             start = torch.stack([column, row + first], 1) * _STRIDE
             found.append(
                 torch.cat(
                     [
                         ((start + 1) / scale).floor(),
                         ((start + WINDOW) / scale).floor(),
-                        shares[0, 1, row, column, None],
+                        scores[0, row, column, None],
                         moves[0, :, row, column].T,
                     ],
                     1,
@@ -161,7 +161,9 @@ def _squares(boxes: Array) -> Array:
 
 def _suppressed(boxes: Array, scores: Array, most: float) -> NDArray[np.int64]:
     """Which boxes are left when those go that share more than `most` with a better one (intersection over union)."""
-    return np.asarray(nms(torch.from_numpy(boxes), torch.from_numpy(scores), most).numpy())
+    corners = boxes.astype(float)
+    rows = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
+    return np.asarray(cv2.dnn.NMSBoxes(rows.tolist(), scores.tolist(), 0.0, most), dtype=np.int64)
 
 
 def _each_once(found: Found) -> Found:
@@ -172,8 +174,7 @@ def _each_once(found: Found) -> Found:
     apart = np.abs(found.points[:, None] - found.points[None]).mean((2, 3))
     near = apart < SAME_POINTS * np.maximum(sides[:, None], sides[None])
     alike = (eyes[:, None] > SAME_SIZE * eyes[None]) & (eyes[None] > SAME_SIZE * eyes[:, None])
-    boxes = torch.from_numpy(found.boxes)
-    same = (near & alike) | (box_iou(boxes, boxes).numpy() > SAME_BOX)
+    same = (near & alike) | (overlaps(found.boxes, found.boxes) > SAME_BOX)
     for index in np.argsort(-found.scores, kind="stable"):
         if not same[index, kept].any():
             kept.append(int(index))

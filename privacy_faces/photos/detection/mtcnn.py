@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from privacy_faces.photos.detection.cascade import Cascade
 from privacy_faces.photos.detection.contract import Detection, Sizes
+from privacy_faces.photos.detection.mtcnn_networks import O_NET, P_NET, R_NET, Network
+from privacy_faces.weights.state_dict import read_state_dict
+from privacy_faces.weights.store import verified
 
 # A face is sought by default where so many of its size would fill the photo: the cost of MTCNN grows with the photo's
 # area over that of the smallest face, and this bounds time and memory, however many pixels the photo has and whatever
@@ -34,15 +37,10 @@ class MtcnnDetector:
     least_turned_score = 0.97
 
     def __init__(self, min_face: int = 0, device: str | torch.device = "cpu") -> None:
-        from facenet_pytorch import MTCNN
-
-        from privacy_faces.weights.store import verified
-
-        verified("mtcnn")
+        states = (read_state_dict(path) for path in verified("mtcnn"))
+        networks = [Network(layout, state) for layout, state in zip((P_NET, R_NET, O_NET), states, strict=True)]
         self.min_face = min_face
-        device = torch.device(device)
-        networks = MTCNN(device=device)
-        self._cascade = Cascade((networks.pnet, networks.rnet, networks.onet), device)
+        self._cascade = Cascade(networks, torch.device(device))
 
     def sizes(self, height: int, width: int) -> Sizes:
         """The smallest faces that are sought in a photo of this size."""

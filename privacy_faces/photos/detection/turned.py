@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.photos.detection.contract import Detection, Detector
-from privacy_faces.photos.faces import Face
+from privacy_faces.photos.faces import Face, overlaps
 from privacy_faces.photos.frames import five_points, invert, transform
 
 # Side, in the copies, of the smallest face sought there.
@@ -78,10 +78,9 @@ def detect_turned(
 
 def same_place(first: Face, second: Face) -> bool:
     """Whether two finds show one face. One that stands before another one, smaller, is a face of its own."""
-    sides = np.clip(np.minimum(first.box[2:], second.box[2:]) - np.maximum(first.box[:2], second.box[:2]), 0, None)
-    areas = [float((face.box[2:] - face.box[:2]).prod()) for face in (first, second)]
-    if sides.prod() > SAME_BOX * (sum(areas) - sides.prod()):
+    if overlaps(first.box[None], second.box[None]) > SAME_BOX:
         return True
+    areas = [float((face.box[2:] - face.box[:2]).prod()) for face in (first, second)]
     eyes = sorted((first.eye_distance, second.eye_distance))
     apart = np.abs(five_points(first.landmarks) - five_points(second.landmarks)).mean()
     return bool(apart < SAME_POINTS * max(areas) ** 0.5 and eyes[0] > SAME_SIZE * eyes[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from captum.attr import Saliency
+import torch
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
@@ -27,9 +27,10 @@ def input_gradient(
     Returns:
         (N, 1, S, S), not negative.
     """
-    explainer = Saliency(lambda x: score(recognizer.features(recognizer.template.chips(x, landmarks))))
-    gradient: Tensor = explainer.attribute(frames.detach().requires_grad_()).detach().amax(1, keepdim=True)
-    return gradient
+    leaf = frames.detach().requires_grad_()
+    with torch.enable_grad():
+        total = score(recognizer.features(recognizer.template.chips(leaf, landmarks))).sum()
+    return torch.autograd.grad(total, leaf)[0].abs().amax(1, keepdim=True)
 
 
 def saliency_map(gradient: Tensor, blur: int = 13) -> Tensor:
