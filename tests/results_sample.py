@@ -242,6 +242,7 @@ def method(
             "detected": share(0.0 if name == "fill" else 1.0, n),
             "landmark_shift": missing("no such faces") if name == "fill" else number(0.012, n),
             "color_shift": number(0.0, n),
+            "detectability": number(0.91, n, 0.04),
         },
         "cost": {"seconds": number(seconds, n), "peak_memory": {"value": 812.4 if seconds < 1 else 1934.0, "n": n}},
         "robustness": [

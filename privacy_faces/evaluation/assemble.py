@@ -13,6 +13,7 @@ import torch
 
 from privacy_faces.config.version import __version__
 from privacy_faces.datasets.folder import LabeledPhoto, content_hash
+from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.differences import differences
 from privacy_faces.evaluation.examples import worst_examples
 from privacy_faces.evaluation.exports.photos import MOST_FACES
@@ -164,9 +165,8 @@ def _photos(result: Result) -> set[str]:
 
 def _quality(result: Result, device: torch.device) -> Quality:
     seen, people = result.seen, result.names
-    before, after = (
-        torch.from_numpy(frames).permute(0, 3, 1, 2) for frames in (result.setting.clean.frames[seen.rows], seen.frames)
-    )
+    untouched = result.setting.clean.frames[seen.rows]
+    before, after = (torch.from_numpy(frames).permute(0, 3, 1, 2) for frames in (untouched, seen.frames))
     fid, kid = fid_and_kid(before, after, device)
     psnr = np.where(np.isinf(seen.quality["psnr"]), np.nan, seen.quality["psnr"])
     return Quality(
@@ -180,6 +180,7 @@ def _quality(result: Result, device: torch.device) -> Quality:
         detected=share(seen.detected(), people),
         landmark_shift=mean(seen.quality["landmark_shift"], people),
         color_shift=mean(seen.quality["color_shift"], people),
+        detectability=detectability(untouched, seen.frames, people),
     )
 
 

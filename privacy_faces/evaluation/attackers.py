@@ -195,6 +195,26 @@ def named(training: Embeddings, training_people: Indices, probes: Embeddings) ->
     return np.asarray(classifier.predict(probes.astype(np.float64)), dtype=np.int64)
 
 
+def linked(direct: NDArray[np.float64], between: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How readily a gallery that grows reaches each photo: the largest threshold at which it is enrolled, (N, P).
+
+    A photo is enrolled once it is as similar to an enrolled one as the threshold; from there it draws in others. Its
+    similarity is therefore the weakest link of the strongest chain that leads to it, which is what single linkage
+    merges by (Gower and Ross, Applied Statistics 1969).
+
+    Args:
+        direct: (N, P), similarities of N >= 2 photos to the P that are enrolled at first, each in a gallery of its own.
+        between: (N, N), of the photos to one another; symmetric.
+    """
+    from scipy.cluster.hierarchy import cophenet, linkage
+    from scipy.spatial.distance import squareform
+
+    # Distances from 1 to 3: rounding must not make one negative.
+    chains = 2 - squareform(cophenet(linkage(squareform(2 - between, checks=False), "single")))
+    np.fill_diagonal(chains, np.inf)
+    return np.stack([np.minimum(column, chains).max(1) for column in direct.T], axis=1)
+
+
 def _crop_ensemble(observer: Observer, views: Sequence[View], purify: Purify | None) -> SeenBy:
     many = observer.embed(crop for view in views for crop in crops(view))
     return {name: averaged(rows, len(views)) for name, rows in many.items()}
@@ -226,4 +246,9 @@ LINEAR_PROBE = Attacker(
     "linear-probe",
     "trains a linear classifier on the people's other photos, protected in the same way; succeeds where it names the "
     "person",
+)
+GROWING_GALLERY = Attacker(
+    "growing-gallery",
+    "starts from one unprotected photo of the person and adds every photo that it recognizes by one that it has, "
+    "protected ones too (DynTracker, Fan et al., arXiv 2501.06533, 2025)",
 )

@@ -49,7 +49,7 @@ class Failure(Part):
 
 
 class Quality(Part):
-    """What the protection costs; see `judge.quality` and `evaluation.fidelity`."""
+    """What the protection costs; see `judge.quality`, `evaluation.fidelity` and `evaluation.detectability`."""
 
     psnr: Number
     ssim: Number
@@ -59,6 +59,7 @@ class Quality(Part):
     detected: Number
     landmark_shift: Number
     color_shift: Number
+    detectability: Number = Number(value=None, n=0, missing="not measured by the version that wrote this")
 
 
 class Cost(Part):

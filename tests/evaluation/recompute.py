@@ -22,7 +22,7 @@ Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
 SAME_SHOT = 0.99
 TOLERANCE = 2e-6
 #: What is no share or similarity of faces: it comes from networks, clocks and counters.
-NOT_OURS = {"lpips", "fid", "kid", "seconds", "peak_memory", "confidence"}
+NOT_OURS = {"lpips", "fid", "kid", "detectability", "seconds", "peak_memory", "confidence"}
 Row = dict[str, str]
 
 
@@ -256,7 +256,8 @@ def separation(tables: Tables, row: Row) -> tuple[float, ...]:
         return accepted(values > tables.thresholds[recognizer, float(row["far"])], strangers, people, others)
     if measure == "dodging":
         rows = {_label(item): item for item in tables.rows(method, version, recognizer, condition)}
-        genuine = np.array([float(rows[name]["similarity"]) for name in probes])
+        # Whose photo a gallery begins with is not asked for.
+        genuine = np.array([float(rows[name]["similarity"]) if name in rows else np.nan for name in probes])
     else:
         genuine = np.array(list(best(tables, method, version, recognizer, against).values()))
     known = ~np.isnan(genuine)

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,16 +21,19 @@ from privacy_faces.datasets.folder import DatasetError, metadata_of
 from privacy_faces.datasets.pairs import PairsError
 from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.evaluation.attackers import (
+    GROWING_GALLERY,
     LINEAR_PROBE,
     PICTURE_ATTACKERS,
     PROTECTED_GALLERY,
     averaged,
     blur_and_sharpen,
     crops,
+    linked,
     mirrored_landmarks,
     named,
     purifier,
 )
+from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.judge.observations import Observer, View, moved, view_of
@@ -124,7 +128,7 @@ class TestExtremes:
         assert {row.dodging.value for row in method.robustness} == {0.0}
         assert {row.operation for row in method.robustness} == set(OPERATIONS)
         assert {row.attacker for row in method.attacks} == {
-            attacker.name for attacker in (*PICTURE_ATTACKERS, PROTECTED_GALLERY, LINEAR_PROBE)
+            attacker.name for attacker in (*PICTURE_ATTACKERS, PROTECTED_GALLERY, LINEAR_PROBE, GROWING_GALLERY)
         }
         assert {row.protected.value for row in method.attacks} == {0.0}
         assert (method.quality.psnr.value, method.quality.ssim.value) == (None, 1.0)
@@ -421,6 +425,42 @@ class TestAttackers:
             np.repeat(np.arange(5), 3),
         )
         assert named(training, labels, people).tolist() == [0, 1, 2, 3, 4]
+
+    def test_a_gallery_that_grows_reaches_by_its_strongest_chain(self) -> None:
+        """By enrolling, round after round, whatever is similar enough, as DynTracker does."""
+        random = np.random.default_rng(0)
+        photos = random.normal(size=(12, 4))
+        photos /= np.linalg.norm(photos, axis=1, keepdims=True)
+        between, direct = photos @ photos.T, photos @ photos[[0, 7]].T - 0.1
+        reached = linked(direct, between)
+        for person, photo in np.ndindex(2, 12):
+            for threshold in (reached[photo, person] - 1e-9, reached[photo, person] + 1e-9):
+                enrolled = direct[:, person] >= threshold
+                for _ in range(12):
+                    enrolled |= (between[:, enrolled] >= threshold).any(1)
+                assert enrolled[photo] == (threshold < reached[photo, person])
+        assert (reached >= direct).all()
+        assert (reached > direct).any()
+
+
+class TestDetectability:
+    def test_what_an_edit_leaves_and_what_it_does_not(self) -> None:
+        """Half of every frame smoothed is found on people whom the classifier never saw; unchanged frames are not."""
+        random = np.random.default_rng(0)
+        before = random.normal(128, 8, (20, 64, 64, 3)).clip(0, 255).astype(np.uint8)
+        after = before.copy()
+        after[:, 16:48] = np.stack([cv2.GaussianBlur(frame, (5, 5), 0) for frame in before[:, 16:48]])
+        people = [f"person {number // 2}" for number in range(20)]
+        assert detectability(before, after, people).value == 1
+        assert detectability(before, before, people).value == 0.5
+        likewise = random.normal(128, 8, before.shape).clip(0, 255).astype(np.uint8)
+        assert 0.2 < (detectability(before, likewise, people).value or 0) < 0.8
+
+    def test_few_people_teach_nothing(self) -> None:
+        frames = np.zeros((4, 64, 64, 3), dtype=np.uint8)
+        number = detectability(frames, frames, list("abcd"))
+        assert number.value is None
+        assert number.missing == "needs 10 people, to learn from others than those who are judged"
 
 
 def test_shifts_by_hand(sample_face: Face) -> None:

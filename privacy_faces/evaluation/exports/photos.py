@@ -11,7 +11,7 @@ from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS
 from privacy_faces.evaluation.exports.table import as_csv
 from privacy_faces.evaluation.measure import WRITTEN
 from privacy_faces.evaluation.robustness import OPERATIONS
-from privacy_faces.evaluation.tables.attacks import attacks_on, cleaned_comparison, cleaned_similarity
+from privacy_faces.evaluation.tables.attacks import attacks_on
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.search import Search
 from privacy_faces.evaluation.tables.strangers import Comparison, compared
@@ -126,11 +126,11 @@ def _compared(result: Result, recognizer: str, width: int) -> Iterator[list[Any]
         side = result.seen.embeddings[operation][recognizer]
         here = compared(side, setting.original[recognizer], people, setting.names)
         found.append(("protected", operation, ORIGINALS, here, probes))
-    for attacker, _, far, _ in attacks_on(result):
-        if far is not None:
-            pair = cleaned_comparison(result, recognizer, attacker.name)
+    for attacker, attack, _, asked in attacks_on(result):
+        if (by := attack(asked, recognizer).compares) is not None:
             found += [
-                (version, attacker.name, ORIGINALS, here, probes) for version, here in zip(VERSIONS, pair, strict=True)
+                (version, attacker.name, ORIGINALS, here, by.enrolled)
+                for version, here in zip(VERSIONS, by.conditions, strict=True)
             ]
     for version, condition, against, comparison, places in found:
         for name, values in zip(names, comparison.similarity, strict=True):
@@ -183,10 +183,11 @@ def _of_recognizer(result: Result, recognizer: str) -> Iterator[dict[str, Any]]:
             attempt = attack(asked, recognizer)
             faces = attempt.faces if asked is result else places[attempt.faces]
             columns = {"matched": ~(attempt.clean, attempt.protected)[side]}
-            if far is not None:
-                columns["similarity"] = cleaned_similarity(result, recognizer, attacker.name)[side]
-                against = cleaned_comparison(labeled, recognizer, attacker.name)[side]
-                columns |= _accepted(against, threshold.matched(against.similarity), places, len(rows))
+            if (by := attempt.compares) is not None:
+                columns["similarity"] = (by.clean, by.protected)[side]
+                against = by.conditions[side]
+                accepted = _accepted(against, threshold.matched(against.similarity), places, len(rows))
+                columns |= {name: values[faces] for name, values in accepted.items()}
             named = [about[face] for face in faces]
             yield from _together(named, attacker.name, columns, far, threshold.threshold if far is not None else None)
 

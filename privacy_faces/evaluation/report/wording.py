@@ -114,6 +114,10 @@ TERMS: Mapping[str, str] = {
         "How far colors move where no face is: the mean CIE 1976 "
         "difference outside the face; 1 is barely visible."
     ),
+    "Detectability": (
+        "The chance that a classifier, trained on noise residuals of other people's frames, finds a protected frame "
+        "more edited than an untouched one: 0.5 tells nothing."
+    ),
     "Margin": (
         "The largest similarity less its threshold at the main false accept rate: above zero, some recognizer still "
         "matches."
@@ -212,6 +216,7 @@ QUALITY = (
     Column("detected", "Still a face", "share", "descending"),
     Column("landmark_shift", "Landmark shift", "decimals-3"),
     Column("color_shift", "Color shift", "decimals-3"),
+    Column("detectability", "Detectability", "decimals-2"),
 )
 COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
 

@@ -8,16 +8,49 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import LINEAR_PROBE, PICTURE_ATTACKERS, PROTECTED_GALLERY, Attacker, named
+from privacy_faces.evaluation.attackers import (
+    GROWING_GALLERY,
+    LINEAR_PROBE,
+    PICTURE_ATTACKERS,
+    PROTECTED_GALLERY,
+    Attacker,
+    linked,
+    named,
+)
 from privacy_faces.evaluation.identification import best_ranks
 from privacy_faces.evaluation.intervals import once, share
 from privacy_faces.evaluation.rows import Attack, Separation
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.strangers import Comparison, compared
 from privacy_faces.judge.candidates import Candidates, Indices
+from privacy_faces.judge.thresholds import Threshold
 from privacy_faces.judge.verdicts import Scores, dodging, not_identified, similarity
 
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Compares:
+    """By what an attacker decides.
+
+    Attributes:
+        clean, protected: (K,), the similarity of each of its faces.
+        conditions: of the unprotected copies and of the protected photos, every labeled face against every enrolled
+            one.
+        enrolled: (M,), the probes that are enrolled.
+    """
+
+    clean: Scores
+    protected: Scores
+    conditions: tuple[Comparison, Comparison]
+    enrolled: Indices
+
+    def separations(self, labeled: Flags, people: NDArray[np.str_], threshold: Threshold) -> list[Separation | None]:
+        """Of both versions; of the labeled ones of its faces (K,), who are `people`."""
+        return [
+            condition.separation(side[labeled], people, threshold)
+            for condition, side in zip(self.conditions, (self.clean, self.protected), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -27,13 +60,18 @@ class Attempt:
     Attributes:
         faces: (K,), places among the faces that it was asked of: those of `Result`, or of `Result.labeled`.
         clean, protected: (K,), True where it fails, of the unprotected copies and of the protected photos.
-        separations: of both, where it compares pairs.
+        compares: how, where it decides by similarity.
     """
 
     faces: Indices
     clean: Flags
     protected: Flags
-    separations: tuple[Separation | None, ...] = (None, None)
+    compares: Compares | None = None
+
+
+def decided(threshold: Threshold, faces: Indices, compares: Compares) -> Attempt:
+    """What an attacker with a threshold fails to recognize."""
+    return Attempt(faces, dodging(compares.clean, threshold), dodging(compares.protected, threshold), compares)
 
 
 def attack_table(result: Result) -> list[Attack]:
@@ -49,6 +87,7 @@ def attack_table(result: Result) -> list[Attack]:
                     attempt.clean,
                     attempt.protected,
                 )
+                separations = _separations(attempt, asked, recognizer)
                 rows.append(
                     Attack(
                         attacker=attacker.name,
@@ -58,8 +97,8 @@ def attack_table(result: Result) -> list[Attack]:
                         far=far,
                         clean=share(clean, people),
                         protected=share(protected, people),
-                        clean_separation=attempt.separations[0],
-                        separation=attempt.separations[1],
+                        clean_separation=separations[0],
+                        separation=separations[1],
                     )
                 )
     return rows
@@ -77,10 +116,21 @@ def attacks_on(
         ),
         (PROTECTED_GALLERY, _protected_gallery, None, result.labeled),
         (LINEAR_PROBE, _linear_probe, None, result.labeled),
+        (GROWING_GALLERY, _growing_gallery, result.setting.far[0], result.labeled),
     ]
 
 
-def cleaned_similarity(result: Result, recognizer: str, attacker: str) -> tuple[Scores, Scores]:
+def _separations(attempt: Attempt, asked: Result, recognizer: str) -> list[Separation | None]:
+    if attempt.compares is None:
+        return [None, None]
+    setting, rows = asked.setting, asked.seen.rows[attempt.faces]
+    labeled = np.isin(rows, setting.labeled)
+    return attempt.compares.separations(
+        labeled, setting.names[rows[labeled]], setting.threshold(recognizer, setting.far[0])
+    )
+
+
+def _cleaned_similarity(result: Result, recognizer: str, attacker: str) -> tuple[Scores, Scores]:
     """Similarities (M,) by which an attacker on pictures decides: it has the person's photo, as it is and treated
     likewise, and believes the better match; of the unprotected copies and of the protected photos."""
     original = result.original[recognizer]
@@ -93,7 +143,7 @@ def cleaned_similarity(result: Result, recognizer: str, attacker: str) -> tuple[
     return clean, protected
 
 
-def cleaned_comparison(result: Result, recognizer: str, attacker: str) -> tuple[Comparison, Comparison]:
+def _cleaned_comparison(result: Result, recognizer: str, attacker: str) -> tuple[Comparison, Comparison]:
     """The same between every probe and every photo, of labeled faces."""
     setting, people = result.setting, result.setting.names[result.seen.rows]
     enrolled = setting.copies(recognizer, np.arange(len(setting.probes)), attacker)
@@ -111,19 +161,50 @@ def cleaned_comparison(result: Result, recognizer: str, attacker: str) -> tuple[
 
 def _cleaned(attacker: Attacker) -> Callable[[Result, str], Attempt]:
     def attack(result: Result, recognizer: str) -> Attempt:
-        scores = cleaned_similarity(result, recognizer, attacker.name)
-        threshold = result.setting.threshold(recognizer, result.setting.far[0])
-        clean, protected = (dodging(side, threshold) for side in scores)
-        labeled = np.flatnonzero(np.isin(result.seen.rows, result.setting.labeled))
-        people = result.setting.names[result.seen.rows[labeled]]
-        conditions = cleaned_comparison(result.labeled, recognizer, attacker.name)
-        separations = tuple(
-            condition.separation(side[labeled], people, threshold)
-            for condition, side in zip(conditions, scores, strict=True)
+        clean, protected = _cleaned_similarity(result, recognizer, attacker.name)
+        labeled = result.labeled
+        conditions = _cleaned_comparison(labeled, recognizer, attacker.name)
+        return decided(
+            result.setting.threshold(recognizer, result.setting.far[0]),
+            np.arange(len(clean)),
+            Compares(clean, protected, conditions, np.arange(len(labeled.setting.probes))),
         )
-        return Attempt(np.arange(len(clean)), clean, protected, separations)
 
     return attack
+
+
+def _growing_gallery(result: Result, recognizer: str) -> Attempt:
+    setting, people = result.setting, result.setting.names[result.seen.rows]
+    several = np.flatnonzero(result.several)
+    if not len(several):
+        none = np.zeros(0, dtype=bool)
+        return Attempt(several, none, none)
+    names, first = np.unique(people[several], return_index=True)
+    enrolled = several[first]
+    owner = np.searchsorted(names, people[several])
+    other = ~result.same_shot[several, enrolled[owner]]
+    faces, owner = several[other], owner[other]
+    clean, protected = (
+        Comparison(
+            linked(
+                compared(version, result.original[recognizer][enrolled], people, names).similarity,
+                compared(version, version, people, people).similarity,
+            ),
+            people,
+            names,
+        )
+        for version in result.versions(recognizer)
+    )
+    return decided(
+        setting.threshold(recognizer, setting.far[0]),
+        faces,
+        Compares(
+            clean.similarity[faces, owner],
+            protected.similarity[faces, owner],
+            (clean, protected),
+            result.seen.rows[enrolled],
+        ),
+    )
 
 
 def _protected_gallery(result: Result, recognizer: str) -> Attempt:
