@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from privacy_faces.judge.candidates import Candidates
-from privacy_faces.judge.observations import Embeddings, Observation, Observer, View, together, view_of
+from privacy_faces.judge.observations import Embeddings, Observation, Observer, Other, View, together, view_of
 from privacy_faces.judge.quality import frame_quality
 from privacy_faces.judge.receipt import (
     FaceReceipt,
@@ -119,7 +119,7 @@ class Judge:
             for index, face in enumerate(faces)
         ]
 
-    def missed(self, photo: Photo, faces: Sequence[Face], result: Photo, observer: Observer) -> list[Face]:
+    def missed(self, photo: Photo, faces: Sequence[Face], result: Photo, observer: Observer) -> list[Other]:
         """The faces in a protected photo, other than the `faces` that are known, that still match what the original
         shows at their places.
 
@@ -129,14 +129,14 @@ class Judge:
             result: the protected photo, read back.
             observer: looks; hand it to `judge`, so that nothing is looked at twice.
         """
-        found: list[Face] = []
+        found: list[Other] = []
         for original, rgb in zip(shown(photo), shown(result), strict=True):
-            others = observer.others(rgb, [*faces, *found])
-            before, after = (observer.embed([view_of(each, face) for face in others]) for each in (original, rgb))
+            others = observer.others(rgb, [*faces, *(other.face for other in found)])
+            before, after = (observer.embed([view_of(each, item.face) for item in others]) for each in (original, rgb))
             matched = np.zeros(len(others), dtype=bool)
             for name, rows in before.items():
                 matched |= self.thresholds[name].matched(cosine(rows, after[name]))
-            found += [face for face, match in zip(others, matched, strict=True) if match]
+            found += [item for item, match in zip(others, matched, strict=True) if match]
         return found
 
     @staticmethod

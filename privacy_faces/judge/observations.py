@@ -86,6 +86,20 @@ def moved(face: Face, affine: NDArray[np.float64]) -> Face:
     return Face(np.concatenate([corners.min(0), corners.max(0)]), transform(affine, face.landmarks), face.score)
 
 
+@dataclass(frozen=True)
+class Other:
+    """A face that nobody knew of.
+
+    Attributes:
+        face: in coordinates of the picture.
+        certain: whether it may be painted over. What is seen in a turned copy alone, and whose landmarks do not agree,
+            may be no face; it may also be one half behind another.
+    """
+
+    face: Face
+    certain: bool
+
+
 class Observer:
     """Finds and embeds faces; each network sees each picture once.
 
@@ -111,16 +125,19 @@ class Observer:
 
         return largest_first(self._found("all", rgb, search))
 
-    def others(self, rgb: Rgb, expected: Sequence[Face]) -> list[Face]:
+    def others(self, rgb: Rgb, expected: Sequence[Face]) -> list[Other]:
         """The faces in a version of a photo that are none of its `expected` ones, in coordinates of the version: those
         that stand upright anywhere in it, and those in any turn around the expected ones. Farther away nothing has
         changed since turned faces were sought in the photo."""
-        found: list[Face] = []
-        around = (item for face in expected for item in self._around(rgb, face) if item.fit <= PERHAPS)
-        for item in (*self._upright(rgb), *around):
-            known = (*expected, *found)
+        found: list[Other] = []
+        around = [item for face in expected for item in self._around(rgb, face) if item.fit <= PERHAPS]
+        for item in (
+            *(Other(item.face, certain=True) for item in self._upright(rgb)),
+            *(Other(item.face, certain=item.fit <= MOST_APART) for item in sorted(around, key=lambda item: item.fit)),
+        ):
+            known = (*expected, *(other.face for other in found))
             if same_face(item.face, known) is None and not any(same_place(item.face, other) for other in known):
-                found.append(item.face)
+                found.append(item)
         return found
 
     def _around(self, rgb: Rgb, face: Face) -> list[Placed]:

@@ -103,7 +103,8 @@ class Anonymizer:
                 written = destination.write(encode(protected))
             with self._stage("judge", seconds):
                 result = read_photo(written, run.max_memory) if known.changed else photo
-                known.add(self.judge.missed(photo, known.faces, result, observer) if known.changed else [])
+                for other in self.judge.missed(photo, known.faces, result, observer) if known.changed else ():
+                    known.add([other.face], leave=not other.certain)
             if not known.due():
                 break
         told += [

@@ -174,11 +174,18 @@ class Known:
         self.told = list(told)
         self._decide, self._chosen = decide, chosen
         self._decisions: list[Decision] = []
+        self._left: set[int] = set()
         self.add(faces)
 
-    def add(self, faces: Sequence[Face]) -> None:
-        """More faces. One that is more like a person may end the claim of another face, which is due then."""
+    def add(self, faces: Sequence[Face], *, leave: bool = False) -> None:
+        """More faces. One that is more like a person may end the claim of another face, which is due then.
+
+        Args:
+            faces: the faces.
+            leave: whether they may be none: then they are told of, and nothing is painted over them.
+        """
         if faces:
+            self._left |= set(range(len(self.faces), len(self.faces) + len(faces))) if leave else set()
             self.faces += faces
             self._decisions = self._decide(self.faces)
 
@@ -194,7 +201,7 @@ class Known:
 
     def due(self) -> list[int]:
         """Those that are still to be changed."""
-        return [index for index in self.hidden if index not in self.changed]
+        return [index for index in self.hidden if index not in self.changed and index not in self._left]
 
     def receipts(self, verdicts: Sequence[FaceReceipt]) -> list[FaceReceipt]:
         """One for each face, of the verdicts on those that are not meant to stay."""

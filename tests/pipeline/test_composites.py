@@ -15,7 +15,7 @@ from privacy_faces.config.plan import make_plan
 from privacy_faces.judge.observations import View, view_of
 from privacy_faces.judge.receipt import FaceReceipt, Receipt
 from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.photos.detection.turned import same_place
+from privacy_faces.photos.detection.turned import Placed, same_place
 from privacy_faces.photos.faces import Face, Image
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.frames import transform
@@ -178,3 +178,30 @@ class TestAFaceThatTheFinderMissed:
             assert abs((row.box[0] + row.box[2]) / 2 - 420) < 15
             (line,) = row.warnings()
             assert line.startswith(f"face 2: NOT PROTECTED at x {row.box[0]:.0f} to {row.box[2]:.0f}, y ")
+
+
+class Imagines(FaceFinder):
+    """Sees a face that fills the photo, upside down, in the tail of what may be one."""
+
+    def around(self, rgb: Image, face: Face) -> list[Placed]:
+        height, width = rgb.shape[:2]
+        box = np.array([0.0, 0.0, width, height])
+        points = (face.landmarks - face.box[:2]) / (face.box[2:] - face.box[:2])
+        return [Placed(Face(box, (1 - points) * [width, height], 0.98), 0.044)]
+
+
+def test_what_may_be_no_face_is_told_of_and_not_painted_over(anonymizer: Anonymizer, known: list[Portrait]) -> None:
+    """Such a find covered a child, and the room around it, with a huge face."""
+    spot = Spot(known[0], (150, 200), 110)
+    rgb, _ = compose(ground(*SIDES, np.random.default_rng(0)), [spot])
+    seeing, memory = anonymizer.finder, Memory("one")
+    imagining = Imagines(seeing.detector, seeing.landmark_model)
+    anonymizer.finder = anonymizer.judge.finder = imagining
+    try:
+        receipt = anonymizer.anonymize(photo_from_array(rgb), memory)
+    finally:
+        anonymizer.finder = anonymizer.judge.finder = seeing
+    assert [(face.changed, face.protected) for face in receipt.faces] == [(True, True), (False, False)]
+    assert any(line.startswith("face 2: NOT PROTECTED at x 0 to") for line in receipt.warnings)
+    changed = (read_photo(memory.data).rgb != rgb).any(-1)
+    assert not changed[:, 300:].any(), "the face stands on the left"
