@@ -188,7 +188,7 @@ class TestHeldOut:
             assert options["surrogates"] == options["inpainter"]["options"]["surrogates"] == [left]
 
     def test_options_without_a_recognizer(self) -> None:
-        options = make_plan("noise-pgd", options={"surrogates": ["dlib-resnet", "facenet"]}).options
+        options = make_plan("inpaint-saliency", options={"surrogates": ["dlib-resnet", "facenet"]}).options
         assert options.without("facenet").surrogates == ["dlib-resnet"]  # type: ignore[attr-defined]
         alone = options.without("facenet")
         assert alone.without("dlib-resnet", ["ir152"]).surrogates == ["ir152"]  # type: ignore[attr-defined]
@@ -198,13 +198,13 @@ class TestHeldOut:
         assert blur.without("facenet") == blur
 
     def test_a_row_fails_when_the_held_out_recognizer_was_built_in(self, tmp_path: Path) -> None:
-        plan = make_plan("noise-fgsm")
+        plan = make_plan("inpaint-saliency")
         rgb = np.zeros((8, 8, 3), dtype=np.uint8)
         photo = tmp_path / "a.png"
         Image.fromarray(rgb).save(photo)
         landmarks = np.random.default_rng(0).uniform(0, 8, (68, 2))
         face = Face(np.array([0.0, 0, 8, 8]), landmarks, 1.0)
-        entry = Entry(plan, "noise-fgsm-without-dlib-resnet", "dlib-resnet")
+        entry = Entry(plan, "inpaint-saliency-without-dlib-resnet", "dlib-resnet")
         task = Task(entry, plan.run, [Probe("a.png", "ann", photo)], [face], tmp_path, False, False, 1)
         done = see(task)
         assert not len(done.seen.rows)

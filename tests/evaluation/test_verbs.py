@@ -172,7 +172,6 @@ class TestRefusals:
             ),
             (lambda: benchmark(limit=-1), "option 'limit' of benchmark: Input should be greater than or equal to 0"),
             (lambda: benchmark("nonsense"), "Unknown method 'nonsense'"),
-            (lambda: benchmark(services="faceplusplus"), "Allow it with --allow-upload"),
         ):
             with pytest.raises(ValueError, match=message):
                 call()
