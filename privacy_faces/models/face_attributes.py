@@ -31,8 +31,9 @@ class Scores(NamedTuple):
     glasses: Array
 
     def decided(self) -> Scores:
-        """Sex and glasses at one end, but for a sex that is hardly told."""
-        return Scores((_SURE * self.sex).clip(-1, 1), self.ages, (self.glasses > _CLEAR).astype(np.float32))
+        """Sex and glasses at one end, but for a sex that is hardly told, such as a child's."""
+        sex = np.where(self.age_group == 0, 0, (_SURE * self.sex).clip(-1, 1)).astype(np.float32)
+        return Scores(sex, self.ages, (self.glasses > _CLEAR).astype(np.float32))
 
     @property
     def age_group(self) -> NDArray[np.intp]:
