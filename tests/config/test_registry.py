@@ -238,38 +238,31 @@ class TestBrokenPlugins:
         )
 
 
+# Each takes longer to import than to answer.
+HEAVY = {"torch", "torchvision", "cv2", "diffusers", "kornia", "scipy", "skimage", "sklearn", "numpy", "PIL"}
+
+
 class TestLight:
     """Listings and help must not make the user wait for torch."""
 
     @pytest.mark.parametrize(
-        ("line", "seconds"),
+        "line",
         [
-            ("--help", 0.5),
-            ("methods", 0.5),
-            ("methods --json", 0.5),
-            ("recognizers", 0.5),
-            ("weights list", 0.5),
-            ("anonymize --method inpaint-gradcam --help", 1.0),
+            "--help",
+            "methods",
+            "methods --json",
+            "recognizers",
+            "weights list",
+            "anonymize --method inpaint-gradcam --help",
         ],
     )
-    def test_no_torch_and_no_waiting(self, line: str, seconds: float) -> None:
-        timed = call(*line.split(), env={"PYTHONPROFILEIMPORTTIME": "1"})
-        imported = {row.rpartition("|")[2].strip().partition(".")[0] for row in timed.stderr.splitlines()}
-        assert timed.returncode == 0
+    def test_loads_nothing_heavy(self, line: str) -> None:
+        """How many seconds that takes is measured by benchmarks/startup.py."""
+        done = call(*line.split(), env={"PYTHONPROFILEIMPORTTIME": "1"})
+        imported = {row.rpartition("|")[2].strip().partition(".")[0] for row in done.stderr.splitlines()}
+        assert done.returncode == 0
         assert {"click", "privacy_faces"} <= imported
-        assert not {"torch", "cv2", "diffusers"} & imported
-        # Processor time: as long as the wait on an idle machine, and hardly more on a busy one.
-        best = float("inf")
-        for _ in range(5):
-            started = os.times()
-            assert call(*line.split()).returncode == 0
-            ended = os.times()
-            best = min(
-                best, ended.children_user + ended.children_system - started.children_user - started.children_system
-            )
-            if best < seconds:
-                break
-        assert 0.01 < best < seconds
+        assert not HEAVY & imported
 
     def test_the_package_itself_is_light_too(self) -> None:
         script = "import sys, privacy_faces; names = privacy_faces.methods(); print(len(names), 'torch' in sys.modules)"

@@ -4,7 +4,6 @@ loaded before it is needed."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -281,20 +280,12 @@ class TestLight:
             _ = privacy_faces.judge_all
 
     @pytest.mark.parametrize(
-        ("line", "seconds"),
+        "line",
         [
-            ("import privacy_faces; privacy_faces.methods()", 0.5),
-            ("from privacy_faces import benchmark, calibrate, evaluate, methods", 1.0),  # pydantic and YAML
+            "import privacy_faces; privacy_faces.methods()",
+            "from privacy_faces import benchmark, calibrate, evaluate, methods",
         ],
     )
-    def test_no_torch_and_no_waiting(self, line: str, seconds: float) -> None:
+    def test_loads_no_torch(self, line: str) -> None:
         check = f"{line}; import sys; sys.exit(bool({{'torch', 'cv2'}} & sys.modules.keys()))"
-        best = float("inf")
-        for _ in range(3):
-            started = os.times()
-            assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
-            ended = os.times()
-            best = min(
-                best, ended.children_user + ended.children_system - started.children_user - started.children_system
-            )
-        assert best < seconds
+        assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
