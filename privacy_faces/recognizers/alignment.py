@@ -9,7 +9,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from kornia.geometry.transform import warp_affine
-from skimage.transform import SimilarityTransform
 from torch import Tensor
 
 # An FFHQ-style frame of side S holds the eyes about S / 4 apart (`photos.frames.frame_affine`).
@@ -68,14 +67,19 @@ class Template:
     eye_distance: float
 
     def affines(self, landmarks: Tensor) -> Tensor:
-        """Least-squares similarities (N, 2, 3) from frame to chip pixels (Umeyama 1991) for landmarks (N, 68, 2)."""
+        """Least-squares similarities (N, 2, 3) from frame to chip pixels for landmarks (N, 68, 2).
+
+        In complex numbers a similarity is z -> a z + b, and a = sum(conj(z) w) / sum(|z|^2) over centered points: what
+        Umeyama (TPAMI 1991) gives in the plane without mirroring.
+        """
         places = landmarks.detach().cpu().double().numpy()
-        target = np.array(self.points)
-        matrices = []
-        for face in places:
-            source = np.stack([face[list(group)].mean(0) for group in self.groups])
-            matrices.append(SimilarityTransform.from_estimate(source, target).params[:2])
-        return torch.as_tensor(np.stack(matrices), dtype=landmarks.dtype, device=landmarks.device)
+        source = np.stack([places[:, list(group)].mean(1) for group in self.groups], axis=1) @ [1, 1j]
+        target = np.array(self.points) @ [1, 1j]
+        centered = source - source.mean(1, keepdims=True)
+        turn = (centered.conj() * (target - target.mean())).sum(1) / (np.abs(centered) ** 2).sum(1)
+        shift = target.mean() - turn * source.mean(1)
+        rows = np.stack([turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag], axis=1)
+        return torch.as_tensor(rows.reshape(-1, 2, 3), dtype=landmarks.dtype, device=landmarks.device)
 
     def chips(self, frames: Tensor, landmarks: Tensor) -> Tensor:
         """Chips (N, 3, C, C) in [0, 1] from frames (N, 3, S, S) in [0, 1] and landmarks (N, 68, 2) in frame pixels.
