@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -19,13 +19,14 @@ from privacy_faces.plugin import (
     dodging_loss,
     impersonation_loss,
 )
-from privacy_faces_noise.ball import Loss
-from privacy_faces_noise.options import FgsmOptions, NoiseOptions
+from privacy_faces_noise.attack import Attack
+from privacy_faces_noise.options import FgsmOptions, NoiseOptions, TipimOptions
 
 # Width of the soft edge inside the mask, as a share of the frame's side.
 FEATHER = 0.02
 
-Embeddings = dict[str, Tensor]
+#: Frames (N, 3, S, S) -> similarities (N, K) to K targets, and (N,) to the person.
+Similarities = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Noise(Method):
@@ -64,9 +65,10 @@ class Noise(Method):
 
 
 class GoalNoise(Noise):
-    """Noise that descends one loss: away from the person, towards a target, or both. A subclass writes `attack`."""
+    """Noise that descends one loss: away from the person, towards a target, or both. A subclass names its `attack`."""
 
     options: FgsmOptions
+    attack: ClassVar[type[Attack]]
 
     def __init__(self, options: FgsmOptions, context: Context) -> None:
         super().__init__(options, context)
@@ -74,17 +76,6 @@ class GoalNoise(Noise):
             self.target = context.target(options.target)
             with torch.no_grad():
                 self.aim = self.ensemble.embed(self.target.frame[None], self.target.landmarks[None])
-
-    @abstractmethod
-    def attack(self, loss: Loss, original: Tensor, mask: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Frames (N, 3, S, S) with noise.
-
-        Args:
-            loss: smaller is better for the person.
-            original: (N, 3, S, S) in [0, 1].
-            mask: boolean (N, 1, S, S), where noise may lie.
-            generators: one CPU generator for each face.
-        """
 
     def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
         """One face."""
@@ -100,4 +91,32 @@ class GoalNoise(Noise):
                 terms.append(impersonation_loss(self.ensemble.similarity(seen, self.aim)))
             return torch.stack(terms).sum(0)
 
-        return self.attack(loss, face.frames, mask, face.generators()), {}
+        return self.attack(self.options, loss, face.frames, mask, face.generators()).run(), {}
+
+
+class TargetsNoise(Noise):
+    """Noise that draws towards one of several targets (TIP-IM)."""
+
+    options: TipimOptions
+
+    def __init__(self, options: TipimOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.targets = [context.target(target) for target in options.targets]
+        with torch.no_grad():
+            frames, places = (
+                torch.stack(parts)
+                for parts in zip(*((target.frame, target.landmarks) for target in self.targets), strict=True)
+            )
+            self.aims = self.ensemble.embed(frames, places)
+
+    def similarities(self, face: FrameBatch) -> Similarities:
+        """To the targets and to the person."""
+        with torch.no_grad():
+            person = self.ensemble.embed(face.frames, face.landmarks)
+
+        def found(frames: Tensor) -> tuple[Tensor, Tensor]:
+            seen = self.ensemble.embed(frames, face.landmarks)
+            to_targets = torch.stack([seen[name] @ aim.T for name, aim in self.aims.items()]).mean(0)
+            return to_targets, dodging_loss(self.ensemble.similarity(seen, person))
+
+        return found
