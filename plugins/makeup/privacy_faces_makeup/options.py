@@ -72,7 +72,11 @@ class TransferOptions(DiffusionOptions):
     computed."""
 
     ref: str = Field(
-        "XMY-060", description="makeup reference: a name that `privacy-faces references` lists, or an image file"
+        "XMY-060",
+        description=(
+            "makeup reference: a name that `privacy-faces references` lists, an image file, or words such as 'red "
+            "lipstick and smoky eyes'"
+        ),
     )
     references: Path | None = Field(
         None, description="folder of references NAME_m, NAME_nm and NAME_mask (DiffAM's assets), looked into first"
