@@ -87,7 +87,11 @@ class TransferOptions(DiffusionOptions):
     )
     goal: Goal = Field("both", description="dodge: unlike the person; impersonate: like the target; both")
     target: str = Field(
-        "000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed"
+        "000",
+        description=(
+            "whom to resemble: a synthetic face by number, varied (another one for each face, by its seed), or an "
+            "image file of someone who agreed"
+        ),
     )
     surrogates: list[str] = Field(
         ["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimized against"

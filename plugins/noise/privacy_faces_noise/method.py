@@ -38,12 +38,15 @@ class Noise(Method):
         super().__init__(options, context)
         self.surrogates = tuple(options.surrogates)
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
-        self.target: Target | None = None
 
     def mask(self, batch: FrameBatch) -> Tensor:
         """Where noise may lie, boolean (N, 1, S, S)."""
         face = batch.regions["face"]
         return face if self.options.region == "face" else torch.ones_like(face)
+
+    def target(self, seed: int) -> Target | None:
+        """Whom a face of this seed is to resemble, if anybody in particular."""
+        return None
 
     @abstractmethod
     def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
@@ -60,7 +63,7 @@ class Noise(Method):
             "difference",
             feather=FEATHER,
             details=[detail for _, detail in faces],
-            target=self.target,
+            target=[target for seed in batch.seeds if (target := self.target(seed))] or None,
         )
 
 
@@ -72,23 +75,26 @@ class GoalNoise(Noise):
 
     def __init__(self, options: FgsmOptions, context: Context) -> None:
         super().__init__(options, context)
-        if options.goal != "dodge":
-            self.target = context.target(options.target)
-            with torch.no_grad():
-                self.aim = self.ensemble.embed(self.target.frame[None], self.target.landmarks[None])
+        self.target(seed=0)  # one that is nobody is refused before any photo is read
+
+    def target(self, seed: int) -> Target | None:
+        """The target, unless the goal is to dodge."""
+        return None if self.options.goal == "dodge" else self.context.target(self.options.target, seed)
 
     def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
         """One face."""
+        target = self.target(face.seeds[0])
         with torch.no_grad():
             person = self.ensemble.embed(face.frames, face.landmarks)
+            aim = self.ensemble.embed(target.frame[None], target.landmarks[None]) if target else None
 
         def loss(frames: Tensor) -> Tensor:
             seen = self.ensemble.embed(frames, face.landmarks)
             terms = []
             if self.options.goal != "impersonate":
                 terms.append(dodging_loss(self.ensemble.similarity(seen, person)))
-            if self.target is not None:
-                terms.append(impersonation_loss(self.ensemble.similarity(seen, self.aim)))
+            if aim is not None:
+                terms.append(impersonation_loss(self.ensemble.similarity(seen, aim)))
             return torch.stack(terms).sum(0)
 
         return self.attack(self.options, loss, face.frames, mask, face.generators()).run(), {}

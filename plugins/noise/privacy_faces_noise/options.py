@@ -28,7 +28,11 @@ class FgsmOptions(NoiseOptions):
         "dodge", description="dodge: unlike the person; impersonate: like the target; both"
     )
     target: str = Field(
-        "000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed"
+        "000",
+        description=(
+            "whom to resemble: a synthetic face by number, varied (another one for each face, by its seed), or an "
+            "image file of someone who agreed"
+        ),
     )
 
 
