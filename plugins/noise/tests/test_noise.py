@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from privacy_faces_noise.ball import gradient, project, random_start
 from privacy_faces_noise.bpfa import defended
 from privacy_faces_noise.bsr import shuffled
@@ -29,8 +30,12 @@ from privacy_faces.config.plan import make_plan
 from privacy_faces.config.registry import METHODS
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method
+from privacy_faces.methods.targets import drawn_target
 from privacy_faces.photos.blur import gaussian_blur
+from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
+from privacy_faces.photos.formats.read import read_photo
+from privacy_faces.pipeline.protect import frame_batch
 from privacy_faces.testing import batch_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -287,6 +292,31 @@ def test_each_face_resembles_its_own_target(sample: np.ndarray, sample_face: Fac
     result = built("noise-fgsm", context, goal="both", target="varied")(batch)
     names = [target.name for index in range(3) if (target := result.target_of(index))]
     assert names == ["synthetic face 003", "synthetic face 004", "synthetic face 003"]
+
+
+def test_a_receipt_names_the_target_of_each_face(sample: np.ndarray, finder: FaceFinder, tmp_path: Path) -> None:
+    """Two faces in a photo, drawn to two synthetic ones: which, their seeds say."""
+    rgb = np.concatenate([sample, sample[:, ::-1]], 1)
+    Image.fromarray(rgb).save(tmp_path / "two.png")
+    photo = read_photo(tmp_path / "two.png")
+    faces = finder.find(photo.rgb)
+    for seed in range(10):
+        wanted = [drawn_target(own) for own in frame_batch(photo, faces, 64, seed, torch.device("cpu")).seeds]
+        if wanted[0] != wanted[1]:
+            break
+    flags = ["--goal", "both", "--target", "varied", "--seed", str(seed), "--receipts", "full"]
+    arguments = [
+        "anonymize",
+        str(tmp_path / "two.png"),
+        "--method",
+        "noise-fgsm",
+        *flags,
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    assert "Traceback" not in CliRunner().invoke(main, arguments).output
+    written = json.loads((tmp_path / "out" / "two.receipt.json").read_text())
+    assert [face["target"]["name"] for face in written["faces"]] == [f"synthetic face {number}" for number in wanted]
 
 
 def test_noise_all_over_the_frame(batch: FrameBatch, context: Context) -> None:
