@@ -1,6 +1,6 @@
-"""BPFA, beneficial perturbation feature augmentation (Zhou et al., IJCV 2024; as in DPA, CVPR 2025, section 3.3): the
-surrogates defend themselves. In each step every convolution's output f gets + eta sign(dL/df), with the gradient of the
-step before, which makes the loss that the noise descends larger. Arguments: those of `sampled`, and eta."""
+"""BPFA, beneficial perturbation feature augmentation (Zhou et al., 2023; as in their DPA, CVPR 2025): the surrogates
+defend themselves. In each step every convolution's output f becomes f + eta sign(dL/df), with the gradient of the step
+before, which makes larger the loss that the noise descends. Arguments: those of `sampled`, and eta."""
 
 from __future__ import annotations
 

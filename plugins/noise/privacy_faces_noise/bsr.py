@@ -1,6 +1,6 @@
-"""BSR, block shuffle and rotation (Wang et al., CVPR 2024, section 3.3): the frame is cut into n x n blocks of random
-sizes; they are turned by up to tau and change places; the gradient is the mean of N such frames. Arguments: those of
-`sampled`, n (`blocks`), tau (`degrees`), whether blocks change places (`shuffle`), N (`samples`)."""
+"""BSR, block shuffle and rotation (Wang et al., CVPR 2024): g = 1/N sum_i grad L(T_i(x)), where T cuts the frame into n
+x n blocks of random sizes, turns each strip of them by up to tau and lets them change places. Arguments: those of
+`sampled`, n (`blocks`), tau (`degrees`), whether they change places (`shuffle`), N (`samples`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""DEM, the diversity ensemble (Zou et al., ECCV 2020, section 3.3): the gradients of frames resized and padded at
-several rates are added up. The face shrinks to between 1 / rate and 1 of its size, as the paper's padded images do when
-a network resizes them to its input. Arguments: those of `sampled`, and the rates, through which the samples go in
-turn."""
+"""DEM, the diversity ensemble (Zou et al., ECCV 2020): g = sum_r grad L(D_r(x)), where D_r resizes and pads the frame
+at rate r. The face shrinks to between 1 / r and 1 of its size, as the paper's padded images do when a network resizes
+them to its input. Arguments: those of `sampled`, and the rates, through which the samples go in turn."""
 
 from __future__ import annotations
 
