@@ -1,7 +1,7 @@
 """MEF, maximin expected flatness (Qiu et al., arXiv 2405.16181): g = 1/N sum_i grad L(x + u_i + gamma epsilon
 sign(c_i)), with u_i even within xi epsilon: neighbors that climb by gamma epsilon, along the momentum c_i = mu_i c_i +
-g_i / |g_i|_1 of their own gradients, so that the noise ends where the loss is low all around. Arguments: those of `sampled`, N
-(`samples`), xi (`radius`), gamma (`ascent`), mu_i (`inner_decay`)."""
+g_i / |g_i|_1 of their own gradients, so that the noise ends where the loss is low all around. Arguments: those
+of `sampled`, N (`samples`), xi (`radius`), gamma (`ascent`), mu_i (`inner_decay`)."""
 
 from __future__ import annotations
 
