@@ -22,7 +22,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     [
         (
             "red lipstick and smoky eyes",
-            Look(lipstick=Paint("red", 0.9, 0.3), eyeshadow=Paint("grey", 0.97, 0.3), eyeliner=Paint("black", 0.9)),
+            Look(
+                lipstick=Paint("red", 0.9, 0.3),
+                eyeshadow=Paint("charcoal", 0.97, 0.3, (52, 56, 55)),
+                eyeliner=Paint("black", 0.9),
+            ),
         ),
         ("Purple lips and lids", Look(lipstick=Paint("purple", 0.9, 0.3), eyeshadow=Paint("purple", 0.9, 0.3))),
         # The survey's name is longer than a product's: dark teal is #014d4e.
@@ -36,6 +40,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
                 blush=Paint("rose", 0.9, 0.3),
             ),
         ),
+        # The survey's soft pink, #fdb0c0, would be white lips; its dark red, #840000, is what is meant.
+        ("soft pink lips", Look(lipstick=Paint("pink", 0.5, 0.3))),
+        ("dark red lips", Look(lipstick=Paint("dark red", 0.9, 0.3, (132, 0, 0)))),
+        ("dark lips", Look(lipstick=Paint("red", 0.97, 0.3))),
         ("soft lip gloss and powder", Look(lipstick=Paint("red", 0.5, 0.8), foundation=0.6)),
     ],
 )

@@ -31,10 +31,12 @@ _SPELLED = {"gray": "grey", "smokey": "smoky", "rosy": "rose", "golden": "gold",
 _USUAL = {"lipstick": "red", "eyeshadow": "brown", "eyeliner": "black", "blush": "rose"}
 # Of makeup alone, which no list of colors has.
 _OWN: dict[str, _RGB] = {"nude": (190, 124, 108), "champagne": (222, 194, 156)}
-_SMOKY = "smoky"
+_SMOKY, _SMOKE = "smoky", "charcoal"
 _OPACITY = dict.fromkeys(("sheer", "soft", "light", "subtle", "natural"), 0.5) | dict.fromkeys(
     ("bold", "strong", "intense", "dark", "heavy"), 0.97
 )
+# Which rather say which color it is, where the survey knows that color.
+_SHADES = {"light", "dark"}
 _GLOSS = {"matte": 0.0} | dict.fromkeys(("glossy", "shiny", "shimmering", "glitter", "metallic"), 0.8)
 _FILLERS = {"a", "an", "the", "of", "in", "on", "her", "his", "their", "some", "very", "face", "makeup", "look"}
 _SEPARATORS = {",", "and", "with", "plus"}
@@ -70,7 +72,7 @@ def look_of(description: str) -> Look:
     for phrase in _phrases(description):
         if not phrase.items and phrase != _Phrase():
             raise _error(description, f"it does not say of what {phrase.color or 'a finish'} is")
-        last = phrase.color or ("grey" if phrase.smoky else last)
+        last = phrase.color or (_SMOKE if phrase.smoky else last)
         for item in phrase.items:
             if item == "foundation":
                 if phrase.color is not None:
@@ -113,6 +115,9 @@ def _read(words: list[str], phrases: list[_Phrase], description: str) -> int:
         phrases.append(_Phrase())
     elif word in _ITEMS:
         phrase.items.append(_ITEMS[word])
+    elif word in _OPACITY and word not in _SHADES:
+        # Ahead of the survey, whose "soft pink" is nearly white.
+        phrase.opacity = _OPACITY[word]
     elif count := next((n for n in range(_LONGEST, 0, -1) if _known(" ".join(words[:n]))), 0):
         if phrase.color is not None:
             raise _error(description, f"it has two colors, {phrase.color} and {' '.join(words[:count])}, for one thing")
