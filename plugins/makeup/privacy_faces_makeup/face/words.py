@@ -139,6 +139,8 @@ def _paint(item: Item, color: str, phrase: _Phrase) -> Paint:
 
 
 def _known(name: str) -> bool:
+    if name in _SHADES:
+        return False
     return name in _OWN or any(name in colors for colors in COLORS.values()) or f"xkcd:{name}" in _survey()
 
 
