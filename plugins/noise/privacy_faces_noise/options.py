@@ -85,7 +85,7 @@ class SampledOptions(MifgsmOptions):
     """Options of the methods that average over random samples of the frame."""
 
     steps: int = Field(20, ge=1, le=1000, description="gradient steps")
-    samples: int = Field(4, ge=1, le=100, description="samples of the frame in each step, whose gradients are averaged")
+    samples: int = Field(2, ge=1, le=100, description="samples of the frame in each step, whose gradients are averaged")
     jitter: float = Field(
         0.05, ge=0, le=0.5, description="spread of the random affine map of a sample; half a frame is 1"
     )
