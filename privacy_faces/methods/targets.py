@@ -60,8 +60,7 @@ def read_target(target: str, finder: FaceFinder, device: torch.device) -> Target
     if not path.is_file():
         known = _known()
         raise TargetError(
-            f"Expected a synthetic face ({known[0]} to {known[-1]}, or {VARIED} for another one for each face) or an "
-            f"image file as the target, got {target!r}."
+            f"Expected a synthetic face ({known[0]} to {known[-1]}) or an image file as the target, got {target!r}."
         )
     photo = read_photo(path)
     faces = finder.find(photo.rgb)

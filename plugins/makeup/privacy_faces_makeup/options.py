@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from privacy_faces.plugin import RECOGNIZERS, Choice, MethodOptions, Options, chosen_from, is_place
 
@@ -180,6 +180,13 @@ class FinetuneOptions(Options):
 
 class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
     """Options of `finetune makeup-transfer`."""
+
+    @field_validator("target")
+    @classmethod
+    def _one_target(cls, target: str) -> str:
+        if target == "varied":
+            raise ValueError("expected one target, which the adapter learns, found varied; --target 000 is one")
+        return target
 
     warmup_epochs: int = Field(3, ge=0, description="epochs without the adversarial loss")
     adversarial_epochs: int = Field(1, ge=0, description="epochs with it, after those")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from kornia.color import rgb_to_lab
@@ -10,7 +12,7 @@ from privacy_faces_makeup.face.references import UnknownReferenceError
 from privacy_faces_makeup.face.rendering import layer_masks
 from privacy_faces_makeup.face.style import Style, read_style
 from privacy_faces_makeup.face.words import WordsError, look_of
-from privacy_faces_makeup.options import TransferOptions
+from privacy_faces_makeup.options import TransferFinetuneOptions, TransferOptions
 
 from privacy_faces.photos.detection.finder import FaceFinder
 
@@ -67,6 +69,11 @@ def test_looks_by_words(words: str, look: Look) -> None:
 def test_what_is_not_understood_is_refused(words: str, why: str) -> None:
     with pytest.raises(WordsError, match=f"{why}. Words for what is put on: lipstick, lips.*dark teal.*smoky"):
         look_of(words)
+
+
+def test_an_adapter_learns_one_target(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected one target, which the adapter learns, found varied"):
+        TransferFinetuneOptions(data=tmp_path, target="varied")
 
 
 def styled(words: str, finder: FaceFinder) -> Style:
