@@ -158,14 +158,15 @@ def see(task: Task) -> Done:
     peak = _peak_memory() if any(outcome.status == "done" for outcome in made) else None
     read = {outcome.job.name: partial(read_photo, outcome.job.target) for outcome in made if outcome.status != "failed"}
     receipts = [outcome.receipt for outcome in made if outcome.receipt]
-    targets = [face.target.name for receipt in receipts for face in receipt.faces if face.target]
+    targets = {face.target.name for receipt in receipts for face in receipt.faces if face.target}
     return Done(
         _see(task, read, anonymizer.judge.observer()),
         surrogates,
         {outcome.job.name: _reason(outcome) for outcome in made if outcome.status == "failed"},
         [receipt.seconds.protect / len(receipt.faces) for receipt in receipts],
         peak,
-        targets[0] if targets else None,
+        # Photos drawn to different faces have no one target to be compared with.
+        targets.pop() if len(targets) == 1 else None,
     )
 
 

@@ -67,7 +67,7 @@ class Judge:
         written: Callable[[], Photo],
         copied: Callable[[], Photo],
         surrogates: Iterable[str],
-        target: Target | None = None,
+        targets: Sequence[Target | None] = (),
         observer: Observer | None = None,
         kept: Sequence[Face] = (),
     ) -> list[FaceReceipt]:
@@ -80,7 +80,7 @@ class Judge:
             copied: reads an unprotected copy back that was written in the same way: the clean baseline. The original
                 itself where writing loses nothing.
             surrogates: names of the recognizers that helped to make the change.
-            target: whom the faces are to resemble.
+            targets: whom each of the faces is to resemble; none for nobody at all.
             observer: who looked at the photo before, see `missed`; None looks for the first time.
             kept: other faces of the photo, which are meant to stay: none of them is taken for one of `faces`.
         """
@@ -101,7 +101,7 @@ class Judge:
         before, now = (
             {name: similarity(side[name], rows) for name, rows in original.items()} for side in (baseline, after)
         )
-        resembled = self._resembled(target, observer, original, after)
+        resembled = self._resembled(targets, observer, original, after)
         helped = set(surrogates)
         return [
             self._receipt(
@@ -175,16 +175,29 @@ class Judge:
         )
 
     def _resembled(
-        self, target: Target | None, observer: Observer, before: Embeddings, after: dict[str, Candidates]
-    ) -> list[TargetVerdict]:
-        """How like the target each face was and is, and whether it matches it now; none without a target."""
-        if target is None:
+        self,
+        targets: Sequence[Target | None],
+        observer: Observer,
+        before: Embeddings,
+        after: dict[str, Candidates],
+    ) -> list[TargetVerdict | None]:
+        """How like its target each face was and is, and whether it matches it now; none without targets."""
+        wanted = {target.name: target for target in targets if target}
+        if not wanted:
             return []
-        frame = target.frame.permute(1, 2, 0).cpu().numpy()
-        aim = observer.embed([View(np.ascontiguousarray(frame), target.landmarks.double().cpu().numpy())])
+        views = [
+            View(
+                np.ascontiguousarray(target.frame.permute(1, 2, 0).cpu().numpy()),
+                target.landmarks.double().cpu().numpy(),
+            )
+            for target in wanted.values()
+        ]
+        aims = observer.embed(views)
+        # A face without a target is compared with the first, and the result left aside.
+        rows = [list(wanted).index(target.name) if target else 0 for target in targets]
         clean, now = (
-            {name: similarity(rows, np.repeat(aim[name], len(rows), axis=0)) for name, rows in side.items()}
-            for side in ({name: Candidates.single(rows) for name, rows in before.items()}, after)
+            {name: similarity(faces, aims[name][rows]) for name, faces in side.items()}
+            for side in ({name: Candidates.single(faces) for name, faces in before.items()}, after)
         )
         return [
             TargetVerdict(
@@ -199,7 +212,9 @@ class Judge:
                     for name, threshold in self.thresholds.items()
                 },
             )
-            for index in range(len(next(iter(after.values()))))
+            if target
+            else None
+            for index, target in enumerate(targets)
         ]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from privacy_faces.config.registry import RECOGNIZERS
-from privacy_faces.methods.targets import Target, read_target
+from privacy_faces.methods.targets import VARIED, Target, drawn_target, read_target
 from privacy_faces.photos.detection.finder import DetectorName, FaceFinder, make_finder
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Context:
         self.above_threshold = above_threshold
         self._detector, self._min_face = detector, min_face
         self._recognizers: dict[str, Recognizer] = {}
+        self._targets: dict[str, Target] = {}
 
     @cached_property
     def finder(self) -> FaceFinder:
@@ -72,10 +73,14 @@ class Context:
         """The recognizers that were asked for so far."""
         return list(self._recognizers.values())
 
-    def target(self, name: str) -> Target:
-        """Whom a face is to resemble: the number of a synthetic face, or the path of an image.
+    def target(self, name: str, seed: int = 0) -> Target:
+        """Whom a face is to resemble, read once: the number of a synthetic face, the path of an image, or "varied", the
+        synthetic face that belongs to the face's seed.
 
         Raises:
             TargetError, PhotoError, NoFaceError: as `methods.targets.read_target`.
         """
-        return read_target(name, self.finder, self.device)
+        name = drawn_target(seed) if name == VARIED else name
+        if name not in self._targets:
+            self._targets[name] = read_target(name, self.finder, self.device)
+        return self._targets[name]

@@ -38,7 +38,7 @@ class Protection:
         feather: width of the soft edge inside the mask, as a share of the frame's side.
         details: one dict per frame for the receipt (what the method decided for this face).
         warnings: for each frame what the user must be told of it, or nothing.
-        target: whom all of the frames are to resemble, if anybody.
+        target: whom all of the frames are to resemble, if anybody; or for each frame its own.
     """
 
     frames: Tensor
@@ -47,7 +47,11 @@ class Protection:
     feather: float = 0.0
     details: Sequence[dict[str, Any]] = field(default_factory=tuple)
     warnings: Sequence[str | None] = ()
-    target: Target | None = None
+    target: Target | Sequence[Target] | None = None
+
+    def target_of(self, index: int) -> Target | None:
+        """Whom a frame is to resemble."""
+        return self.target[index] if isinstance(self.target, Sequence) else self.target
 
 
 class Method(ABC):

@@ -16,6 +16,8 @@ from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.formats.read import read_photo
 
 _SYNTHETIC = "synthetic face "
+#: The name that stands for another synthetic face for each face.
+VARIED = "varied"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class TargetError(ValueError):
     """A target that is neither a synthetic face nor an image."""
 
 
+def drawn_target(seed: int) -> str:
+    """The number of the synthetic face that a face of this seed is to resemble where the target is `VARIED`: photos of
+    one person are then drawn to different faces, and do not match each other for resembling the same one."""
+    known = _known()
+    return known[seed % len(known)]
+
+
 def read_target(target: str, finder: FaceFinder, device: torch.device) -> Target:
     """The number of a synthetic face, or the path of an image, of whose faces the largest counts.
 
@@ -49,7 +58,7 @@ def read_target(target: str, finder: FaceFinder, device: torch.device) -> Target
     if target.isdecimal():
         path, name = resource("assets/faces") / f"{target}.png", f"{_SYNTHETIC}{target}"
     if not path.is_file():
-        known = sorted(file.stem for file in resource("assets/faces").glob("*.png"))
+        known = _known()
         raise TargetError(
             f"Expected a synthetic face ({known[0]} to {known[-1]}) or an image file as the target, got {target!r}."
         )
@@ -59,6 +68,10 @@ def read_target(target: str, finder: FaceFinder, device: torch.device) -> Target
         raise NoFaceError(f"no face found in {path} (detector {finder.detector.name})")
     frames, landmarks = frame_tensors(photo, faces[:1], COMPARED_FRAME, device)
     return Target(name, frames[0], landmarks[0])
+
+
+def _known() -> list[str]:
+    return sorted(file.stem for file in resource("assets/faces").glob("*.png"))
 
 
 def scored_image(name: str) -> Path | None:

@@ -18,7 +18,7 @@ from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.receipt import FaceReceipt, Receipt, Seconds, Sought, WeightRecord
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
-from privacy_faces.methods.contract import Method
+from privacy_faces.methods.contract import Method, Target
 from privacy_faces.photos.faces import NoFaceError
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo
@@ -85,7 +85,7 @@ class Anonymizer:
             photo, known, told = self._known(photo, destination, observer := self.judge.observer())
         encode = partial(encode_photo, keep_metadata=run.keep_metadata)
         protected, mask = photo, np.zeros(photo.rgb.shape[:2], dtype=bool)
-        target = None
+        targets: dict[int, Target | None] = {}
         for _ in range(_PASSES):
             if due := known.due():
                 with self._stage("protect", seconds):
@@ -98,7 +98,7 @@ class Anonymizer:
                 lines = zip_longest(due, protection.warnings)
                 told += [f"face {index + 1}: {line}" for index, line in lines if line]
                 known.changed |= zip(due, protection.details or [{} for _ in due], strict=True)
-                target = protection.target
+                targets |= {face: protection.target_of(place) for place, face in enumerate(due)}
             with self._stage("write", seconds):
                 written = destination.write(encode(protected))
             with self._stage("judge", seconds):
@@ -122,7 +122,7 @@ class Anonymizer:
                     # A lossless copy has the very same pixels.
                     lambda: read_photo(encode(photo), run.max_memory) if photo.lossy else photo,
                     self.method.surrogates,
-                    target,
+                    [targets.get(index) for index in known.hidden],
                     observer,
                     [known.faces[index] for index in known.kept],
                 )

@@ -62,14 +62,13 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     finder, ensemble = make_finder(), Ensemble([context.recognizer("dlib-resnet")])
     photo = read_photo(packaged("assets/faces/001.png"))
     frames, landmarks = frame_tensors(photo, finder.find(photo.rgb)[:1], side, cpu)
-    target = read_target("000", finder, cpu)
+    targets = [read_target("000", finder, cpu)]
     style = read_style(options, finder, side, cpu)
     perceptual = make_perceptual("ms-ssim", cpu)[1]
     with torch.no_grad():
         objective = Objective(
             options,
             style,
-            ensemble.embed(target.frame[None], target.landmarks[None]),
             ensemble,
             load_clip("makeup-clip", cpu)[0],
             perceptual,
@@ -83,7 +82,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     if variant == "adapter":
         adapter.attach(network, 8, adapter.adaptable(network, 1))
         round_frozen(network)
-    return objective, denoiser, latents, frames, landmarks, options
+    return objective, denoiser, latents, frames, landmarks, targets, options
 
 
 def measure(variant: str, side: int, steps: int, iterations: int, threads: int) -> dict[str, float]:
@@ -93,14 +92,14 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
     from privacy_faces_makeup.diffusion.transfer import made_up
 
     torch.set_num_threads(threads)
-    objective, denoiser, latents, frames, landmarks, options = prepared(variant, side, steps)
+    objective, denoiser, latents, frames, landmarks, targets, options = prepared(variant, side, steps)
     optimizer = torch.optim.Adam([parameter for parameter in denoiser.parameters() if parameter.requires_grad], lr=8e-6)
-    subject = objective.subject(frames, landmarks)
+    subject = objective.subject(frames, landmarks, targets)
     losses, seconds, work = [], [], []
     for _ in range(iterations):
         started, worked = time.perf_counter(), time.process_time()
         if variant == "plain":
-            subject = objective.subject(frames, landmarks)
+            subject = objective.subject(frames, landmarks, targets)
         # What accelerate does around the loss.
         with torch.autocast("cpu", torch.bfloat16, enabled=variant in ("bf16", "adapter")):
             edited = made_up(denoiser, latents, latents.noisy, subject, options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch.nn.functional import interpolate
 
 from privacy_faces.plugin import Context, Ensemble, FrameBatch, Method, Protection, manifest, sha256_of, verified
@@ -45,14 +44,11 @@ class Makeup(Method):
             self.adapter_id = adapted.name
             self._records.append({"id": adapted.name, "sha256": sha256_of(adapted)})
         self.surrogates = tuple(dict.fromkeys(helped))
-        target = context.target(options.target)
-        self.target = target if options.goal != "dodge" else None
+        context.target(options.target)  # one that is nobody is refused before any photo is read
         self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
         clip, read = load_clip(options.clip, device)
         self._records += [*read, *used]
-        with torch.no_grad():
-            aim = self.ensemble.embed(target.frame[None], target.landmarks[None])
-        self.objective = Objective(options, style, aim, self.ensemble, clip, perceptual, context)
+        self.objective = Objective(options, style, self.ensemble, clip, perceptual, context)
         self.source = style.source
 
     def protect(self, batch: FrameBatch) -> Protection:
@@ -61,7 +57,8 @@ class Makeup(Method):
         small = interpolate(batch.frames, (size, size), mode="bilinear", antialias=True)
         landmarks = (batch.landmarks + 0.5) * (size / batch.frames.shape[-1]) - 0.5
         latents = latents_of(self.original, small, options.t_0, options.inversion_steps, options.generation_steps)
-        subject = self.objective.subject(small, landmarks)
+        targets = [self.context.target(options.target, seed) for seed in batch.seeds]
+        subject = self.objective.subject(small, landmarks, targets)
         start = latents.noisy
         if self.painter is self.original and options.histogram:
             # No adapter paints: from the photo as it is, the steps would be spent on the colors.
@@ -84,7 +81,7 @@ class Makeup(Method):
             "difference",
             feather=_FEATHER,
             details=[shared | {"steps": count} for count in steps],
-            target=self.target,
+            target=None if options.goal == "dodge" else targets,
         )
 
     def weight_records(self) -> list[dict[str, str]]:

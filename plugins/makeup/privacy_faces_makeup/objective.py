@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privacy_faces.plugin import Context, Ensemble, dodging_loss, impersonation_loss
+from privacy_faces.plugin import Context, Ensemble, Target, dodging_loss, impersonation_loss
 from privacy_faces_makeup.clip.image_text import ImageText
 from privacy_faces_makeup.face.regions import Canvas, canvas_of
 from privacy_faces_makeup.face.style import Style
@@ -36,6 +36,7 @@ class Subject:
         canvas: where makeup may lie.
         colors: (N, 3, S, S), the faces with the colors that each region should have.
         person: surrogate -> embeddings (N, D).
+        target: surrogate -> embeddings (N, D) of whom each is to resemble, or one for all (1, D).
         looks: CLIP embeddings (N, D); empty when the direction is not asked for.
     """
 
@@ -44,22 +45,27 @@ class Subject:
     canvas: Canvas
     colors: Tensor
     person: dict[str, Tensor]
+    target: dict[str, Tensor]
     looks: Tensor
 
     def __getitem__(self, rows: Tensor | slice) -> Subject:
         """Some of the faces."""
-        person = {name: embedding[rows] for name, embedding in self.person.items()}
+        person, target = (
+            {name: embedding.expand(len(self.frames), -1)[rows] for name, embedding in known.items()}
+            for known in (self.person, self.target)
+        )
         looks = self.looks[rows] if len(self.looks) else self.looks
-        return Subject(self.frames[rows], self.landmarks[rows], self.canvas[rows], self.colors[rows], person, looks)
+        return Subject(
+            self.frames[rows], self.landmarks[rows], self.canvas[rows], self.colors[rows], person, target, looks
+        )
 
 
 class Objective:
-    """The loss of makeup transfer for one reference and one target.
+    """The loss of makeup transfer for one reference.
 
     Args:
         options: goal, margin, diversity and the weights; a term of weight 0 is not computed.
         style: the reference.
-        target: surrogate -> embedding (1, D) of the person to resemble.
         ensemble: the surrogates.
         clip, perceptual: the networks of the direction and of the perceptual loss.
         context: knows how far a similarity is from the judge's threshold.
@@ -69,13 +75,12 @@ class Objective:
         self,
         options: TransferOptions,
         style: Style,
-        target: dict[str, Tensor],
         ensemble: Ensemble,
         clip: ImageText,
         perceptual: Perceptual,
         context: Context,
     ) -> None:
-        self.options, self.style, self.target = options, style, target
+        self.options, self.style = options, style
         self.ensemble, self.clip, self.perceptual = ensemble, clip, perceptual
         self.boxes = options.regions == "boxes"
         self.style_regions = canvas_of(style.landmarks, style.makeup.shape[-1], self.boxes).regions
@@ -84,12 +89,19 @@ class Objective:
         self.floor, self.ceiling = (self._enough(context, side) for side in (-1, 1))
 
     @torch.no_grad()
-    def subject(self, frames: Tensor, landmarks: Tensor) -> Subject:
-        """Faces (N, 3, S, S) in [0, 1] with landmarks (N, 68, 2), ready to be made up."""
+    def subject(self, frames: Tensor, landmarks: Tensor, targets: Sequence[Target]) -> Subject:
+        """Faces (N, 3, S, S) in [0, 1] with landmarks (N, 68, 2), ready to be made up.
+
+        Args:
+            frames, landmarks: the faces.
+            targets: whom each is to resemble, or one for all.
+        """
         canvas = canvas_of(landmarks, frames.shape[-1], self.boxes)
         colors = matched(frames, canvas.regions, self.style.makeup, self.style_regions)
         looks = self.clip.embed_images(frames) if self.goal is not None else frames.new_zeros(0)
-        return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), looks)
+        aims = [self.ensemble.embed(target.frame[None], target.landmarks[None]) for target in targets]
+        target = {name: torch.cat([aim[name] for aim in aims]) for name in self.ensemble.names}
+        return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), target, looks)
 
     def terms(
         self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True
@@ -141,20 +153,20 @@ class Objective:
         """
         if not self.options.adversarial or self.options.margin is None:
             return torch.zeros(len(edited), dtype=torch.bool, device=edited.device)
-        return self._away(self.ensemble.embed(edited, subject.landmarks), subject.person) > 0
+        return self._away(self.ensemble.embed(edited, subject.landmarks), subject) > 0
 
     def _adversarial(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator]) -> Tensor:
         strength = self.options.diversity
         seen, landmarks = diverse(edited, subject.landmarks, strength, generators)
         with with_dropout(self.ensemble, strength, generators):
-            return self._away(self.ensemble.embed(seen, landmarks), subject.person)
+            return self._away(self.ensemble.embed(seen, landmarks), subject)
 
-    def _away(self, embeddings: dict[str, Tensor], person: dict[str, Tensor]) -> Tensor:
+    def _away(self, embeddings: dict[str, Tensor], subject: Subject) -> Tensor:
         loss = torch.zeros(len(next(iter(embeddings.values()))), device=self.shares.device)
         if self.options.goal != "impersonate":
-            loss = loss + dodging_loss(self.ensemble.similarity(embeddings, person), self.floor)
+            loss = loss + dodging_loss(self.ensemble.similarity(embeddings, subject.person), self.floor)
         if self.options.goal != "dodge":
-            target = {name: embedding.expand_as(embeddings[name]) for name, embedding in self.target.items()}
+            target = {name: embedding.expand_as(embeddings[name]) for name, embedding in subject.target.items()}
             loss = loss + impersonation_loss(self.ensemble.similarity(embeddings, target), self.ceiling)
         return loss
 

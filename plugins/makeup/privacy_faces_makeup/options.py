@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from privacy_faces.plugin import RECOGNIZERS, Choice, MethodOptions, Options, chosen_from, is_place
 
@@ -72,7 +72,11 @@ class TransferOptions(DiffusionOptions):
     computed."""
 
     ref: str = Field(
-        "XMY-060", description="makeup reference: a name that `privacy-faces references` lists, or an image file"
+        "XMY-060",
+        description=(
+            "makeup reference: a name that `privacy-faces references` lists, an image file, or words such as 'red "
+            "lipstick and smoky eyes'"
+        ),
     )
     references: Path | None = Field(
         None, description="folder of references NAME_m, NAME_nm and NAME_mask (DiffAM's assets), looked into first"
@@ -83,7 +87,11 @@ class TransferOptions(DiffusionOptions):
     )
     goal: Goal = Field("both", description="dodge: unlike the person; impersonate: like the target; both")
     target: str = Field(
-        "000", description="whom to resemble: a synthetic face by number, or an image file of someone who agreed"
+        "000",
+        description=(
+            "whom to resemble: a synthetic face by number, varied (another one for each face, by its seed), or an "
+            "image file of someone who agreed"
+        ),
     )
     surrogates: list[str] = Field(
         ["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimized against"
@@ -172,6 +180,13 @@ class FinetuneOptions(Options):
 
 class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
     """Options of `finetune makeup-transfer`."""
+
+    @field_validator("target")
+    @classmethod
+    def _one_target(cls, target: str) -> str:
+        if target == "varied":
+            raise ValueError("expected one target, which the adapter learns, found varied; --target 000 is one")
+        return target
 
     warmup_epochs: int = Field(3, ge=0, description="epochs without the adversarial loss")
     adversarial_epochs: int = Field(1, ge=0, description="epochs with it, after those")

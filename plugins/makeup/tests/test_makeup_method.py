@@ -195,7 +195,7 @@ class TestTerms:
         self, face: FrameBatch, context: Context, complete: torch.Tensor
     ) -> None:
         method = Makeup(MakeupOptions(adapter="none"), context)
-        subject = method.objective.subject(face.frames, face.landmarks)
+        subject = method.objective.subject(face.frames, face.landmarks, [context.target("000")])
         seen = [
             float(method.objective.terms(frames, subject, face.generators())["direction"])
             for frames in (complete, wearing(face, context, direction=0))
@@ -204,7 +204,7 @@ class TestTerms:
 
     def test_a_term_of_weight_zero_is_not_computed(self, face: FrameBatch, context: Context) -> None:
         method = Makeup(MakeupOptions(adapter="none", direction=0, adversarial=0, similarity=0), context)
-        subject = method.objective.subject(face.frames, face.landmarks)
+        subject = method.objective.subject(face.frames, face.landmarks, [context.target("000")])
         assert set(method.objective.terms(face.frames, subject, face.generators())) == {"histogram", "l1"}
 
 
@@ -214,11 +214,12 @@ class TestGoals:
 
     def test_impersonation_alone_resembles_the_target(self, face: FrameBatch, context: Context) -> None:
         result = Makeup(MakeupOptions(adapter="none", goal="impersonate", target="004"), context)(face)
-        assert result.target is not None
-        assert result.target.name == "synthetic face 004"
+        target = result.target_of(0)
+        assert target is not None
+        assert target.name == "synthetic face 004"
         recognizer = context.recognizer("dlib-resnet")
         with torch.no_grad():
-            goal = recognizer.embed(result.target.frame[None], result.target.landmarks[None])
+            goal = recognizer.embed(target.frame[None], target.landmarks[None])
             before, after = (
                 float(recognizer.similarity(goal, recognizer.embed(frames, face.landmarks)))
                 for frames in (face.frames, result.frames)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -19,13 +19,14 @@ from privacy_faces.plugin import (
     dodging_loss,
     impersonation_loss,
 )
-from privacy_faces_noise.ball import Loss
-from privacy_faces_noise.options import FgsmOptions, NoiseOptions
+from privacy_faces_noise.attack import Attack
+from privacy_faces_noise.options import FgsmOptions, NoiseOptions, TipimOptions
 
 # Width of the soft edge inside the mask, as a share of the frame's side.
 FEATHER = 0.02
 
-Embeddings = dict[str, Tensor]
+#: Frames (N, 3, S, S) -> similarities (N, K) to K targets, and (N,) to the person.
+Similarities = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class Noise(Method):
@@ -37,12 +38,15 @@ class Noise(Method):
         super().__init__(options, context)
         self.surrogates = tuple(options.surrogates)
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
-        self.target: Target | None = None
 
     def mask(self, batch: FrameBatch) -> Tensor:
         """Where noise may lie, boolean (N, 1, S, S)."""
         face = batch.regions["face"]
         return face if self.options.region == "face" else torch.ones_like(face)
+
+    def target(self, seed: int) -> Target | None:
+        """Whom a face of this seed is to resemble, if anybody in particular."""
+        return None
 
     @abstractmethod
     def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
@@ -59,45 +63,66 @@ class Noise(Method):
             "difference",
             feather=FEATHER,
             details=[detail for _, detail in faces],
-            target=self.target,
+            target=[target for seed in batch.seeds if (target := self.target(seed))] or None,
         )
 
 
 class GoalNoise(Noise):
-    """Noise that descends one loss: away from the person, towards a target, or both. A subclass writes `attack`."""
+    """Noise that descends one loss: away from the person, towards a target, or both. A subclass names its `attack`."""
 
     options: FgsmOptions
+    attack: ClassVar[type[Attack]]
 
     def __init__(self, options: FgsmOptions, context: Context) -> None:
         super().__init__(options, context)
-        if options.goal != "dodge":
-            self.target = context.target(options.target)
-            with torch.no_grad():
-                self.aim = self.ensemble.embed(self.target.frame[None], self.target.landmarks[None])
+        self.target(seed=0)  # one that is nobody is refused before any photo is read
 
-    @abstractmethod
-    def attack(self, loss: Loss, original: Tensor, mask: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """Frames (N, 3, S, S) with noise.
-
-        Args:
-            loss: smaller is better for the person.
-            original: (N, 3, S, S) in [0, 1].
-            mask: boolean (N, 1, S, S), where noise may lie.
-            generators: one CPU generator for each face.
-        """
+    def target(self, seed: int) -> Target | None:
+        """The target, unless the goal is to dodge."""
+        return None if self.options.goal == "dodge" else self.context.target(self.options.target, seed)
 
     def perturbed(self, face: FrameBatch, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
         """One face."""
+        target = self.target(face.seeds[0])
         with torch.no_grad():
             person = self.ensemble.embed(face.frames, face.landmarks)
+            aim = self.ensemble.embed(target.frame[None], target.landmarks[None]) if target else None
 
         def loss(frames: Tensor) -> Tensor:
             seen = self.ensemble.embed(frames, face.landmarks)
             terms = []
             if self.options.goal != "impersonate":
                 terms.append(dodging_loss(self.ensemble.similarity(seen, person)))
-            if self.target is not None:
-                terms.append(impersonation_loss(self.ensemble.similarity(seen, self.aim)))
+            if aim is not None:
+                terms.append(impersonation_loss(self.ensemble.similarity(seen, aim)))
             return torch.stack(terms).sum(0)
 
-        return self.attack(loss, face.frames, mask, face.generators()), {}
+        return self.attack(self.options, loss, face.frames, mask, face.generators()).run(), {}
+
+
+class TargetsNoise(Noise):
+    """Noise that draws towards one of several targets (TIP-IM)."""
+
+    options: TipimOptions
+
+    def __init__(self, options: TipimOptions, context: Context) -> None:
+        super().__init__(options, context)
+        self.targets = [context.target(target) for target in options.targets]
+        with torch.no_grad():
+            frames, places = (
+                torch.stack(parts)
+                for parts in zip(*((target.frame, target.landmarks) for target in self.targets), strict=True)
+            )
+            self.aims = self.ensemble.embed(frames, places)
+
+    def similarities(self, face: FrameBatch) -> Similarities:
+        """To the targets and to the person."""
+        with torch.no_grad():
+            person = self.ensemble.embed(face.frames, face.landmarks)
+
+        def found(frames: Tensor) -> tuple[Tensor, Tensor]:
+            seen = self.ensemble.embed(frames, face.landmarks)
+            to_targets = torch.stack([seen[name] @ aim.T for name, aim in self.aims.items()]).mean(0)
+            return to_targets, dodging_loss(self.ensemble.similarity(seen, person))
+
+        return found

@@ -14,3 +14,7 @@ PGD = _spec("projected gradient descent from a random start (PGD)", "pgd", "Pgd"
 MIFGSM = _spec("gradient steps with momentum (MI-FGSM)", "mifgsm", "Mifgsm")
 TIDIM = _spec("momentum, diverse inputs and smoothed gradients (TI-DIM)", "tidim", "Tidim")
 TIPIM = _spec("towards whichever of several targets is easiest, close to the photo (TIP-IM)", "tipim", "Tipim")
+BSR = _spec("samples whose blocks are turned and shuffled (BSR)", "bsr", "Bsr")
+MEF = _spec("the mean gradient of neighbors that climb, for a flat minimum (MEF)", "mef", "Mef")
+DEM = _spec("samples resized and padded at several rates (DEM)", "dem", "Dem")
+BPFA = _spec("against surrogates whose features defend themselves (BPFA)", "bpfa", "Bpfa")

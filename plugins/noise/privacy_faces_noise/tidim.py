@@ -1,6 +1,6 @@
 """TI-DIM: MI-FGSM whose gradient is smoothed by a kernel W (Dong et al., CVPR 2019, equation 8: W * grad L) and taken
 at a resized and padded frame (Xie et al., CVPR 2019, equation 4), so that it fits one recognizer's alignment less and
-others' more."""
+others' more. Arguments: those of MI-FGSM, and p (`chance`), the least size (`smallest`), sigma of W (`kernel`)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from privacy_faces.plugin import gaussian_blur
-from privacy_faces_noise.ball import Loss, gradient
 from privacy_faces_noise.method import GoalNoise
-from privacy_faces_noise.mifgsm import mifgsm
+from privacy_faces_noise.mifgsm import MifgsmAttack
 from privacy_faces_noise.options import TidimOptions
 
 
@@ -34,28 +33,21 @@ def diverse_input(frames: Tensor, smallest: float, chance: float, generators: Se
     return torch.stack(changed)
 
 
-class Tidim(GoalNoise):
-    """TI-DIM against the ensemble of surrogates."""
+class TidimAttack(MifgsmAttack):
+    """Diverse inputs, smooth gradients."""
 
     options: TidimOptions
 
-    def attack(self, loss: Loss, original: Tensor, mask: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """All steps."""
-        options = self.options
+    def transform(self, frames: Tensor) -> Tensor:
+        """Resized and padded."""
+        return diverse_input(frames, self.options.smallest, self.options.chance, self.generators)
 
-        def smoothed(frames: Tensor) -> Tensor:
-            found = gradient(
-                lambda seen: loss(diverse_input(seen, options.smallest, options.chance, generators)), frames
-            )
-            return gaussian_blur(found, options.kernel, border="constant")
+    def gradient(self, frames: Tensor) -> Tensor:
+        """Smoothed."""
+        return gaussian_blur(super().gradient(frames), self.options.kernel, border="constant")
 
-        return mifgsm(
-            smoothed,
-            original,
-            mask,
-            options.epsilon / 255,
-            options.step_size / 255,
-            options.steps,
-            options.decay,
-            generators,
-        )
+
+class Tidim(GoalNoise):
+    """TI-DIM against the ensemble of surrogates."""
+
+    attack = TidimAttack

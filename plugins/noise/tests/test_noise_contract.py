@@ -6,5 +6,8 @@ from privacy_faces.testing import MethodContract
 
 
 class TestNoise(MethodContract):
-    names = ("noise-fgsm", "noise-pgd", "noise-mifgsm", "noise-tidim", "noise-tipim")
-    quick = {name: {"steps": 6} for name in names if name != "noise-fgsm"}  # noqa: RUF012 (a constant)
+    sampled = ("noise-bsr", "noise-mef", "noise-dem", "noise-bpfa")
+    names = ("noise-fgsm", "noise-pgd", "noise-mifgsm", "noise-tidim", "noise-tipim", *sampled)
+    quick = {name: {"steps": 6} for name in names[1:5]} | {
+        name: {"steps": 2, "step_size": 4.0, "samples": 1} for name in sampled
+    }

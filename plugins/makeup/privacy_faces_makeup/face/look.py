@@ -45,14 +45,16 @@ class Paint:
     """A product on the face.
 
     Attributes:
-        color: a name in `COLORS` of the item.
+        color: a name in `COLORS` of the item, or any name where `rgb` says what it is.
         opacity: in [0, 1].
         gloss: in [0, 1]: how much lips shine, or eyeshadow glitters.
+        rgb: sRGB, 0 to 255, of a color that is not in `COLORS`.
     """
 
     color: str
     opacity: float = 0.8
     gloss: float = 0.0
+    rgb: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("opacity", self.opacity), ("gloss", self.gloss)):
@@ -77,7 +79,7 @@ class Look:
     def __post_init__(self) -> None:
         _check_unit("foundation", self.foundation)
         for item, paint in self.paints().items():
-            if paint.color not in COLORS[item]:
+            if paint.rgb is None and paint.color not in COLORS[item]:
                 raise ValueError(f"Expected one of the {item} colors {', '.join(COLORS[item])}, found {paint.color!r}.")
 
     def paints(self) -> dict[str, Paint]:

@@ -148,7 +148,7 @@ def _opacities(look: Look) -> list[float]:
 def _color(look: Look, item: str) -> list[float]:
     """The product's color in CIELAB; any color where there is none."""
     worn = look.paints().get(item)
-    values = torch.tensor(COLORS[item][worn.color] if worn else (128, 128, 128)) / 255
+    values = torch.tensor((worn.rgb or COLORS[item][worn.color]) if worn else (128, 128, 128)) / 255
     return [float(value) for value in rgb_to_lab(values.view(1, 3, 1, 1)).flatten()]
 
 

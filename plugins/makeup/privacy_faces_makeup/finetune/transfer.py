@@ -42,19 +42,17 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     device = context.device
     denoiser, weights = load_denoiser(options.model, device)
     style = read_style(options, context.finder, denoiser.size, device)
-    target = context.target(options.target)
+    targets = [context.target(options.target)]
     ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
-    with torch.no_grad():
-        aim = ensemble.embed(target.frame[None], target.landmarks[None])
     _, perceptual, _ = make_perceptual(options.perceptual, device)
-    objective = Objective(options, style, aim, ensemble, load_clip(options.clip, device)[0], perceptual, context)
+    objective = Objective(options, style, ensemble, load_clip(options.clip, device)[0], perceptual, context)
     training, held_out = portraits_of(options, denoiser.size, progress)
     with PartialState().main_process_first():
         latents = cached_latents(
             denoiser, weights, training.unit().to(device), options, options.output / "latents", progress
         )
-    subject = objective.subject(training.unit().to(device), training.landmarks.float().to(device))
-    shown = objective.subject(held_out.unit().to(device), held_out.landmarks.float().to(device))
+    subject = objective.subject(training.unit().to(device), training.landmarks.float().to(device), targets)
+    shown = objective.subject(held_out.unit().to(device), held_out.landmarks.float().to(device), targets)
     shown_latents = latents_of(denoiser, shown.frames, *schedule_of(options))
     make_trainable(denoiser, options)
 
