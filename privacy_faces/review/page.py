@@ -1,0 +1,186 @@
+"""The page itself: gradio's widgets around the board of people and photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.staticfiles import StaticFiles
+
+from privacy_faces.pipeline.attempt import Outcome
+from privacy_faces.pipeline.batch import Watcher
+from privacy_faces.review import words
+from privacy_faces.review.choices import kept_and_changed, people_of
+from privacy_faces.review.desk import Desk, has_strength, usable
+
+_HERE = Path(__file__).parent
+_STRENGTHS = [
+    ("natural: keeps most of the looks", "natural"),
+    ("balanced", None),
+    ("strong: hides most", "strong"),
+]
+# One after another: they share the networks and the cores.
+_WORK = "work"
+
+
+def make_app(desk: Desk, root: str, method: str) -> FastAPI:
+    """The web application, all of whose paths begin with `root`.
+
+    Args:
+        desk: does what is asked for.
+        root: such as /TOKEN.
+        method: chosen when the page opens.
+    """
+    app = FastAPI(openapi_url=None)
+    pictures = f"{root}/pictures"
+    app.mount(pictures, StaticFiles(directory=desk.album.pictures))
+    return gr.mount_gradio_app(
+        app,
+        _blocks(desk, pictures, method),
+        root,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        enable_monitoring=False,
+        # Fonts of the system: the usual ones come from elsewhere.
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        css=(_HERE / "page.css").read_text(encoding="utf-8"),
+    )
+
+
+def board(desk: Desk, pictures: str, shown: int) -> str:
+    """People and photos, with what will happen to each face.
+
+    Args:
+        desk: knows them.
+        pictures: address of the folder with their pictures.
+        shown: the photo whose preview is shown.
+    """
+    kept, changed = kept_and_changed(desk.faces)
+    return _environment().get_template("board.html.j2").render(
+        people=people_of(desk.faces),
+        everybody=None if kept and changed else "keep" if kept else "change",
+        said=f"{changed} faces are changed, {kept} stay as they are. In doubt one person has two numbers: look through.",
+        photos=list(zip(desk.faces.photos, desk.album.sheets, strict=True)),
+        failed=desk.album.failed,
+        pictures=pictures,
+        shown=shown,
+        share=lambda part, whole: f"{100 * part / whole:.3f}%",
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("privacy_faces.review", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _said(sentence: str, lines: Iterable[str] = ()) -> str:
+    """Text that a screen reader reads out when it changes."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<div class="pf-said" role="status"><strong>{escape(sentence)}</strong>{f"<ul>{items}</ul>" if items else ""}</div>'
+
+
+class _Progress(Watcher):
+    """Progress on the page."""
+
+    def __init__(self, progress: gr.Progress) -> None:
+        self._progress, self._done, self._count = progress, 0, 0
+
+    def stage(self, name: str) -> None:
+        """The stage that starts now."""
+        self._progress((self._done, self._count) if self._count else 0, desc=name, unit="photos")
+
+    def photos(self, outcomes: Iterator[Outcome], count: int) -> Iterable[Outcome]:
+        """Count them."""
+        self._count = count
+        return outcomes
+
+    def outcome(self, outcome: Outcome) -> None:
+        """One more."""
+        if self._count:
+            self._done += 1
+            self.stage("written")
+
+
+def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
+    offered, others = usable(desk.profile, desk.run)
+    with gr.Blocks(analytics_enabled=False, title="privacy-faces review", fill_width=True) as blocks:
+        gr.Markdown(
+            "# Choose the faces, look, then write\n"
+            "Nothing leaves this machine, and your photos stay as they are: results go to another folder."
+        )
+        shown = gr.State(0)
+        with gr.Row():
+            with gr.Column(scale=3, min_width=320):
+                faces = gr.HTML(
+                    board(desk, pictures, 0),
+                    js_on_load=(_HERE / "board.js").read_text(encoding="utf-8"),
+                    elem_classes="pf-board",
+                )
+            with gr.Column(scale=2, min_width=320, elem_classes="pf-side"):
+                chosen = gr.Dropdown(
+                    [(f"{name}: {summary}", name) for name, summary in offered.items()],
+                    value=method,
+                    label="Method",
+                    info=f"Not here: {', '.join(others)}" if others else None,
+                )
+                strength = gr.Radio(_STRENGTHS, value=None, label="Strength", visible=has_strength(method))
+                slider = gr.ImageSlider(
+                    label="Before and after", format="png", interactive=False, buttons=["fullscreen"], max_height=420
+                )
+                receipt = gr.HTML(_said("The preview comes in a moment."))
+                button = gr.Button("Write all photos", variant="primary")
+                written = gr.HTML()
+
+        def look(place: int, name: str, how: str | None) -> tuple[Any, str]:
+            preview = desk.preview(place, name, how if has_strength(name) else None)
+            title = f"{desk.album.sheets[place].name}: "
+            if preview.receipt is None:
+                return (preview.before, preview.before), _said(f"{title}{preview.problem}")
+            sentence, lines = words.about(preview.receipt)
+            return (preview.before, preview.after), _said(title + sentence, lines)
+
+        def order(place: int, event: gr.EventData) -> tuple[int, str]:
+            given = dict(event._data)
+            place = given.pop("show", place)
+            if given:
+                desk.decide(**given)
+            return place, board(desk, pictures, place)
+
+        def write(name: str, how: str | None, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008 -- gradio's way
+            how = how if has_strength(name) else None
+            try:
+                result = desk.write(name, how, _Progress(progress))
+            except ValueError as error:
+                return _said(f"Nothing was written. {error}")
+            sentence, lines = words.about_all(result.outcomes)
+            places = f"The photos are in {result.output}, what you decided in {result.faces}. The same in a terminal: "
+            return _said(sentence, [*lines, places + desk.command(name, how)])
+
+        look_inputs, look_outputs = [shown, chosen, strength], [slider, receipt]
+        _live(faces.order(order, [shown], [shown, faces], show_progress="hidden").then, look, look_inputs, look_outputs)
+        chosen.change(lambda name: gr.update(visible=has_strength(name)), [chosen], [strength], show_progress="hidden")
+        for event in (chosen.change, strength.change, blocks.load):
+            _live(event, look, look_inputs, look_outputs)
+        blocks.load(lambda place: board(desk, pictures, place), [shown], [faces], show_progress="hidden")
+        button.click(write, [chosen, strength], [written], concurrency_id=_WORK, concurrency_limit=1)
+    return blocks
+
+
+def _live(event: Callable[..., Any], look: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+    """Look again after an event; of many in a row, the last one counts."""
+    event(look, inputs, outputs, concurrency_id=_WORK, concurrency_limit=1, trigger_mode="always_last")
