@@ -6,7 +6,7 @@ import sys
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Literal
 
 import click
 from pydantic import Field
@@ -32,7 +32,7 @@ class ReviewOptions(FindOptions):
     open: Annotated[bool, Switch()] = Field(False, description="show the page in the browser")
     seed: int = of_run("seed")
     keep_metadata: bool = of_run("keep_metadata")
-    receipts: str = of_run("receipts")
+    receipts: Literal["short", "full", "none"] = of_run("receipts")
 
 
 def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:

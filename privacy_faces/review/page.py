@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from privacy_faces.pipeline.attempt import Outcome
 from privacy_faces.pipeline.batch import Watcher
 from privacy_faces.review import words
+from privacy_faces.review.album import Sheet
 from privacy_faces.review.choices import kept_and_changed, people_of
 from privacy_faces.review.desk import Desk, has_strength, usable
 
@@ -27,6 +28,9 @@ _STRENGTHS = [
 ]
 # One after another: they share the networks and the cores.
 _WORK = "work"
+# The page is no service for programs; and no spinner for what takes no time.
+_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+_HIDDEN: dict[str, Any] = {**_PRIVATE, "show_progress": "hidden"}
 
 
 def make_app(desk: Desk, root: str, method: str) -> FastAPI:
@@ -51,7 +55,14 @@ def make_app(desk: Desk, root: str, method: str) -> FastAPI:
         pwa=False,
         enable_monitoring=False,
         # Fonts of the system: the usual ones come from elsewhere.
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        theme=gr.themes.Default(
+            primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ).set(
+            button_primary_background_fill="*primary_700",
+            button_primary_background_fill_hover="*primary_800",
+            button_primary_background_fill_dark="*primary_700",
+            button_primary_background_fill_hover_dark="*primary_600",
+        ),
         css=(_HERE / "page.css").read_text(encoding="utf-8"),
     )
 
@@ -68,13 +79,21 @@ def board(desk: Desk, pictures: str, shown: int) -> str:
     return _environment().get_template("board.html.j2").render(
         people=people_of(desk.faces),
         everybody=None if kept and changed else "keep" if kept else "change",
-        said=f"{changed} faces are changed, {kept} stay as they are. In doubt one person has two numbers: look through.",
+        changed=changed,
+        kept=kept,
         photos=list(zip(desk.faces.photos, desk.album.sheets, strict=True)),
         failed=desk.album.failed,
         pictures=pictures,
         shown=shown,
+        inside=_inside,
         share=lambda part, whole: f"{100 * part / whole:.3f}%",
     )
+
+
+def _inside(box: tuple[float, float, float, float], sheet: Sheet) -> tuple[float, float, float, float]:
+    """The part of a box that lies in the photo: detectors see faces go on beyond its edge."""
+    x0, y0, x1, y1 = box
+    return max(x0, 0), max(y0, 0), min(x1, sheet.width), min(y1, sheet.height)
 
 
 @cache
@@ -142,6 +161,8 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
                 slider = gr.ImageSlider(
                     label="Before and after", format="png", interactive=False, buttons=["fullscreen"], max_height=420
                 )
+                # The handle on the picture takes a mouse or a finger, and no keys.
+                edge = gr.Slider(0, 100, 50, step=5, label="Where before ends and after begins, in percent")
                 receipt = gr.HTML(_said("The preview comes in a moment."))
                 button = gr.Button("Write all photos", variant="primary")
                 written = gr.HTML()
@@ -171,16 +192,17 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
             places = f"The photos are in {result.output}, what you decided in {result.faces}. The same in a terminal: "
             return _said(sentence, [*lines, places + desk.command(name, how)])
 
+        edge.input(None, [edge], [slider], js="(share) => ({__type__: 'update', slider_position: share})", **_HIDDEN)
         look_inputs, look_outputs = [shown, chosen, strength], [slider, receipt]
-        _live(faces.order(order, [shown], [shown, faces], show_progress="hidden").then, look, look_inputs, look_outputs)
-        chosen.change(lambda name: gr.update(visible=has_strength(name)), [chosen], [strength], show_progress="hidden")
+        _live(faces.order(order, [shown], [shown, faces], **_HIDDEN).then, look, look_inputs, look_outputs)
+        chosen.change(lambda name: gr.update(visible=has_strength(name)), [chosen], [strength], **_HIDDEN)
         for event in (chosen.change, strength.change, blocks.load):
             _live(event, look, look_inputs, look_outputs)
-        blocks.load(lambda place: board(desk, pictures, place), [shown], [faces], show_progress="hidden")
-        button.click(write, [chosen, strength], [written], concurrency_id=_WORK, concurrency_limit=1)
+        blocks.load(lambda place: board(desk, pictures, place), [shown], [faces], **_HIDDEN)
+        button.click(write, [chosen, strength], [written], concurrency_id=_WORK, concurrency_limit=1, **_PRIVATE)
     return blocks
 
 
 def _live(event: Callable[..., Any], look: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
     """Look again after an event; of many in a row, the last one counts."""
-    event(look, inputs, outputs, concurrency_id=_WORK, concurrency_limit=1, trigger_mode="always_last")
+    event(look, inputs, outputs, concurrency_id=_WORK, concurrency_limit=1, trigger_mode="always_last", **_PRIVATE)
