@@ -32,6 +32,7 @@ class ReviewOptions(FindOptions):
     open: Annotated[bool, Switch()] = Field(False, description="show the page in the browser")
     seed: int = of_run("seed")
     keep_metadata: bool = of_run("keep_metadata")
+    allow_no_face: bool = of_run("allow_no_face")
     receipts: Literal["short", "full", "none"] = of_run("receipts")
 
 
@@ -47,7 +48,9 @@ def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:
     METHODS.spec(options.method)
     offered, others = usable(options.profile, run)
     if options.method not in offered:
-        raise OptionError(f"The page cannot offer {options.method}: {others[options.method]}. It has: {', '.join(offered)}.")
+        raise OptionError(
+            f"The page cannot offer {options.method}: {others[options.method]}. It has: {', '.join(offered)}."
+        )
     if options.output:
         collect(photos, options.output)
     with TemporaryDirectory(prefix="privacy-faces-") as folder, suppress(KeyboardInterrupt):
@@ -60,7 +63,9 @@ def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:
                 click.echo(printable(f"{name}: FAILED: {reason}"), err=True)
             desk = Desk(album, scratch, output=options.output, profile=options.profile, run=run)
             server = Server(desk, scratch, port=options.port, method=options.method)
-        click.echo(f"{server.address}\n\nOpen this address in your browser, on this machine. Ctrl-C here ends the page.")
+        click.echo(
+            f"{server.address}\n\nOpen this address in your browser, on this machine. Ctrl-C here ends the page."
+        )
         if options.open and click.launch(server.address):
             click.echo("--open: found no browser", err=True)
         with redirect_stdout(sys.stderr):

@@ -51,10 +51,10 @@ class Gate:
             await _refuse(scope, send)
 
     def _allowed(self, scope: Scope) -> bool:
-        _, first, *rest = [*scope["path"].split("/"), ""]
+        parts: list[str] = scope["path"].split("/")  # the path begins with /
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-        known = secrets.compare_digest(first.encode("utf-8", "replace"), self._token)
-        return known and host in self._hosts and not any(part.startswith("upload") for part in rest)
+        known = len(parts) > 1 and secrets.compare_digest(parts[1].encode("utf-8", "replace"), self._token)
+        return known and host in self._hosts and not any(part.startswith("upload") for part in parts[2:])
 
 
 def _with_headers(send: Send) -> Send:

@@ -26,6 +26,7 @@ _STRENGTHS = [
     ("balanced", None),
     ("strong: hides most", "strong"),
 ]
+_INTO_VIEW = "() => document.querySelector('.pf-written').scrollIntoView({block: 'nearest'})"
 # One after another: they share the networks and the cores.
 _WORK = "work"
 # The page is no service for programs; and no spinner for what takes no time.
@@ -76,17 +77,21 @@ def board(desk: Desk, pictures: str, shown: int) -> str:
         shown: the photo whose preview is shown.
     """
     kept, changed = kept_and_changed(desk.faces)
-    return _environment().get_template("board.html.j2").render(
-        people=people_of(desk.faces),
-        everybody=None if kept and changed else "keep" if kept else "change",
-        changed=changed,
-        kept=kept,
-        photos=list(zip(desk.faces.photos, desk.album.sheets, strict=True)),
-        failed=desk.album.failed,
-        pictures=pictures,
-        shown=shown,
-        inside=_inside,
-        share=lambda part, whole: f"{100 * part / whole:.3f}%",
+    return (
+        _environment()
+        .get_template("board.html.j2")
+        .render(
+            people=people_of(desk.faces),
+            everybody=None if kept and changed else "keep" if kept else "change",
+            changed=changed,
+            kept=kept,
+            photos=list(zip(desk.faces.photos, desk.album.sheets, strict=True)),
+            failed=desk.album.failed,
+            pictures=pictures,
+            shown=shown,
+            inside=_inside,
+            share=lambda part, whole: f"{100 * part / whole:.3f}%",
+        )
     )
 
 
@@ -110,7 +115,12 @@ def _environment() -> Environment:
 def _said(sentence: str, lines: Iterable[str] = ()) -> str:
     """Text that a screen reader reads out when it changes."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<div class="pf-said" role="status"><strong>{escape(sentence)}</strong>{f"<ul>{items}</ul>" if items else ""}</div>'
+    listed = f"<ul>{items}</ul>" if items else ""
+    return f'<div class="pf-said" role="status"><strong>{escape(sentence)}</strong>{listed}</div>'
+
+
+def _goes_to(desk: Desk, method: str) -> str:
+    return _said(f"They will go to {desk.folder(method)}.")
 
 
 class _Progress(Watcher):
@@ -159,20 +169,20 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
                 )
                 strength = gr.Radio(_STRENGTHS, value=None, label="Strength", visible=has_strength(method))
                 slider = gr.ImageSlider(
-                    label="Before and after", format="png", interactive=False, buttons=["fullscreen"], max_height=420
+                    label="Before and after", format="png", interactive=False, buttons=["fullscreen"], max_height=360
                 )
                 # The handle on the picture takes a mouse or a finger, and no keys.
                 edge = gr.Slider(0, 100, 50, step=5, label="Where before ends and after begins, in percent")
                 receipt = gr.HTML(_said("The preview comes in a moment."))
                 button = gr.Button("Write all photos", variant="primary")
-                written = gr.HTML()
+                written = gr.HTML(_goes_to(desk, method), elem_classes="pf-written", min_height=120)
 
         def look(place: int, name: str, how: str | None) -> tuple[Any, str]:
             preview = desk.preview(place, name, how if has_strength(name) else None)
             title = f"{desk.album.sheets[place].name}: "
             if preview.receipt is None:
                 return (preview.before, preview.before), _said(f"{title}{preview.problem}")
-            sentence, lines = words.about(preview.receipt)
+            sentence, lines = words.about(preview.receipt, desk.faces.photos[place].faces)
             return (preview.before, preview.after), _said(title + sentence, lines)
 
         def order(place: int, event: gr.EventData) -> tuple[int, str]:
@@ -195,11 +205,19 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
         edge.input(None, [edge], [slider], js="(share) => ({__type__: 'update', slider_position: share})", **_HIDDEN)
         look_inputs, look_outputs = [shown, chosen, strength], [slider, receipt]
         _live(faces.order(order, [shown], [shown, faces], **_HIDDEN).then, look, look_inputs, look_outputs)
-        chosen.change(lambda name: gr.update(visible=has_strength(name)), [chosen], [strength], **_HIDDEN)
+        chosen.change(
+            lambda name: (gr.update(visible=has_strength(name)), _goes_to(desk, name)),
+            [chosen],
+            [strength, written],
+            **_HIDDEN,
+        )
         for event in (chosen.change, strength.change, blocks.load):
             _live(event, look, look_inputs, look_outputs)
         blocks.load(lambda place: board(desk, pictures, place), [shown], [faces], **_HIDDEN)
-        button.click(write, [chosen, strength], [written], concurrency_id=_WORK, concurrency_limit=1, **_PRIVATE)
+        button.click(None, js=_INTO_VIEW, **_HIDDEN)
+        button.click(write, [chosen, strength], [written], concurrency_id=_WORK, concurrency_limit=1, **_PRIVATE).then(
+            None, js=_INTO_VIEW, **_HIDDEN
+        )
     return blocks
 
 

@@ -71,5 +71,7 @@ def _listening(port: int) -> socket.socket:
         opened.bind((HOST, port))
     except OSError as error:
         opened.close()
-        raise PortError(f"Cannot listen at {HOST}:{port}: {error.strerror}. Choose another --port; 0 finds one.") from None
+        raise PortError(
+            f"Cannot listen at {HOST}:{port}: {error.strerror}. Choose another --port; 0 finds one."
+        ) from None
     return opened

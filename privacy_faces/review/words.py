@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from privacy_faces.judge.receipt import FaceReceipt, Receipt, Role
 from privacy_faces.judge.words import in_words
 from privacy_faces.pipeline.attempt import Outcome
+from privacy_faces.pipeline.listing import ListedFace
 
 _ROLES: dict[Role, str] = {
     "surrogate": "helped to make the change",
@@ -15,9 +16,15 @@ _ROLES: dict[Role, str] = {
 }
 
 
-def about(receipt: Receipt) -> tuple[str, list[str]]:
-    """A receipt: what came of the photo in a sentence or two, then a line for each face, and what must be told."""
-    lines = [_face(face) for face in receipt.faces]
+def about(receipt: Receipt, listed: Sequence[ListedFace] = ()) -> tuple[str, list[str]]:
+    """A receipt: what came of the photo in a sentence or two, then a line for each face, and what must be told.
+
+    Args:
+        receipt: of one photo.
+        listed: the faces of the list that it was made by, in their order; those that it did not have come last.
+    """
+    people = {index: face.person for index, face in enumerate(listed)}
+    lines = [_face(face, people.get(face.index)) for face in receipt.faces]
     return in_words([receipt]), lines + receipt.warnings
 
 
@@ -31,8 +38,8 @@ def about_all(outcomes: Sequence[Outcome]) -> tuple[str, list[str]]:
     return in_words(receipts, failed=sum(outcome.status == "failed" for outcome in outcomes)), lines
 
 
-def _face(face: FaceReceipt) -> str:
-    who = f"Face {face.index + 1}"
+def _face(face: FaceReceipt, person: int | None) -> str:
+    who = f"Face {face.index + 1}{f' (person {person})' if person else ''}"
     if face.decision == "kept":
         return f"{who} stays as it is."
     verdicts = [
