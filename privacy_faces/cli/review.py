@@ -49,7 +49,7 @@ def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:
     offered, others = usable(options.profile, run)
     if options.method not in offered:
         raise OptionError(
-            f"The page cannot offer {options.method}: {others[options.method]}. It has: {', '.join(offered)}."
+            f"The page cannot offer {options.method}. It has: {', '.join(offered)}.\n{others[options.method]}"
         )
     if options.output:
         collect(photos, options.output)

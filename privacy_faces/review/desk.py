@@ -27,7 +27,7 @@ from privacy_faces.pipeline.listing import FaceList, FacesError
 from privacy_faces.pipeline.sharing.choose import chosen_engine
 from privacy_faces.review.album import Album, shrunk
 from privacy_faces.review.choices import Decision, decide
-from privacy_faces.weights.places import absent
+from privacy_faces.weights.places import require
 
 # Previews that are remembered: whoever compares two methods goes back and forth.
 _REMEMBERED = 12
@@ -187,12 +187,9 @@ def usable(profile: str, run: Mapping[str, Any]) -> tuple[dict[str, str], dict[s
     offered, others = dict[str, str](), dict[str, str]()
     for name in METHODS.entries():
         try:
-            missing = absent(make_plan(name, profile=profile, run=run).weights())
-        except ValueError as error:  # an option without a default, or a broken plugin
+            require(make_plan(name, profile=profile, run=run).weights())
+        except ValueError as error:  # a weight, an option without a default, or a plugin that is broken
             others[name] = str(error)
-            continue
-        if missing:
-            others[name] = f"lacks {', '.join(missing)}"
         else:
             offered[name] = METHODS.spec(name).summary
     return offered, others
