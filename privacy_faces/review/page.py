@@ -204,7 +204,9 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
 
         edge.input(None, [edge], [slider], js="(share) => ({__type__: 'update', slider_position: share})", **_HIDDEN)
         look_inputs, look_outputs = [shown, chosen, strength], [slider, receipt]
-        _live(faces.order(order, [shown], [shown, faces], **_HIDDEN).then, look, look_inputs, look_outputs)
+        # No press is lost while an earlier one is answered.
+        decided = faces.order(order, [shown], [shown, faces], trigger_mode="multiple", **_HIDDEN)
+        _live(decided.then, look, look_inputs, look_outputs)
         chosen.change(
             lambda name: (gr.update(visible=has_strength(name)), _goes_to(desk, name)),
             [chosen],

@@ -300,3 +300,9 @@ def test_phone_width_and_dark(visit: Visit) -> None:
     page.get_by_role("button", name="Preview sub/ann.png").click()
     page.get_by_text("sub/ann.png: No face changed, 1 kept as it was.").wait_for()
     page.wait_for_function("document.querySelector('.pf-side').getBoundingClientRect().top < innerHeight")
+    # No press is lost while an earlier one is answered.
+    page.evaluate(
+        """["Everybody change", "Person 2 keep"].forEach((key) =>
+        document.querySelector(`[data-key="${key}"]`).click())"""
+    )
+    page.get_by_text("2 faces will be changed, 1 stays as it is.").wait_for()
