@@ -42,7 +42,7 @@ def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:
     from privacy_faces.pipeline.inputs import collect
     from privacy_faces.review.album import open_album
     from privacy_faces.review.desk import Desk, usable
-    from privacy_faces.review.serve import Server
+    from privacy_faces.review.serve import Server, listening
 
     run = {name: value for name, value in given(options).items() if name in RunOptions.model_fields}
     METHODS.spec(options.method)
@@ -53,7 +53,8 @@ def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:
         )
     if options.output:
         collect(photos, options.output)
-    with TemporaryDirectory(prefix="privacy-faces-") as folder, suppress(KeyboardInterrupt):
+    opened = listening(options.port)
+    with TemporaryDirectory(prefix="privacy-faces-") as folder:
         pictures, scratch = Path(folder, "pictures"), Path(folder, "scratch")
         pictures.mkdir()
         scratch.mkdir()
@@ -62,13 +63,14 @@ def _run(options: ReviewOptions, photos: tuple[Path, ...]) -> None:
             for name, reason in album.failed.items():
                 click.echo(printable(f"{name}: FAILED: {reason}"), err=True)
             desk = Desk(album, scratch, output=options.output, profile=options.profile, run=run)
-            server = Server(desk, scratch, port=options.port, method=options.method)
+            server = Server(desk, scratch, opened, method=options.method)
         click.echo(
             f"{server.address}\n\nOpen this address in your browser, on this machine. Ctrl-C here ends the page."
         )
         if options.open and click.launch(server.address):
             click.echo("--open: found no browser", err=True)
-        with redirect_stdout(sys.stderr):
+        # Ctrl-C is how the page ends.
+        with redirect_stdout(sys.stderr), suppress(KeyboardInterrupt):
             server.run()
 
 

@@ -21,12 +21,12 @@ class PortError(ValueError):
 
 
 class Server:
-    """The page of a desk; it listens as soon as it is made.
+    """The page of a desk.
 
     Args:
         desk: what the page shows.
         scratch: folder for the pictures that gradio makes.
-        port: 0: one that is free.
+        opened: see `listening`.
         method: chosen when the page opens.
 
     Attributes:
@@ -34,10 +34,9 @@ class Server:
 
     Raises:
         MissingExtraError: when gradio is not installed.
-        PortError: when the port is taken.
     """
 
-    def __init__(self, desk: Desk, scratch: Path, *, port: int = 0, method: str = "inpaint-gradcam") -> None:
+    def __init__(self, desk: Desk, scratch: Path, opened: socket.socket, *, method: str) -> None:
         need_packages("review", "The page", "gradio")
         # No reports to its makers, and no originals in a folder that outlives the page; read when the page is built.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(scratch)}
@@ -46,7 +45,7 @@ class Server:
         from privacy_faces.review.gate import Gate
         from privacy_faces.review.page import make_app
 
-        self._socket = _listening(port)
+        self._socket = opened
         number = self._socket.getsockname()[1]
         token = secrets.token_urlsafe(24)
         self.address = f"http://{HOST}:{number}/{token}/"
@@ -64,7 +63,12 @@ class Server:
         self._server.should_exit = True
 
 
-def _listening(port: int) -> socket.socket:
+def listening(port: int) -> socket.socket:
+    """A socket at a port of this machine's loopback address; 0: one that is free.
+
+    Raises:
+        PortError: when the port is taken.
+    """
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -12,6 +12,7 @@ from privacy_faces.pipeline.listing import FaceList, ListedFace, ListedPhoto
 from privacy_faces.review import words
 from privacy_faces.review.choices import ChoiceError, Person, decide, kept_and_changed, people_of
 from privacy_faces.review.gate import Gate
+from privacy_faces.review.serve import PortError, listening
 
 BOX = (1.0, 2.0, 30.0, 40.0)
 
@@ -144,3 +145,14 @@ class TestGate:
 
     def test_no_web_socket(self) -> None:
         assert self.ask("/Token-1/", kind="websocket") == [{"type": "websocket.close", "code": 1008}]
+
+
+def test_a_port_that_is_taken() -> None:
+    with listening(0) as opened:
+        opened.listen()
+        host, port = opened.getsockname()
+        assert host == "127.0.0.1"
+        with pytest.raises(
+            PortError, match=rf"^Cannot listen at 127\.0\.0\.1:{port}: .*Choose another --port; 0 finds"
+        ):
+            listening(port)
