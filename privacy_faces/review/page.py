@@ -204,9 +204,10 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
 
         edge.input(None, [edge], [slider], js="(share) => ({__type__: 'update', slider_position: share})", **_HIDDEN)
         look_inputs, look_outputs = [shown, chosen, strength], [slider, receipt]
-        # No press is lost while an earlier one is answered.
+        # No press is lost while an earlier one is answered, and the last look sees them all: what did not change since is
+        # remembered.
         decided = faces.order(order, [shown], [shown, faces], trigger_mode="multiple", **_HIDDEN)
-        _live(decided.then, look, look_inputs, look_outputs)
+        _live(decided.then, look, look_inputs, look_outputs, "multiple")
         chosen.change(
             lambda name: (gr.update(visible=has_strength(name)), _goes_to(desk, name)),
             [chosen],
@@ -223,6 +224,12 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
     return blocks
 
 
-def _live(event: Callable[..., Any], look: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
-    """Look again after an event; of many in a row, the last one counts."""
-    event(look, inputs, outputs, concurrency_id=_WORK, concurrency_limit=1, trigger_mode="always_last", **_PRIVATE)
+def _live(
+    event: Callable[..., Any],
+    look: Callable[..., Any],
+    inputs: list[Any],
+    outputs: list[Any],
+    mode: str = "always_last",
+) -> None:
+    """Look again after an event; of many changes in a row, the last one counts."""
+    event(look, inputs, outputs, concurrency_id=_WORK, concurrency_limit=1, trigger_mode=mode, **_PRIVATE)

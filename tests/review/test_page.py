@@ -292,7 +292,8 @@ def test_phone_width_and_dark(visit: Visit) -> None:
     page.wait_for_function("document.querySelector('.pf-side').getBoundingClientRect().top < innerHeight")
     # No press is lost while an earlier one is answered.
     page.evaluate(
-        """["Everybody change", "Person 2 keep"].forEach((key) =>
+        """["show 0", "Everybody change"].forEach((key) =>
         document.querySelector(`[data-key="${key}"]`).click())"""
     )
-    page.get_by_text("2 faces will be changed, 1 stays as it is.").wait_for()
+    page.get_by_text("3 faces will be changed, 0 stay as they are.").wait_for()
+    page.get_by_text("group.png: 2 faces changed in 1 photo.").wait_for()
