@@ -204,8 +204,8 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
 
         edge.input(None, [edge], [slider], js="(share) => ({__type__: 'update', slider_position: share})", **_HIDDEN)
         look_inputs, look_outputs = [shown, chosen, strength], [slider, receipt]
-        # No press is lost while an earlier one is answered, and the last look sees them all: what did not change since is
-        # remembered.
+        # No press is lost while an earlier one is answered, and the last look sees them all; the desk remembers what it
+        # showed.
         decided = faces.order(order, [shown], [shown, faces], trigger_mode="multiple", **_HIDDEN)
         _live(decided.then, look, look_inputs, look_outputs, "multiple")
         chosen.change(
