@@ -278,6 +278,7 @@ def test_phone_width_and_dark(visit: Visit) -> None:
     page = visit.page
     page.set_viewport_size({"width": 400, "height": 850})
     page.emulate_media(color_scheme="dark")
+    visit.desk.decide("keep", person=1)
     page.reload()
     page.get_by_text("1 face will be changed, 2 stay as they are.").wait_for()
     page.get_by_text("group.png: 1 face changed in 1 photo, 1 kept as it was.").wait_for()
