@@ -32,6 +32,7 @@ _EXTRAS = {
     "heif": (("pillow_heif",), "HEIC photos"),
     "fidelity": (("lpips", "torch_fidelity", "torchmetrics"), "FID, KID and LPIPS"),
     "ray": (("ray",), "workers on many machines"),
+    "review": (("gradio",), "the page of `review`"),
     "stable-diffusion": (("transformers",), "the inpainter stable-diffusion"),
 }
 

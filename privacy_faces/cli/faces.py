@@ -21,19 +21,14 @@ from privacy_faces.config.profiles import PROFILES, Profile
 from privacy_faces.config.run import RunOptions
 
 
-def _of_run(name: str) -> Any:
+def of_run(name: str) -> Any:
     """The field of an option that anonymize has too: one default, one description, one range."""
     return copy(RunOptions.model_fields[name])
 
 
-class FacesOptions(Options):
-    """Options of `faces`."""
+class FindOptions(Options):
+    """How faces are found, and people told apart."""
 
-    output: Path = Field(Path("faces.json"), description="the list to write")
-    overwrite: Annotated[bool, Switch()] = Field(False, description="replace a list, and what was edited in it")
-    thumbnails: Annotated[bool, Switch()] = Field(
-        False, description="also write a picture of each face, into OUTPUT.thumbnails/, which is not for publication"
-    )
     profile: Profile = Field(PROFILES[0], description="names the recognizers")
     recognizers: Annotated[Names | None, NoneMeans("those of the profile")] = Field(
         None, description="recognizers that tell the people apart"
@@ -41,11 +36,21 @@ class FacesOptions(Options):
     far: float = Field(
         RunOptions.model_fields["far"].default, gt=0, lt=1, description="false accept rate at which two faces match"
     )
-    thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = _of_run("thresholds")
-    detector: Literal["auto", "mtcnn", "dlib"] = _of_run("detector")
-    min_face: int = _of_run("min_face")
-    device: Literal["auto", "cpu", "cuda"] = _of_run("device")
-    max_memory: float = _of_run("max_memory")
+    thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = of_run("thresholds")
+    detector: Literal["auto", "mtcnn", "dlib"] = of_run("detector")
+    min_face: int = of_run("min_face")
+    device: Literal["auto", "cpu", "cuda"] = of_run("device")
+    max_memory: float = of_run("max_memory")
+
+
+class FacesOptions(FindOptions):
+    """Options of `faces`."""
+
+    output: Path = Field(Path("faces.json"), description="the list to write")
+    overwrite: Annotated[bool, Switch()] = Field(False, description="replace a list, and what was edited in it")
+    thumbnails: Annotated[bool, Switch()] = Field(
+        False, description="also write a picture of each face, into OUTPUT.thumbnails/, which is not for publication"
+    )
 
 
 def _run(options: FacesOptions, photos: tuple[Path, ...]) -> None:

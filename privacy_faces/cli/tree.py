@@ -70,6 +70,9 @@ BUILT_IN: Mapping[str, CommandSpec] = {
     ),
     "recognizers": CommandSpec("List the recognizers.", "privacy_faces.cli.recognizers:command"),
     "report": CommandSpec("Make report.html from results.json.", "privacy_faces.cli.report:command"),
+    "review": CommandSpec(
+        "Choose the faces on a page of this machine, look, and write.", "privacy_faces.cli.review:command"
+    ),
     "weights": CommandSpec("List, download or add model weights.", "privacy_faces.cli.weights:command"),
 }
 

@@ -121,16 +121,22 @@ def _digest(photo: Any) -> str | None:
     return hashlib.sha256(photo).hexdigest() if isinstance(photo, (bytes, bytearray, memoryview)) else None
 
 
-_loaded: dict[str, Anonymizer] = {}
+# What the networks depend on -> which faces are chosen, and the anonymizer.
+_loaded: dict[str, tuple[str, Anonymizer]] = {}
 
 
 def _ready(plan: Plan) -> Anonymizer:
-    """The last anonymizer is kept: a loop over photos loads its networks once."""
-    key = json.dumps(plan.described(), sort_keys=True)
-    if key not in _loaded:
+    """The last anonymizer is kept: a loop over photos loads its networks once, whichever faces it chooses."""
+    described = plan.described()
+    chosen = {name: described["run"].pop(name) for name in ("keep", "only", "faces")}
+    chosen["contents"] = described.pop("contents", None)
+    networks, choice = (json.dumps(part, sort_keys=True) for part in (described, chosen))
+    known = _loaded.get(networks)
+    if known is None or known[0] != choice:
+        ready = known[1].choosing(plan) if known else Anonymizer(plan)
         _loaded.clear()
-        _loaded[key] = Anonymizer(plan)
-    return _loaded[key]
+        _loaded[networks] = (choice, ready)
+    return _loaded[networks][1]
 
 
 def _decoded(data: bytes) -> PIL.Image.Image:

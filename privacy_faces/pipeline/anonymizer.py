@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property, partial
 from itertools import zip_longest
 
@@ -128,6 +129,17 @@ class Anonymizer:
                 )
         receipt = self._receipt(photo, known.receipts(verdicts), told, seconds, destination)
         return destination.finish(receipt, photo, protected, mask)
+
+    def choosing(self, plan: Plan) -> Anonymizer:
+        """The same networks, for a plan that differs in nothing but the faces that it chooses.
+
+        Raises:
+            PeopleError, FacesError: as `Chooser`.
+        """
+        other = copy(self)
+        other.plan = settled(plan)
+        other.chooser = Chooser(other.plan, self.judge, load_thresholds(plan.run.thresholds))
+        return other
 
     def _known(self, photo: Photo, destination: Destination, observer: Observer) -> tuple[Photo, Known, list[str]]:
         photo, found, told = faces_shown(photo, self.finder.find)

@@ -137,17 +137,26 @@ def _listed(face: Face, person: int, thumbnail: str | None) -> ListedFace:
     )
 
 
-def _thumbnail(rgb: NDArray[Any], face: Face, folder: Path, photo: Path, number: int) -> str:
-    """Write a picture of a face into the photo's place below a folder, and return its path there."""
-    border = _AROUND * (face.box[2:] - face.box[:2])
+def face_picture(rgb: NDArray[Any], box: NDArray[np.float64]) -> bytes:
+    """A JPEG file that shows a face to somebody who says who it is.
+
+    Args:
+        rgb: (H, W, 3), the photo, 8 or 16 bit.
+        box: left, top, right, bottom in its pixels.
+    """
+    border = _AROUND * (box[2:] - box[:2])
     height, width = rgb.shape[:2]
-    x0, y0 = np.clip(np.floor(face.box[:2] - border), 0, [width - 1, height - 1]).astype(int)
-    x1, y1 = np.clip(np.ceil(face.box[2:] + border), [x0 + 1, y0 + 1], [width, height]).astype(int)
+    x0, y0 = np.clip(np.floor(box[:2] - border), 0, [width - 1, height - 1]).astype(int)
+    x1, y1 = np.clip(np.ceil(box[2:] + border), [x0 + 1, y0 + 1], [width, height]).astype(int)
     part = to_uint8(rgb[y0:y1, x0:x1])
     scale = _THUMBNAIL / max(part.shape[:2])
     size = (max(1, round(scale * part.shape[1])), max(1, round(scale * part.shape[0])))
-    picture = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return jpeg(cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+
+
+def _thumbnail(rgb: NDArray[Any], face: Face, folder: Path, photo: Path, number: int) -> str:
+    """Write a picture of a face into the photo's place below a folder, and return its path there."""
     file = folder / photo.with_name(beside(photo.name, f".{number}.jpg"))
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, jpeg(picture))
+    write_atomic(file, face_picture(rgb, face.box))
     return readable(file.relative_to(folder).as_posix())

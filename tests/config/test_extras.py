@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
+from privacy_faces.cli import main
 from privacy_faces.config.extras import MissingExtraError
 from privacy_faces.models.lpips import load_lpips
 from privacy_faces.models.pretrained import networks_of
@@ -32,3 +34,9 @@ def test_lpips_names_its_extra() -> None:
         MissingExtraError, match=r'^LPIPS needs lpips\. Install it: pip install "privacy-faces\[fidelity'
     ):
         load_lpips(torch.device("cpu"))
+
+
+def test_the_page_names_its_extra(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["review", str(tmp_path)])
+    assert done.exit_code == 2
+    assert 'The page needs gradio. Install it: pip install "privacy-faces[review]"' in done.stderr
