@@ -18,10 +18,10 @@ Array = NDArray[np.float32]
 
 # What one unit of misfit costs. Landmarks in eye distances, the mouth and the jaw once more; colors in Lab; sex and age
 # in their scores' units, another age group once more; nearness to the person in standard deviations of the bank.
-_FEATURES, _MOUTH, _JAW = 2.5, 2.5, 0.75
-_COARSE, _TONE = 0.1, 0.15
-_SEX, _AGE = 8.0, 2.0
-_OTHER_AGE = 16.0
+_FEATURES, _MOUTH, _JAW = 8.0, 6.0, 0.75
+_COARSE, _TONE = 0.1, 0.12
+_SEX, _AGE = 8.0, 4.0
+_OTHER_AGE = 24.0
 _GLASSES = 10.0
 _NEAR = 4.0
 
