@@ -192,7 +192,8 @@ def _blocks(desk: Desk, pictures: str, method: str) -> gr.Blocks:
                 desk.decide(**given)
             return place, board(desk, pictures, place)
 
-        def write(name: str, how: str | None, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008 -- gradio's way
+        # A default of this kind is how gradio hands out its progress.
+        def write(name: str, how: str | None, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
             how = how if has_strength(name) else None
             try:
                 result = desk.write(name, how, _Progress(progress))
