@@ -160,13 +160,21 @@ class MethodContract(_Named):
     def test_depends_on_the_seed_and_on_nothing_else(
         self, name: str, method: Method, contract_batch: FrameBatch
     ) -> None:
-        """Equal seeds, equal frames; another seed gives others exactly where the card says so."""
-        batch = contract_batch
+        """Equal seeds, equal frames; other seeds give others exactly where the card says so."""
+        batch, seeded = contract_batch, METHODS.spec(name).seeded
         first, again = method(batch), method(batch)
         assert torch.equal(first.frames, again.frames)
-        other = method(FrameBatch(batch.frames, batch.landmarks, batch.regions, [seed + 1 for seed in SEEDS]))
-        differs = [not torch.equal(first.frames[index], other.frames[index]) for index in range(3)]
-        assert differs == [METHODS.spec(name).seeded] * 3
+        differs = [False] * 3
+        # What is drawn from a bank may be drawn twice.
+        for more in range(1, 5 if seeded else 2):
+            other = method(FrameBatch(batch.frames, batch.landmarks, batch.regions, [seed + more for seed in SEEDS]))
+            differs = [
+                known or not torch.equal(first.frames[index], other.frames[index])
+                for index, known in enumerate(differs)
+            ]
+            if all(differs):
+                break
+        assert differs == [seeded] * 3
 
     def test_leaves_its_input_alone(self, method: Method, contract_batch: FrameBatch) -> None:
         """The batch is as it was."""
