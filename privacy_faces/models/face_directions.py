@@ -86,7 +86,7 @@ def fit(bank: FaceBank, kind: Scores) -> Directions:
     """
     flat = _flat(bank.looks.landmarks)
     mean = flat.mean(0)
-    # The covariance's eigenvectors: a second less than the singular vectors of all faces.
+    # The covariance's eigenvectors are the singular vectors of all faces, and quicker to find.
     components = np.linalg.eigh(np.cov(flat.T))[1][:, : -_COMPONENTS - 1 : -1].T
     # The skin's color is told apart from the rest, so that no direction carries it; it is not steered itself.
     raw = np.column_stack([(flat - mean) @ components.T, _columns(kind), bank.looks.tone])
