@@ -32,24 +32,37 @@ def _output(default: str) -> Callable[[Callable[..., None]], Callable[..., None]
 @_output("outputs/face-bank.safetensors")
 @_RECOGNIZERS
 @click.option("--count", type=click.IntRange(min=1), default=2400, show_default=True, help="faces to draw")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=2),
+    help="faces to keep: half of them the first, the others from all kinds of people alike  [default: all]",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the faces")
-def face_bank(output: Path, recognizers: str, count: int, seed: int) -> None:
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+def face_bank(output: Path, recognizers: str, count: int, keep: int | None, seed: int, device: str) -> None:
     """Draw the bank of generated faces."""
-    import torch
-
     from privacy_faces.methods.context import Context
+    from privacy_faces.methods.inpainting.inpainters.donors import Donors
+    from privacy_faces.models import face_attributes
     from privacy_faces.models.face_bank import save
     from privacy_faces.models.mobile_stylegan_files import load
-    from privacy_faces.training.face_bank import draw_bank
+    from privacy_faces.training.face_bank import draw_bank, evened
+    from privacy_faces.weights.store import verified
 
     with wrong_usage():
-        context = Context("cpu")
+        context = Context(device)
         known = [context.recognizer(name) for name in recognizers.split(",")]
-        network = load(torch.device("cpu"))
-        bank = draw_bank(network, context.finder, known, count, seed, lambda batches: bar(batches, "8 faces"))
+        network = load(context.device)
+        place = context.finder.landmark_model
+        bank = draw_bank(network, place, known, count, seed, lambda batches: bar(batches, "32 faces"))
+        if keep is not None:
+            if keep > len(bank):
+                raise ValueError(f"Expected at least {keep} faces to keep, found {len(bank)}. Draw more: --count.")
+            maps = face_attributes.load(verified("face-attributes")[0])
+            bank = evened(Donors(bank, maps, known[0].name), keep)
     output.parent.mkdir(parents=True, exist_ok=True)
     save(bank, output)
-    click.echo(f"{len(bank)} of {count} faces kept; written to {output}")
+    click.echo(f"{count} faces drawn, {len(bank)} kept; written to {output}")
 
 
 @click.command(name="face-attributes")

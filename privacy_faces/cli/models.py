@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from privacy_faces.cli.progress import bar
-from privacy_faces.cli.training import data_option, read_portraits, recipe_options
+from privacy_faces.cli.training import data_option, faces_options, read_portraits, recipe_options
 from privacy_faces.pipeline.sharing import launched
 
 
 @click.command(name="face-prior")
-@data_option
+@faces_options
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -26,15 +26,17 @@ from privacy_faces.pipeline.sharing import launched
 @click.option(
     "--size", type=click.IntRange(min=32), default=128, show_default=True, help="side of the frames in pixels"
 )
-def face_prior(data: Path, output: Path, components: int, size: int) -> None:
+def face_prior(data: Path | None, generated: int, output: Path, components: int, size: int) -> None:
     """Fit the linear face model of the inpainter face-prior."""
     import torch
 
     from privacy_faces.models.face_prior import fit, save
 
-    training, held_out = read_portraits(data, size).split()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    training, held_out = read_portraits(data, size, generated=generated).split()
+    frames = training.unit().to(device)
     try:
-        model = fit(torch.cat([training.unit(), training.unit().flip(3)]), components)
+        model = fit(torch.cat([frames, frames.flip(3)]), components).to(torch.device("cpu"))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ def face_prior(data: Path, output: Path, components: int, size: int) -> None:
 
 
 @click.command(name="face-diffusion")
-@data_option
+@faces_options
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -57,7 +59,7 @@ def face_prior(data: Path, output: Path, components: int, size: int) -> None:
 )
 @click.option("--channels", default="32,64,128,192", show_default=True, help="widths of the UNet's levels")
 @recipe_options(steps=8000, batch=8)
-def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe: Any) -> None:
+def face_diffusion(data: Path | None, generated: int, output: Path, channels: str, batch: int, **recipe: Any) -> None:
     """Train the diffusion model that paints detail over the linear model's coarse faces."""
     import torch
 
@@ -69,7 +71,7 @@ def face_diffusion(data: Path, output: Path, channels: str, batch: int, **recipe
 
     (path,) = verified("face-prior")
     prior = load(path, torch.device("cpu"))
-    portraits = read_portraits(data, prior.size, output / "portraits.safetensors")
+    portraits = read_portraits(data, prior.size, output / "portraits.safetensors", generated)
     try:
         widths = [int(width) for width in channels.split(",")]
         model = train_face_diffusion(

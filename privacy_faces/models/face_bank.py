@@ -34,6 +34,11 @@ class FaceBank:
     def __len__(self) -> int:
         return len(self.styles)
 
+    def rows(self, rows: NDArray[np.int64]) -> FaceBank:
+        """The faces of some rows (M,)."""
+        looks = Looks(self.looks.landmarks[rows], self.looks.tone[rows], self.looks.coarse[rows])
+        return FaceBank(self.styles[rows], looks, {name: values[rows] for name, values in self.embeddings.items()})
+
 
 def save(bank: FaceBank, path: Path) -> None:
     """Write a safetensors file, at half precision: some 2 KB a face."""

@@ -7,7 +7,7 @@ visible values of a frame, the posterior of z, and with it of the hidden values,
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -31,6 +31,10 @@ class FaceModel:
     components: Tensor
     variance: float
     size: int
+
+    def to(self, device: torch.device) -> FaceModel:
+        """The model on a device."""
+        return replace(self, mean=self.mean.to(device), components=self.components.to(device))
 
     def frames(self, coefficients: Tensor) -> Tensor:
         """Frames (N, 3, S, S) of coefficients z (N, K)."""

@@ -27,6 +27,8 @@ _GAIN = 0.06
 _FEWEST = 60
 # t = 1000 u^_POWER with u uniform: two thirds below 300, where the detail that the guide lacks is decided.
 _POWER = 3
+# Distinct holes of a batch on an accelerator.
+_HOLES = 32
 # Steps of the samples to look at, and where they start.
 _SAMPLE_FROM, _SAMPLE_STEPS = 300, 4
 
@@ -40,21 +42,25 @@ class Example:
     mask: Tensor
 
 
-def draw(portraits: Portraits, prior: FaceModel, count: int, generator: torch.Generator) -> Example:
+def draw(
+    portraits: Portraits, prior: FaceModel, count: int, generator: torch.Generator, device: torch.device
+) -> Example:
     """`count` random portraits, each mirrored, shifted and tinted at random, with a random hole and the coarse
-    reconstruction in it."""
+    reconstruction in it. Where the device is no CPU, faces share `_HOLES` holes: to draw one takes longer there than
+    to learn from it."""
     rows = torch.randint(len(portraits), (count,), generator=generator)
-    frames = portraits.unit(rows)
-    holes = torch.stack([random_hole(portraits.regions(int(row)), generator) for row in rows])
-    for index in range(count):
-        flip = torch.rand((), generator=generator) < 0.5
-        down, right = torch.randint(-_SHIFT, _SHIFT + 1, (2,), generator=generator).tolist()
-        frames[index], holes[index] = (_moved(images[index], bool(flip), down, right) for images in (frames, holes))
-    gain = 1 + _GAIN * (2 * torch.rand(count, 3, 1, 1, generator=generator) - 1)
+    several = rows if device.type == "cpu" else rows[:_HOLES]
+    holes = torch.stack([random_hole(portraits.regions(int(row)), generator) for row in several]).to(device)
+    frames = portraits.unit(rows.to(portraits.frames.device)).to(device)
+    flip = torch.rand(count, 1, 1, 1, generator=generator).to(device) < 0.5
+    shift = torch.randint(-_SHIFT, _SHIFT + 1, (2, count), generator=generator).to(device)
+    holes = holes[torch.arange(count, device=device) % len(holes)]
+    frames, holes = (_moved(torch.where(flip, images.flip(3), images), *shift) for images in (frames, holes))
+    gain = 1 + _GAIN * (2 * torch.rand(count, 3, 1, 1, generator=generator).to(device) - 1)
     frames = (frames * gain).clamp(0, 1)
     total = prior.components.shape[1]
-    used = torch.randint(min(_FEWEST, total), total + 1, (count, 1), generator=generator)
-    coefficients = prior.coefficients(frames) * (torch.arange(total) < used)
+    used = torch.randint(min(_FEWEST, total), total + 1, (count, 1), generator=generator).to(device)
+    coefficients = prior.coefficients(frames) * (torch.arange(total, device=device) < used)
     coarse = prior.frames(coefficients).clamp(0, 1)
     return Example(frames * 2 - 1, torch.where(holes, coarse, frames) * 2 - 1, holes.float())
 
@@ -62,7 +68,7 @@ def draw(portraits: Portraits, prior: FaceModel, count: int, generator: torch.Ge
 def measure_spread(portraits: Portraits, prior: FaceModel) -> Tensor:
     """The deviation (1, 1, S, S) of each pixel of frames in [-1, 1] from coarse reconstructions, over a fixed draw,
     smoothed."""
-    batch = draw(portraits, prior, 256, torch.Generator().manual_seed(0))
+    batch = draw(portraits, prior, 256, torch.Generator().manual_seed(0), torch.device("cpu"))
     hole = batch.mask.sum(0, keepdim=True)
     squared = ((batch.clean - batch.guide).square().mean(1, keepdim=True) * batch.mask).sum(0, keepdim=True) / hole
     smooth: Tensor = gaussian_blur2d(squared, (25, 25), (4.0, 4.0))
@@ -83,14 +89,20 @@ def train_face_diffusion(
     training, held_out = portraits.split()
     torch.manual_seed(recipe.seed)
     model = FaceDiffusion(Architecture(prior.size, tuple(channels)), measure_spread(training, prior))
-    spread = model.spread
+    guides: dict[torch.device, FaceModel] = {}
 
     def step(prepared: nn.Module, turn: Turn) -> dict[str, Tensor]:
-        drawn = draw(training, prior, batch, turn.generator)
-        t = (1000 * torch.rand(batch, generator=turn.generator) ** _POWER).long()
-        noise = torch.randn(drawn.clean.shape, generator=turn.generator)
-        moved = [part.to(turn.device) for part in (drawn.clean, drawn.guide, drawn.mask, t, noise)]
-        return {"loss": loss(prepared, model.schedule, spread.to(turn.device), *moved).mean()}
+        device = turn.device
+        if device not in guides:
+            guides[device] = prior.to(device)
+        drawn = draw(training, guides[device], batch, turn.generator, device)
+        t = (1000 * torch.rand(batch, generator=turn.generator) ** _POWER).long().to(device)
+        # Drawn where it is used: on an accelerator, millions of numbers from elsewhere take longer than the step.
+        seed = int(torch.randint(2**62, (), generator=turn.generator))
+        drawing = torch.Generator(device).manual_seed(seed)
+        noise = torch.randn(drawn.clean.shape, generator=drawing, device=device)
+        parts = (drawn.clean, drawn.guide, drawn.mask, t, noise)
+        return {"loss": loss(prepared, model.schedule, model.spread, *parts).mean()}
 
     def look(done: int) -> None:
         (folder / "grids").mkdir(parents=True, exist_ok=True)
@@ -129,9 +141,10 @@ def sample_grid(
     return np.asarray(pixels.permute(0, 3, 1, 4, 2).reshape(len(shown) * prior.size, count * prior.size, 3).numpy())
 
 
-def _moved(image: Tensor, flip: bool, down: int, right: int) -> Tensor:
-    """An image (C, S, S) mirrored and shifted; the edge rows are repeated."""
-    size = image.shape[-1]
-    rows = (torch.arange(size) - down).clamp(0, size - 1)
-    columns = (torch.arange(size) - right).clamp(0, size - 1)
-    return (image.flip(2) if flip else image)[:, rows][:, :, columns]
+def _moved(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Images (N, C, S, S), each shifted by its own (N,) pixels; the edge rows are repeated."""
+    count, channels, size, _ = images.shape
+    places = torch.arange(size, device=images.device)
+    rows, columns = ((places - step[:, None]).clamp(0, size - 1) for step in (down, right))
+    images = images.gather(2, rows[:, None, :, None].expand(count, channels, size, size))
+    return images.gather(3, columns[:, None, None, :].expand(count, channels, size, size))

@@ -104,3 +104,12 @@ def load_portraits(
         header = json.dumps({"made_from": made_from, "identities": identities})
         save_file({"frames": frames, "landmarks": landmarks}, cache, metadata={"portraits": header})
     return Portraits(frames, landmarks, identities)
+
+
+def joined(parts: Sequence[Portraits]) -> Portraits:
+    """The portraits of all parts, which have frames of one size."""
+    return Portraits(
+        torch.cat([part.frames for part in parts]),
+        torch.cat([part.landmarks for part in parts]),
+        [name for part in parts for name in part.identities],
+    )

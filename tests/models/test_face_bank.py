@@ -142,7 +142,7 @@ def test_a_drawn_bank_has_a_face_of_each_style(context: Context) -> None:
         return batches
 
     network = load(torch.device("cpu"))
-    bank = draw_bank(network, context.finder, [context.recognizer("dlib-resnet")], 2, 3, progress)
+    bank = draw_bank(network, context.finder.landmark_model, [context.recognizer("dlib-resnet")], 2, 3, progress)
     assert seen == [0]
     assert len(bank) == 2
     z = torch.randn(2, 512, generator=torch.Generator().manual_seed(3))
