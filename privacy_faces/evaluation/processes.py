@@ -81,9 +81,11 @@ class Done:
 
 def in_processes(tasks: Sequence[Task], workers: int, report: Callable[[int, int, str], None]) -> list[Done]:
     """Every task in a fresh process; the first error ends all."""
-    # A server that has imported torch, and forks: each process starts at once, and with little memory of its own.
-    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-    if sys.platform != "win32":
+    # A server that has imported torch, and forks: each process starts at once, and with little memory of its own. But
+    # CUDA cannot be used in the fork of a process that has looked for it, as importing some libraries does.
+    forks = sys.platform != "win32" and not torch.cuda.is_available()
+    context = multiprocessing.get_context("forkserver" if forks else "spawn")
+    if forks:
         context.set_forkserver_preload([__name__])
     counter = context.Value("q", 0)
     # Each photo is protected, then seen.

@@ -8,10 +8,13 @@ import pytest
 from benchmarks.composites import Portrait, Spot, compose, ground, portraits
 from privacy_faces.config.files import resource
 from privacy_faces.photos.detection import cascade
+from privacy_faces.photos.detection.contract import Detection
+from privacy_faces.photos.detection.dlib_models import DlibLandmarks
 from privacy_faces.photos.detection.finder import FaceFinder, make_finder
+from privacy_faces.photos.detection.mtcnn import MtcnnDetector
 from privacy_faces.photos.detection.surroundings import Surroundings
 from privacy_faces.photos.detection.turned import same_place
-from privacy_faces.photos.faces import Face, same_face
+from privacy_faces.photos.faces import Face, Image, same_face
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,6 +59,27 @@ def test_every_turn(turn: float, known: list[Portrait], mtcnn: FaceFinder) -> No
     rgb, faces = compose(ground(640, 480, np.random.default_rng(1)), [Spot(known[2], (320, 240), 90, turn)])
     (face,) = mtcnn.find(rgb)
     assert np.abs(face.landmarks - faces[0].landmarks).mean() < 0.15 * faces[0].eye_distance
+
+
+class Watched(MtcnnDetector):
+    """A detector that keeps count of the pixels that it is shown."""
+
+    pixels = 0
+
+    def detect(self, rgb: Image, smallest: float) -> list[Detection]:
+        self.pixels += rgb.shape[0] * rgb.shape[1]
+        return super().detect(rgb, smallest)
+
+
+def test_a_long_strip_is_turned_in_pieces(known: list[Portrait]) -> None:
+    """Turned as a whole by an odd eighth, one of 30000 x 33 pixels is a copy of 450 megapixels."""
+    rgb, faces = compose(ground(2400, 150, np.random.default_rng(7)), [Spot(known[2], (1430, 75), 60, 90)])
+    for turned in (rgb, np.ascontiguousarray(rgb.transpose(1, 0, 2)[::-1])):
+        detector = Watched()
+        (face,) = FaceFinder(detector, DlibLandmarks()).find(turned)
+        assert detector.pixels < 40 * rgb.shape[0] * rgb.shape[1]
+        if turned is rgb:
+            assert np.abs(face.landmarks - faces[0].landmarks).mean() < 0.15 * faces[0].eye_distance
 
 
 def test_strips_see_what_the_whole_shows(

@@ -22,6 +22,9 @@ from privacy_faces.photos.frames import five_points, invert, transform
 # Side, in the copies, of the smallest face sought there.
 _SMALLEST = 20
 _EIGHTHS = range(1, 8)
+# A photo that is longer than so many times its width would lie across turned copies of many times its area: it is
+# turned in pieces of this length, which overlap by the largest face that fits.
+_STRIP, _PIECE = 6, 3
 # The most that points and landmarks of a face may lie apart, in shares of the frame, for its turn to be certain.
 MOST_APART = 0.022
 # As that, for a face that is sought where something changed or stands before it, and where nothing else explains the
@@ -63,6 +66,12 @@ def detect_turned(
     height, width = rgb.shape[:2]
     if smallest > min(height, width):
         return
+    if max(height, width) > _STRIP * min(height, width):
+        for left, top, piece in _pieces(rgb):
+            for found in detect_turned(detector, piece, smallest, eighths, whole=whole):
+                move = np.array([left, top], np.float64)
+                yield Detection(found.box + np.tile(move, 2), found.points + move, found.score)
+        return
     shrink = max(1.0, smallest / _SMALLEST)
     small = cv2.resize(rgb, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA) if shrink > 1 else rgb
     scale = np.array([width / small.shape[1], height / small.shape[0]])
@@ -74,6 +83,18 @@ def detect_turned(
         for detection in detector.detect(copy, smallest / shrink):
             if detection.score >= detector.least_turned_score:
                 yield Detection(_box(detection.box, back), transform(back, detection.points), detection.score)
+
+
+def _pieces(rgb: NDArray[np.uint8]) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
+    """Left and top of each piece of a strip, and the piece."""
+    height, width = rgb.shape[:2]
+    side, length = min(height, width), max(height, width)
+    last = length - _PIECE * side
+    for start in (*range(0, last, (_PIECE - 1) * side), last):
+        if width > height:
+            yield start, 0, rgb[:, start : start + _PIECE * side]
+        else:
+            yield 0, start, rgb[start : start + _PIECE * side]
 
 
 def same_place(first: Face, second: Face) -> bool:

@@ -145,8 +145,9 @@ class FaceGan(Inpainter):
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
         )
         costs = self.donors.costs(person, strength.nearest)
-        pool = torch.rand(len(costs), generator=generator).numpy() < self.options.pool
-        costs = np.where(pool, costs, np.inf)
+        # A face and its mirror image are one person: both are in the pool, or neither.
+        pool = torch.rand(len(costs) // 2, generator=generator).numpy() < self.options.pool
+        costs = np.where(np.tile(pool, 2), costs, np.inf)
         rows = np.argsort(costs, kind="stable")[: strength.candidates]
         donors, drawn = self._placed(rows, person, strength.bound)
         seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
