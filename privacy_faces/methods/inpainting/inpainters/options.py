@@ -95,7 +95,7 @@ class FaceGanOptions(Options):
         ["dlib-resnet"], min_length=1, description="recognizers from which the other face is far"
     )
     pool: float = Field(
-        0.25, ge=0.01, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
+        0.15, ge=0.01, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
     )
 
 
