@@ -23,10 +23,11 @@ from PIL import Image
 from privacy_faces.config.options import Choice
 from privacy_faces.config.run import RunOptions
 from privacy_faces.judge.candidates import Candidates
-from privacy_faces.judge.observations import Embeddings, make_observer, view_of
+from privacy_faces.judge.observations import Embeddings, make_observer
 from privacy_faces.judge.people import LENIENT_FAR, People, Rule
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import load_thresholds, threshold_for
+from privacy_faces.judge.views import view_of
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import same_face
 

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.judge.observations import Embeddings as SeenBy
-from privacy_faces.judge.observations import Observer, View
+from privacy_faces.judge.observations import Observer
+from privacy_faces.judge.views import View
 from privacy_faces.models import face_diffusion, face_prior
 from privacy_faces.models.face_diffusion import FaceDiffusion
 from privacy_faces.models.face_prior import FaceModel

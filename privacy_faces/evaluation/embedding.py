@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from privacy_faces.judge.observations import Observer, View, view_of
+from privacy_faces.judge.observations import Observer
+from privacy_faces.judge.views import View, view_of
 from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.formats.read import read_photo

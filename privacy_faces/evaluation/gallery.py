@@ -8,7 +8,8 @@ import numpy as np
 
 from privacy_faces.datasets.folder import photos_below
 from privacy_faces.evaluation.setting import SAME_SHOT, Gallery
-from privacy_faces.judge.observations import Embeddings, Observer, View, view_of
+from privacy_faces.judge.observations import Embeddings, Observer
+from privacy_faces.judge.views import View, view_of
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import PhotoError
 

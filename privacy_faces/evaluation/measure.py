@@ -13,9 +13,10 @@ from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS, Purify
 from privacy_faces.evaluation.probes import Probe, by_photo
 from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.judge.candidates import Candidates, joined
-from privacy_faces.judge.observations import Observation, Observer, Rgb, View, moved, together, view_of
+from privacy_faces.judge.observations import Observation, Observer, together
 from privacy_faces.judge.placed import is_placed
 from privacy_faces.judge.quality import color_shift, frame_quality, landmark_shift
+from privacy_faces.judge.views import Rgb, View, moved, view_of
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo

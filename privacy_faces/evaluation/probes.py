@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
-from privacy_faces.judge.observations import Embeddings, Observer, view_of
+from privacy_faces.judge.observations import Embeddings, Observer
+from privacy_faces.judge.views import view_of
 from privacy_faces.photos.faces import Face, NoFaceError, same_face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.formats.write import encode_photo

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from privacy_faces.judge.candidates import Candidates
-from privacy_faces.judge.observations import Embeddings, Observation, Observer, Other, View, together, view_of
+from privacy_faces.judge.observations import Embeddings, Observation, Observer, Other, together
 from privacy_faces.judge.quality import frame_quality
 from privacy_faces.judge.receipt import (
     FaceReceipt,
@@ -21,6 +21,7 @@ from privacy_faces.judge.receipt import (
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
 from privacy_faces.judge.verdicts import cosine, similarity
+from privacy_faces.judge.views import View, view_of
 from privacy_faces.methods.targets import Target
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face

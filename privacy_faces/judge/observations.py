@@ -20,37 +20,17 @@ from privacy_faces.config.run import RunOptions
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.receipt import Found
 from privacy_faces.judge.store import Store
+from privacy_faces.judge.views import Rgb, View, by_hand, shifted, shrunk, view_of
 from privacy_faces.methods.context import Context
-from privacy_faces.photos.batch import COMPARED_FRAME
 from privacy_faces.photos.detection.finder import FaceFinder, largest_first
 from privacy_faces.photos.detection.turned import MOST_APART, PERHAPS, Placed, same_place
 from privacy_faces.photos.faces import Face, same_face
-from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer
 from privacy_faces.recognizers.ensemble import Ensemble
 
-Rgb = NDArray[np.uint8] | NDArray[np.uint16]
 Embeddings = dict[str, NDArray[np.float32]]
 
 _BATCH = 32
-_QUARTERS = 4
-# How differently the detector places a face in resampled copies of a photo: in shares of its size, and in radians.
-_SCALED, _MOVED, _TURNED = 0.04, 0.02, np.deg2rad(3)
-# How many times as differently where the eyes are less far apart than so many pixels.
-_LESS_CERTAIN, _SMALL = 3, 32.0
-
-
-@dataclass(frozen=True)
-class View:
-    """One face in one picture.
-
-    Attributes:
-        frame: (S, S, 3), float32 in [0, 1].
-        landmarks: (68, 2) in frame pixels.
-    """
-
-    frame: NDArray[np.float32]
-    landmarks: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -73,17 +53,6 @@ def together(observations: Sequence[Observation]) -> Observation:
     first says."""
     views = tuple(view for item in observations for view in item.views)
     return Observation(observations[0].found, views, observations[0].face)
-
-
-def view_of(rgb: Rgb, face: Face, size: int = COMPARED_FRAME) -> View:
-    """A face of a picture (H, W, 3) in a frame of side `size`."""
-    return View(face.frame(rgb, size), face.frame_landmarks(size))
-
-
-def moved(face: Face, affine: NDArray[np.float64]) -> Face:
-    """The face in a picture whose coordinates are `affine` (2, 3) of the old ones."""
-    corners = transform(affine, face.box.reshape(2, 2))
-    return Face(np.concatenate([corners.min(0), corners.max(0)]), transform(affine, face.landmarks), face.score)
 
 
 @dataclass(frozen=True)
@@ -164,11 +133,12 @@ class Observer:
     def look_closely(self, rgb: Rgb, expected: Sequence[Face]) -> list[Observation]:
         """Seek the faces of a photo in another version of it that lies pixel on pixel on it, as `look` does, and more:
         each face as it is placed in every turned copy of its surroundings, and where it was, aligned a little
-        differently in several ways, as an attacker may. The best match counts."""
+        differently in several ways, and in a smaller copy, as an attacker may. The best match counts."""
         closely = []
         for seen, face in zip(self.look(rgb, expected), expected, strict=True):
-            around = (view_of(rgb, item.face) for item in self._around(rgb, face) if same_place(item.face, face))
-            views = (*seen.views, *around, *_shifted(rgb, face))
+            around = [item.face for item in self._around(rgb, face) if same_place(item.face, face)]
+            placed = (view_of(rgb, item) for item in around)
+            views = (*seen.views, *placed, *shifted(rgb, face), *shrunk(rgb, [face, *around]))
             each_once = {(_digest(view.frame), _digest(view.landmarks)): view for view in views}
             closely.append(Observation(seen.found, tuple(each_once.values()), seen.face))
         return closely
@@ -198,7 +168,7 @@ class Observer:
         return [
             _at_its_place(rgb, mine)
             if mine
-            else (Observation("elsewhere", others) if others else Observation("nowhere", _by_hand(rgb, face)))
+            else (Observation("elsewhere", others) if others else Observation("nowhere", by_hand(rgb, face)))
             for face, mine in zip(expected, own, strict=True)
         ]
 
@@ -265,27 +235,6 @@ def make_observer(options: RunOptions, store: Store) -> Observer:
 
 def _at_its_place(rgb: Rgb, face: Face) -> Observation:
     return Observation("at its place", (view_of(rgb, face),), face)
-
-
-def _shifted(rgb: Rgb, face: Face) -> tuple[View, ...]:
-    """The face in one frame, aligned as it is, and a little closer, farther, turned, higher and lower; a small one,
-    whose landmarks are less certain, much more so too."""
-    view = view_of(rgb, face)
-    points, center = view.landmarks, view.landmarks.mean(0)
-    spread, height = points - center, np.array([0, np.ptp(points[:, 1])])
-    aligned = [points]
-    for much in (1, _LESS_CERTAIN) if face.eye_distance < _SMALL else (1,):
-        for sign in (-much, much):
-            turn = np.sin(sign * _TURNED) * spread @ np.array([[0, 1], [-1, 0]])
-            aligned += [points + change for change in (sign * _SCALED * spread, turn, sign * _MOVED * height)]
-    return tuple(View(view.frame, landmarks) for landmarks in aligned)
-
-
-def _by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:
-    """The place of a face, as it stands and in the three quarter turns."""
-    view = view_of(rgb, face)
-    turns = (np.ascontiguousarray(np.rot90(view.frame, quarters)) for quarters in range(_QUARTERS))
-    return tuple(View(frame, view.landmarks) for frame in turns)
 
 
 def _digest(array: NDArray[np.generic]) -> str:

@@ -15,6 +15,9 @@ from privacy_faces.photos.regions import region_masks
 FRAME = 256
 COARSE = 16
 
+# Of `eye_detail`, in pixels.
+_DETAIL, _AROUND_EYE = 2.0, 6.0
+
 # iBUG's 68 points in a mirror.
 _MIRRORED = np.concatenate(
     [
@@ -63,6 +66,24 @@ def looks_of(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Looks
     tone = np.median(_lab(frame)[skin], axis=0) if skin.any() else np.zeros(3)
     coarse = _lab(cv2.resize(frame, (COARSE, COARSE), interpolation=cv2.INTER_AREA)) - tone
     return Looks(*(np.asarray(part, np.float32)[None] for part in (landmarks, tone, coarse)))
+
+
+def eye_detail(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> float:
+    """How sharp the less sharp eye is: the deviation, in gray levels, of what a blur of 2 pixels takes away. Most drawn
+    faces have 7 to 14; less than 6 looks blurred, or lies behind a dark glass.
+
+    Args:
+        frame: (256, 256, 3), RGB.
+        landmarks: (68, 2) in its pixels.
+    """
+    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    detail = gray - cv2.GaussianBlur(gray, (0, 0), _DETAIL)
+    deviations = []
+    for eye in (slice(36, 42), slice(42, 48)):
+        low = (landmarks[eye].min(0) - _AROUND_EYE).astype(int).clip(0, FRAME - 2)
+        high = (landmarks[eye].max(0) + _AROUND_EYE).astype(int).clip(low + 1, FRAME)
+        deviations.append(float(detail[low[1] : high[1], low[0] : high[0]].std()))
+    return min(deviations)
 
 
 def mirrored(landmarks: NDArray[np.floating], side: int) -> Array:

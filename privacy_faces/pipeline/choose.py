@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from privacy_faces.config.plan import Plan
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.judge import Judge, kept_face
-from privacy_faces.judge.observations import Observer, View, view_of
+from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.people import LENIENT_FAR, Decision, People, Rule
 from privacy_faces.judge.receipt import FaceReceipt
 from privacy_faces.judge.thresholds import ThresholdFile, threshold_for
+from privacy_faces.judge.views import View, view_of
 from privacy_faces.photos.detection.given import face_in
 from privacy_faces.photos.detection.turned import same_place
 from privacy_faces.photos.faces import Face, same_face

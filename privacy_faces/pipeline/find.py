@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from privacy_faces.config.files import beside, readable, sha256_of, write_atomic
 from privacy_faces.config.plan import make_plan
 from privacy_faces.judge.clusters import people_in
-from privacy_faces.judge.observations import make_observer, view_of
+from privacy_faces.judge.observations import make_observer
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.thresholds import load_thresholds, threshold_for
+from privacy_faces.judge.views import view_of
 from privacy_faces.photos.faces import Face, to_uint8
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.overlay import jpeg

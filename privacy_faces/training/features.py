@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from privacy_faces.evaluation.embedding import largest_faces
-from privacy_faces.judge.observations import View
 from privacy_faces.judge.store import Store
+from privacy_faces.judge.views import View
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.frames import transform
 from privacy_faces.recognizers.contract import Recognizer

@@ -17,7 +17,6 @@ from privacy_faces.models.face_looks import FRAME
 from privacy_faces.models.mobile_stylegan import STYLE, MobileStyleGan
 from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.detection.contract import LandmarkModel
-from privacy_faces.photos.faces import Image
 from privacy_faces.training.portraits import Portraits
 
 # Below 1 faces are more alike and fewer are spoiled; all of the package's own are drawn near this.
@@ -38,7 +37,7 @@ class Drawn:
 
     styles: Tensor
     pictures: Tensor
-    pixels: list[Image]
+    pixels: list[NDArray[np.uint8]]
     landmarks: NDArray[np.float32]
 
 

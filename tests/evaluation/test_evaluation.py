@@ -36,10 +36,11 @@ from privacy_faces.evaluation.attackers import (
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
-from privacy_faces.judge.observations import Observer, View, moved, view_of
+from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.quality import color_shift, landmark_shift
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.judge.store import Store
+from privacy_faces.judge.views import View, moved, view_of
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.targets import TargetError, read_target, scored_image
 from privacy_faces.photos.detection.finder import FaceFinder

@@ -12,8 +12,8 @@ import pytest
 from benchmarks.composites import Portrait, Spot, compose, ground, portraits
 from privacy_faces.config.files import resource
 from privacy_faces.config.plan import make_plan
-from privacy_faces.judge.observations import View, view_of
 from privacy_faces.judge.receipt import FaceReceipt, Receipt
+from privacy_faces.judge.views import View, view_of
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.detection.turned import Placed, same_place
 from privacy_faces.photos.faces import Face, Image

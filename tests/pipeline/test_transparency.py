@@ -11,8 +11,8 @@ from PIL import Image
 from privacy_faces.config.plan import make_plan
 from privacy_faces.evaluation.folders import Request, evaluate_pairs
 from privacy_faces.evaluation.probes import Probe, find_probes
-from privacy_faces.judge.observations import view_of
 from privacy_faces.judge.thresholds import load_thresholds
+from privacy_faces.judge.views import view_of
 from privacy_faces.photos.formats.read import photo_from_array, read_photo
 from privacy_faces.photos.photo import Photo, PhotoError
 from privacy_faces.photos.transparency import BLACK, WHITE, flattened, on

@@ -19,10 +19,10 @@ Array = NDArray[np.float32]
 # What one unit of misfit costs. Landmarks in eye distances, the mouth and the jaw once more; colors in Lab; sex and age
 # in their scores' units, another age group once more; nearness to the person in standard deviations of the bank.
 _FEATURES, _MOUTH, _JAW = 8.0, 6.0, 0.75
-_COARSE, _TONE = 0.1, 0.12
-_SEX, _AGE = 8.0, 4.0
+_COARSE, _TONE = 0.1, 0.2
+_SEX, _AGE = 8.0, 6.0
 _OTHER_AGE = 24.0
-_GLASSES = 10.0
+_GLASSES = 25.0
 _NEAR = 4.0
 
 # Lightness in Lab of an eye's coarse pixel, less that of the skin, below which a dark glass lies over it.

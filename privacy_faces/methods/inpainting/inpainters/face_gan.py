@@ -23,7 +23,7 @@ from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
 from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions
 from privacy_faces.models import face_attributes, face_bank
-from privacy_faces.models.face_looks import COARSE, FRAME, looks_of
+from privacy_faces.models.face_looks import COARSE, FRAME, eye_detail, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
 from privacy_faces.photos.batch import FrameBatch, to_pixels
 from privacy_faces.photos.blur import gaussian_blur
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _LAID_NEAR = 3.0
 # What a difference of the whole range costs where the other face ends.
 _SEAM = 40.0
+# What eyes and mouth cost that lie elsewhere than the person's once the face is steered, in eye distances, and eyes
+# that lack detail, for each gray level of `eye_detail`: steered far, a face may open its mouth, and blur.
+_STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 1.0, 7.0
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
 # How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
@@ -47,9 +50,9 @@ _FOREHEAD = 2.0
 # A face that is warped to less than this share of its area somewhere looks torn; of so many times the donors that are
 # wanted, those are taken that are not.
 _LEAST_STRETCH = 0.35
-_JAW = slice(0, 17)
+_JAW, _EYES_AND_MOUTH = slice(0, 17), slice(36, 68)
 # Standard deviations from the bank's mean similarity to the person, at which a laid face is moved no farther.
-_FAR_ENOUGH = -1.0
+_FAR_ENOUGH = -2.0
 # See `Directions.oddness`: 2 in 100 photos of everybody are odder, and most of those look wrong.
 _ODDEST = 2.6
 _DOUBT = "the head is turned too far, or the face too odd, for face-gan to draw another one that fits"
@@ -58,16 +61,18 @@ _DOUBT = "the head is turned too far, or the face too odd, for face-gan to draw 
 @dataclass(frozen=True)
 class _Donor:
     """K faces of the bank, for one photo: their rows (K,), styles (K, 512), which are mirrored (K,), displacements
-    (K, 2, G, G)."""
+    (K, 2, G, G), and what of their looks does not fit, now that they are drawn (K,)."""
 
     rows: NDArray[np.int64]
     styles: Tensor
     flipped: Tensor
     displacements: Tensor
+    misfit: NDArray[np.float64]
 
-    def one(self, row: int) -> _Donor:
-        rows = slice(row, row + 1)
-        return _Donor(self.rows[rows], self.styles[rows], self.flipped[rows], self.displacements[rows])
+    def some(self, kept: NDArray[np.int64] | slice) -> _Donor:
+        return _Donor(
+            self.rows[kept], self.styles[kept], self.flipped[kept], self.displacements[kept], self.misfit[kept]
+        )
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,12 @@ class FaceGan(Inpainter):
         nearness = self.donors.nearness(person, {name: values.cpu().numpy() for name, values in seen_as.items()})
         misfit = (
             costs[donors.rows]
+            + donors.misfit
             + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
             + _SEAM * seen.seams(others).cpu().numpy()
         )
-        donors = donors.one(int(np.argmin(misfit)))
+        best = int(np.argmin(misfit))
+        donors = donors.some(slice(best, best + 1))
         if strength.steps:
             start, freed = donors.styles, self.donors.directions.freed
             shift = move_away(
@@ -200,10 +207,16 @@ class FaceGan(Inpainter):
         place = self.context.finder.landmark_model.place
         drawn = self._draw(styles, flipped, FRAME)
         theirs = person.looks.landmarks[0]
-        moves = torch.stack([_displacement(place(to_pixels(picture)), theirs, bound) for picture in drawn])
+        pixels = [to_pixels(picture) for picture in drawn]
+        own = np.stack([place(picture) for picture in pixels])
+        moves = torch.stack([_displacement(points, theirs, bound) for points in own])
+        eyes = np.linalg.norm(theirs[42:48].mean(0) - theirs[36:42].mean(0))
+        apart = np.linalg.norm(own - theirs, axis=2)[:, _EYES_AND_MOUTH].mean(1) / eyes
+        detail = np.array([eye_detail(*face) for face in zip(pixels, own, strict=True)])
+        misfit = _STEERED_SHAPE * apart + _BLURRED * np.maximum(_SHARP - detail, 0)
         stretch = np.array([least_stretch(move) for move in moves])
         kept = np.nonzero(stretch > min(_LEAST_STRETCH, stretch.max() - 1e-6))[0]
-        return _Donor(rows[kept], styles[kept], flipped[kept], moves[kept].to(styles)), drawn[kept]
+        return _Donor(rows, styles, flipped, moves.to(styles), misfit).some(kept), drawn[kept]
 
 
 def _displacement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: float) -> Tensor:

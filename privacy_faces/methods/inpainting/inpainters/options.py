@@ -83,8 +83,8 @@ class GanStrength:
 
 STRENGTHS: dict[Strength, GanStrength] = {
     "natural": GanStrength(bound=0.3, nearest=-1.5, candidates=2, steps=0, radius=0),
-    "balanced": GanStrength(bound=0, nearest=-2.5, candidates=3, steps=1, radius=0.25),
-    "strong": GanStrength(bound=0, nearest=-2.5, candidates=4, steps=4, radius=0.35),
+    "balanced": GanStrength(bound=0, nearest=-2.5, candidates=4, steps=2, radius=0.3),
+    "strong": GanStrength(bound=0, nearest=-2.5, candidates=6, steps=4, radius=0.35),
 }
 
 
@@ -95,7 +95,7 @@ class FaceGanOptions(Options):
         ["dlib-resnet"], min_length=1, description="recognizers from which the other face is far"
     )
     pool: float = Field(
-        0.15, ge=0.01, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
+        0.2, ge=0.01, le=1, description="share of the bank that a photo may choose from, drawn by its seed; 1: all"
     )
 
 
