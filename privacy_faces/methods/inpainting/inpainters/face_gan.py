@@ -40,7 +40,9 @@ _LAID_NEAR = 3.0
 _SEAM = 40.0
 # What eyes and mouth cost that lie elsewhere than the person's once the face is steered, in eye distances, and eyes
 # that lack detail, for each gray level of `eye_detail`: steered far, a face may open its mouth, and blur.
-_STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 1.0, 7.0
+_STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 2.0, 8.0
+# Steps away from the person are taken back by halves where they leave less detail than this.
+_CLEAR, _SHARES = 6.0, (1.0, 0.5, 0.25, 0.0)
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
 # How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
@@ -153,7 +155,9 @@ class FaceGan(Inpainter):
         # A face and its mirror image are one person: both are in the pool, or neither.
         pool = torch.rand(len(costs) // 2, generator=generator).numpy() < self.options.pool
         costs = np.where(np.tile(pool, 2), costs, np.inf)
-        rows = np.argsort(costs, kind="stable")[: strength.candidates]
+        pairs = costs.reshape(2, -1)
+        people = np.argsort(pairs.min(0), kind="stable")[: strength.candidates]
+        rows = people + len(pool) * pairs.argmin(0)[people]
         donors, drawn = self._placed(rows, person, strength.bound)
         seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
         with torch.no_grad():
@@ -183,10 +187,20 @@ class FaceGan(Inpainter):
                 goal=self.donors.far_enough(person, _FAR_ENOUGH),
                 step=1 / strength.steps,
             )
-            donors = replace(donors, styles=start + freed(shift))
+            donors = self._clear([replace(donors, styles=start + freed(share * shift)) for share in _SHARES])
         with torch.no_grad():
             hole = _Hole(batch.frames, mask.to(small), face)
             return hole.filled(self._lay(hole, donors))
+
+    @torch.no_grad()
+    def _clear(self, moved: list[_Donor]) -> _Donor:
+        """The first of one face, moved less and less, whose eyes are clear, or the last."""
+        place = self.context.finder.landmark_model.place
+        for donor in moved:
+            pixels = to_pixels(self._draw(donor.styles, donor.flipped, FRAME)[0])
+            if eye_detail(pixels, place(pixels)) >= _CLEAR:
+                break
+        return donor
 
     def _lay(self, hole: _Hole, donors: _Donor) -> Tensor:
         pictures = self._draw(donors.styles, donors.flipped, hole.frame.shape[-1])
