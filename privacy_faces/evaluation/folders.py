@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from privacy_faces.config.files import beside
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
-from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.attackers.contract import Tools
+from privacy_faces.evaluation.attackers.purification import purifier
 from privacy_faces.evaluation.exports.photos import Judged
 from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import lift, share
@@ -102,7 +103,7 @@ def evaluate_pairs(
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
     photos = [photo for photo, _ in by_photo(usable)]
     receipts = {photo.name: _receipt(by_name[photo.name]) for photo in photos}
-    scope = Scope(request.robustness, request.attackers, purifier() if request.attackers else None)
+    scope = Scope(request.robustness, request.attackers, Tools(purifier()) if request.attackers else Tools())
     clean = measure(
         usable,
         faces,

@@ -4,12 +4,13 @@ that."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS, Purify
+from privacy_faces.evaluation.attackers.contract import Tools
+from privacy_faces.evaluation.attackers.registry import PICTURE_ATTACKERS
 from privacy_faces.evaluation.probes import Probe, by_photo
 from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.judge.candidates import Candidates, joined
@@ -38,12 +39,12 @@ class Scope:
     Attributes:
         robustness: after every operation of `evaluation.robustness`.
         attackers: with the pictures of `evaluation.attackers`.
-        purify: the diffusion attacker, where its weights are loaded.
+        tools: what the attackers bring along.
     """
 
     robustness: bool = True
     attackers: bool = True
-    purify: Purify | None = None
+    tools: Tools = field(default_factory=Tools)
 
 
 #: The version as it was written; other kinds of view are named after an operation or an attacker.
@@ -159,9 +160,11 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
         views = [view for item in seen_once for view in item.views]
         counts = np.array([len(item.views) for item in seen_once], dtype=np.int64)
         for attacker in PICTURE_ATTACKERS:
-            seen = attacker.embed(observer, views, scope.purify)
+            seen = attacker.embed(observer, views, scope.tools)
             if seen is not None:
-                embeddings[attacker.name] = {name: Candidates(rows, counts) for name, rows in seen.items()}
+                embeddings[attacker.name] = {
+                    name: Candidates(rows, counts * (len(rows) // max(1, len(views)))) for name, rows in seen.items()
+                }
                 found[attacker.name] = found[WRITTEN]
     placed = np.repeat([pair.placed for pair in pairs], [len(pair.rows) for pair in pairs]).astype(bool)
     before = [view_of(pair.original.rgb, face) for pair in pairs for face in pair.original_faces]

@@ -129,7 +129,7 @@ class Attack(Part):
     """What is left of the protection when an attacker knows of it.
 
     Attributes:
-        attacker, summary: name in `evaluation.attackers`, and what the attacker does.
+        attacker, summary: name in `evaluation.attackers.registry`, and what the attacker does.
         far: false accept rate of the attacker's threshold; None where it needs none.
         clean: the share that the same attacker fails to recognize among unprotected photos.
         protected: the share that it fails to recognize among protected ones.

@@ -17,22 +17,22 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
+from privacy_faces.config.registry import METHODS
 from privacy_faces.datasets.folder import DatasetError, metadata_of
 from privacy_faces.datasets.pairs import PairsError
 from privacy_faces.datasets.samples import sample_photos
-from privacy_faces.evaluation.attackers import (
+from privacy_faces.evaluation.attackers.crops import averaged, crops, mirrored_landmarks
+from privacy_faces.evaluation.attackers.purification import purifier
+from privacy_faces.evaluation.attackers.registry import (
     GROWING_GALLERY,
     LINEAR_PROBE,
     PICTURE_ATTACKERS,
     PROTECTED_GALLERY,
-    averaged,
-    blur_and_sharpen,
-    crops,
-    linked,
-    mirrored_landmarks,
-    named,
-    purifier,
+    REVERSAL,
 )
+from privacy_faces.evaluation.attackers.reversal import reversal
+from privacy_faces.evaluation.attackers.searches import linked, named
+from privacy_faces.evaluation.attackers.sharpening import blur_and_sharpen
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
@@ -42,9 +42,11 @@ from privacy_faces.judge.receipt import Receipt
 from privacy_faces.judge.store import Store
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.targets import TargetError, read_target, scored_image
+from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.frames import transform
+from privacy_faces.photos.regions import region_masks
 from privacy_faces.pipeline.layouts.pairs import find_pairs
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet, load_classifier, save_classifier
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -133,7 +135,7 @@ class TestExtremes:
         assert {row.operation for row in method.robustness} == set(OPERATIONS)
         assert {row.attacker for row in method.attacks} == {
             attacker.name for attacker in (*PICTURE_ATTACKERS, PROTECTED_GALLERY, LINEAR_PROBE, GROWING_GALLERY)
-        }
+        } - {REVERSAL.name}, "nothing says what operation it was"
         assert {row.protected.value for row in method.attacks} == {0.0}
         assert (method.quality.psnr.value, method.quality.ssim.value) == (None, 1.0)
         assert method.examples[0].psnr is None
@@ -402,6 +404,36 @@ class TestAttackers:
         np.testing.assert_allclose(together[1].frame, alone.frame, atol=2e-3)
         embedded = observer.embed([view, alone])["dlib-resnet"]
         assert embedded[0] @ embedded[1] > 0.927
+
+    @pytest.mark.parametrize(
+        ("method", "options"), [("blur", {"sigma": 0.02}), ("pixelate", {"cells": 28}), ("fill", {})]
+    )
+    def test_reversal_undoes_a_light_blur_and_a_fine_mosaic(
+        self, method: str, options: dict[str, Any], observer: Observer, context: Context
+    ) -> None:
+        rgb = np.asarray(Image.open(resource("assets/faces/001.png")))
+        (face,) = observer.faces(rgb)
+        before = view_of(rgb, face)
+        built = METHODS.build(method, options, context)
+        reverse = reversal(built)
+        if method == "fill":
+            assert reverse is None, "nothing is left that could be undone"
+            return
+        assert reverse is not None
+        frames = torch.from_numpy(before.frame).permute(2, 0, 1)[None]
+        regions = {
+            name: torch.from_numpy(mask)[None, None] for name, mask in region_masks(before.landmarks, 256).items()
+        }
+        hidden = built(FrameBatch(frames, torch.from_numpy(before.landmarks)[None].float(), regions, [0])).frames
+        pixels = (hidden[0].permute(1, 2, 0) * 255).round().numpy() / 255
+        after = View(pixels.astype(np.float32), before.landmarks)
+        made = reverse([after, after])
+        assert len(made) == 4, "two of each"
+        rows = observer.embed([before, after, *made])["dlib-resnet"]
+        hidden_similarity, *reversed_similarity = rows[1:] @ rows[0]
+        assert 1 - max(reversed_similarity) < 0.75 * (1 - hidden_similarity)
+        outside = ~region_masks(before.landmarks, 256)["face"]
+        np.testing.assert_array_equal(made[0].frame[outside], after.frame[outside])
 
     def test_crops_are_of_one_face(self, view: View, observer: Observer) -> None:
         views = crops(view)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS
+from privacy_faces.evaluation.attackers.registry import PICTURE_ATTACKERS
 from privacy_faces.evaluation.exports.table import as_csv
 from privacy_faces.evaluation.measure import WRITTEN
 from privacy_faces.evaluation.robustness import OPERATIONS

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import (
+from privacy_faces.evaluation.attackers.contract import Attacker
+from privacy_faces.evaluation.attackers.registry import (
     GROWING_GALLERY,
     LINEAR_PROBE,
     PICTURE_ATTACKERS,
     PROTECTED_GALLERY,
-    Attacker,
-    linked,
-    named,
 )
+from privacy_faces.evaluation.attackers.searches import linked, named
 from privacy_faces.evaluation.identification import best_ranks
 from privacy_faces.evaluation.intervals import once, share
 from privacy_faces.evaluation.rows import Attack, Separation
