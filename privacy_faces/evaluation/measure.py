@@ -30,6 +30,7 @@ Names = NDArray[np.str_]
 
 # Photos whose views are held at a time.
 _CHUNK = 8
+_POINTS = 68
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Seen:
         unchanged: (N,), where all pixels of the photo are the original's.
         placed: (N,), where the version lies pixel on pixel on the original.
         frames: (N, S, S, 3), at the original's landmarks; of a version that is not placed, the first candidate.
+        landmarks: (N, 68, 2) in pixels of these frames.
     """
 
     rows: Indices
@@ -74,6 +76,7 @@ class Seen:
     unchanged: Flags
     placed: Flags
     frames: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
 
     def detected(self, kind: str = WRITTEN) -> Flags:
         """Where the detector still finds the face (N,): at its place, if it has one."""
@@ -90,6 +93,7 @@ class Seen:
             self.unchanged[places],
             self.placed[places],
             self.frames[places],
+            self.landmarks[places],
         )
 
 
@@ -178,6 +182,7 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
         np.array([np.array_equal(pair.original.rgb, pair.photo.rgb) for pair in pairs for _ in pair.rows], dtype=bool),
         placed,
         np.array([(view.frame * 255 + 0.5).astype(np.uint8) for view in after], dtype=np.uint8),
+        np.array([view.landmarks for view in after], dtype=np.float64).reshape(-1, _POINTS, 2),
     )
 
 
@@ -245,4 +250,5 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         np.concatenate([part.unchanged for part in parts]),
         np.concatenate([part.placed for part in parts]),
         np.concatenate([part.frames for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
     )

@@ -211,7 +211,7 @@ def flags_of(tables: Tables, row: Row, version: str) -> tuple[np.ndarray, np.nda
     measure, names = row["measure"], [_label(item) for item in rows]
     threshold = tables.thresholds.get((row["recognizer"], float(row["far"]))) if row["far"] else None
     call = row["method"], version, row["recognizer"]
-    if row["condition"] in ("protected-gallery", "linear-probe"):
+    if row["condition"] in ("protected-gallery", "linear-probe", "fine-tuned-recognizer"):
         values = 1 - tables.column(rows, "matched")
     elif measure == "detected":
         values = tables.column(rows, "still_a_face")

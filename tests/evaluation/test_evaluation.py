@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import cv2
@@ -22,6 +23,7 @@ from privacy_faces.datasets.folder import DatasetError, metadata_of
 from privacy_faces.datasets.pairs import PairsError
 from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.evaluation.attackers.crops import averaged, crops, mirrored_landmarks
+from privacy_faces.evaluation.attackers.fine_tuned import named_after_tuning
 from privacy_faces.evaluation.attackers.purification import purifier
 from privacy_faces.evaluation.attackers.registry import (
     GROWING_GALLERY,
@@ -33,6 +35,7 @@ from privacy_faces.evaluation.attackers.registry import (
 from privacy_faces.evaluation.attackers.reversal import reversal
 from privacy_faces.evaluation.attackers.searches import linked, named
 from privacy_faces.evaluation.attackers.sharpening import blur_and_sharpen
+from privacy_faces.evaluation.attackers.trained_purifier import Pairs, purified_by_others
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
@@ -50,6 +53,7 @@ from privacy_faces.photos.regions import region_masks
 from privacy_faces.pipeline.layouts.pairs import find_pairs
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet, load_classifier, save_classifier
 from privacy_faces.recognizers.ensemble import Ensemble
+from tests.evaluation.recompute import disagreements
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -392,6 +396,19 @@ def view(sample: np.ndarray, sample_face: Face) -> View:
     return view_of(sample, sample_face)
 
 
+@pytest.fixture(scope="module")
+def views(finder: FaceFinder) -> list[View]:
+    """Two photos of each of four people, one after the other."""
+    found = []
+    for person in PEOPLE:
+        for folder in ("assets/faces", "assets/faces/second"):
+            rgb = np.asarray(Image.open(resource(folder) / f"{person}.png"))
+            face = finder.largest(rgb)
+            assert face is not None
+            found.append(view_of(rgb, face))
+    return found
+
+
 class TestAttackers:
     def test_purification_keeps_the_face_and_washes_out_noise(self, view: View, observer: Observer) -> None:
         noise = 0.03 * np.sign(np.random.default_rng(0).normal(size=view.frame.shape)).astype(np.float32)
@@ -475,6 +492,51 @@ class TestAttackers:
                 assert enrolled[photo] == (threshold < reached[photo, person])
         assert (reached >= direct).all()
         assert (reached > direct).any()
+
+
+class TestTrainedAttackers:
+    def test_the_purifier_learns_on_others_what_the_protection_did(self, observer: Observer, views: list[View]) -> None:
+        """A colored veil, taken off faces that it never saw; the network is kept, and trained once."""
+        before = np.array([view.frame * 255 for view in views]).round().astype(np.uint8)
+        after = (0.7 * before + [60, 0, 20]).astype(np.uint8)
+        landmarks = np.array([view.landmarks for view in views])
+        pairs = Pairs(np.arange(len(views)), np.ones(len(views), dtype=bool))
+        people = [f"person {number // 2}" for number in range(len(views))]
+        clean, protected = purified_by_others(before, after, pairs, landmarks, people, observer, steps=25)
+        off = np.abs(after.astype(float) - before).mean()
+        assert np.abs(protected.astype(float) - before).mean() < 0.6 * off
+        assert np.abs(clean.astype(float) - before).mean() < 0.6 * off
+        started = perf_counter()
+        again = purified_by_others(before, after, pairs, landmarks, people, observer, steps=25)
+        assert perf_counter() - started < 3
+        np.testing.assert_array_equal(again[1], protected)
+
+    def test_the_tuned_recognizer_names_whom_it_learned(self, observer: Observer, views: list[View]) -> None:
+        """Two photos of four people: seen once, named the second time; the recognizer itself stays what it was."""
+        (recognizer,) = observer.ensemble
+        people = np.array([7, 3, 5, 4])
+        before = {name: value.clone() for name, value in recognizer.state_dict().items()}
+        said = named_after_tuning(recognizer, views[::2], people, views[1::2], observer.device, steps=3)
+        assert said.tolist() == people.tolist()
+        for name, value in recognizer.state_dict().items():
+            assert torch.equal(value, before[name])
+        assert not any(parameter.requires_grad for parameter in recognizer.parameters())
+
+    def test_they_are_rows_of_the_tables(
+        self, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Asked for, they stand in the tables from which everything can be computed again."""
+        monkeypatch.setattr("privacy_faces.evaluation.trained.LEAST_PEOPLE", 4)
+        monkeypatch.setattr("privacy_faces.evaluation.trained.STEPS", 2)
+        protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb[::-1, ::-1].copy())
+        flags = ("--no-robustness", "--trained-attackers")
+        results, _ = evaluated(originals, protected, tmp_path / "out", *flags)
+        rows = {row.attacker: row for row in results.methods[0].attacks}
+        assert rows["trained-purifier"].clean.value == 0
+        assert (rows["fine-tuned-recognizer"].clean.value, rows["fine-tuned-recognizer"].clean.n) == (0, 4)
+        assert not any("--trained-attackers" in note for note in results.notes)
+        wrong, compared = disagreements(tmp_path / "out")
+        assert (wrong, compared > 100) == ([], True)
 
 
 class TestDetectability:

@@ -61,6 +61,7 @@ def seen(embeddings: np.ndarray, rows: np.ndarray | None = None) -> Seen:
         np.zeros(count, dtype=bool),
         np.ones(count, dtype=bool),
         np.zeros((count, 4, 4, 3), dtype=np.uint8),
+        np.zeros((count, 68, 2)),
     )
 
 

@@ -53,3 +53,19 @@ GROWING_GALLERY = Attacker(
     "starts from one unprotected photo of the person and adds every photo that it recognizes by one that it has, "
     "protected ones too (DynTracker, Fan et al., arXiv 2501.06533, 2025)",
 )
+#: These train networks, and are asked only where that is wanted.
+TRAINED_PURIFIER = Attacker(
+    "trained-purifier",
+    "trains a network that returns the photo before on other people's photos, before and after the protection (PuFace, "
+    "Wen, arXiv 2406.02253, 2024), and compares what it makes of the photo",
+)
+FINE_TUNED = Attacker(
+    "fine-tuned-recognizer",
+    "tunes the recognizer's last layers and a classifier on the people's other photos, protected in the same way; "
+    "succeeds where it names the person (Radiya-Dixit et al., ICLR 2022)",
+)
+#: What a report says where they were not asked.
+NOT_ASKED = (
+    f"Attackers who train networks on photos protected in the same way ({TRAINED_PURIFIER.name}, {FINE_TUNED.name}) "
+    "were not asked: --trained-attackers asks them, which takes minutes for each method."
+)

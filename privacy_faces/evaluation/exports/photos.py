@@ -70,7 +70,7 @@ def photos_csv(judged: Sequence[Judged]) -> str:
     version, `target` to the target's test image; `strangers` counts the pairs with other people's photos, of which
     `false_accepts` are above the threshold; `rank` is the person's in a search without photos of the same shot,
     `rank_same_photo` in one with them. Empty where there is none. In conditions that compare no pairs
-    (protected-gallery, linear-probe) `matched` says whether the attacker names the person.
+    (protected-gallery, linear-probe, fine-tuned-recognizer) `matched` says whether the attacker names the person.
     """
     rows = (
         {"method": label, "recognizer": name, "role": role} | row
