@@ -3,7 +3,7 @@ only where that is wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -77,17 +77,11 @@ def _named(result: Result, observer: Observer, name: str) -> Named | None:
     clean = result.setting.clean.take(result.seen.rows)
     missed = []
     for seen in (clean, result.seen):
-        views = _views(seen.frames, seen.landmarks)
-        said = named_after_tuning(
-            recognizer,
-            [views[face] for face in training],
-            people[training],
-            [views[face] for face in probes],
-            observer.device,
-        )
+        sides = [list(_views(seen.frames[faces], seen.landmarks[faces])) for faces in (training, probes)]
+        said = named_after_tuning(recognizer, sides[0], people[training], sides[1], observer.device)
         missed.append(said != people[probes])
     return Named(probes, missed[0], missed[1])
 
 
-def _views(frames: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> Sequence[View]:
-    return [View(frame.astype(np.float32) / 255, points) for frame, points in zip(frames, landmarks, strict=True)]
+def _views(frames: NDArray[np.uint8], landmarks: NDArray[np.float64]) -> Iterator[View]:
+    return (View(frame.astype(np.float32) / 255, points) for frame, points in zip(frames, landmarks, strict=True))

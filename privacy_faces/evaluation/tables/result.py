@@ -35,7 +35,7 @@ class Result:
         seen: what was seen of the protected photos.
         roles: recognizer -> role.
         target: recognizer -> embedding (D,) of the target's test image, where there is a target.
-        named: recognizer -> what it says once fine-tuned on the labeled people's protected photos, where that was asked.
+        named: recognizer -> what it says once fine-tuned on the labeled people's photos, where that was asked.
     """
 
     setting: Setting
