@@ -62,6 +62,20 @@ class Quality(Part):
     detectability: Number = Number(value=None, n=0, missing="not measured by the version that wrote this")
 
 
+class Utility(Part):
+    """What stays useful; see `evaluation.utility`. Shares of faces: mouth_kept, eyes_kept, sex_kept, age_kept,
+    glasses_kept; means: pose_shift in degrees, tone_shift, coarse_similarity."""
+
+    pose_shift: Number
+    mouth_kept: Number
+    eyes_kept: Number
+    sex_kept: Number
+    age_kept: Number
+    glasses_kept: Number
+    tone_shift: Number
+    coarse_similarity: Number
+
+
 class Cost(Part):
     """Seconds a face in the method itself, and the peak memory of the process that ran it, in MiB."""
 
@@ -113,6 +127,7 @@ class MethodResults(Part):
     flags: list[str] = Field(default_factory=list)
     success: list[Success]
     quality: Quality
+    utility: Utility | None = None
     cost: Cost | None = None
     robustness: list[Robustness] = Field(default_factory=list)
     attacks: list[Attack] = Field(default_factory=list)

@@ -39,6 +39,15 @@ from privacy_faces.evaluation.attackers.trained_purifier import Pairs, purified_
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
+from privacy_faces.evaluation.utility import (
+    attributes_kept,
+    coarse_similarity,
+    eyes_open,
+    mouth_open,
+    pose_shift,
+    tone_shift,
+)
+from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Observer, View, moved, view_of
 from privacy_faces.judge.quality import color_shift, landmark_shift
 from privacy_faces.judge.receipt import Receipt
@@ -575,6 +584,49 @@ def test_shifts_by_hand(sample_face: Face) -> None:
     assert color_shift(white, black, ~face) == pytest.approx(100, abs=1e-3)
     right = Face(sample_face.box, sample_face.landmarks + np.array([sample_face.eye_distance / 10, 0]), 1.0)
     assert landmark_shift(sample_face, right) == pytest.approx(0.1, abs=1e-9)
+
+
+class TestUtility:
+    def test_a_head_that_turns(self, sample_face: Face) -> None:
+        landmarks = sample_face.frame_landmarks(256)
+        assert pose_shift(landmarks, landmarks, 256) == 0
+        # A picture that is turned by ten degrees around the middle of the camera: the head is turned by as much.
+        angle = np.deg2rad(10)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        assert pose_shift(landmarks, (landmarks - 128) @ turn.T + 128, 256) == pytest.approx(10, abs=0.5)
+        # Mirrored, a face that looks to the left looks to the right.
+        assert pose_shift(landmarks, mirrored_landmarks(landmarks, 256), 256) > 5
+
+    def test_mouth_and_eyes_by_hand(self, sample_face: Face) -> None:
+        landmarks = sample_face.frame_landmarks(256)
+        for low in (65, 66, 67):  # lips that meet
+            landmarks[low] = landmarks[{65: 63, 66: 62, 67: 61}[low]]
+        assert not mouth_open(landmarks)
+        landmarks[[65, 66, 67], 1] += 0.2 * np.linalg.norm(landmarks[60] - landmarks[64])
+        assert mouth_open(landmarks)
+        assert eyes_open(landmarks) == (True, True)
+        landmarks[[40, 41]] = landmarks[[38, 37]]
+        assert eyes_open(landmarks) == (False, True)
+
+    def test_tone_and_coarse_picture(self, view: View) -> None:
+        assert tone_shift(view.frame, view.frame, view.landmarks) == 0
+        assert tone_shift(view.frame, view.frame * 0.5, view.landmarks) > 10
+        assert coarse_similarity(view.frame, view.frame) == pytest.approx(1)
+        noise = 0.1 * np.random.default_rng(0).normal(size=view.frame.shape).astype(np.float32)
+        fine, coarse = (view.frame + noise).clip(0, 1), view.frame[::-1]
+        assert coarse_similarity(view.frame, fine) > 0.95
+        assert coarse_similarity(view.frame, coarse) < 0.6
+
+    def test_a_face_that_is_unchanged_keeps_its_attributes(self) -> None:
+        rows = np.random.default_rng(0).normal(size=(5, 128)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        same, other = Candidates.single(rows), Candidates.single(-rows)
+        kept = attributes_kept({"of-no-map": (same, other), "dlib-resnet": (same, same)})
+        assert {name: values.tolist() for name, values in kept.items()} == dict.fromkeys(
+            ("sex_kept", "age_kept", "glasses_kept"), [1.0] * 5
+        )
+        assert min(values.min() for values in attributes_kept({"dlib-resnet": (same, other)}).values()) == 0
+        assert attributes_kept({"of-no-map": (same, other)}) == {}
 
 
 class TestTargets:

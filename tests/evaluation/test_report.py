@@ -267,7 +267,7 @@ class TestHonesty:
         }
         assert {NO_LPIPS, NO_INCEPTION, "no frame differs from its original", "no such faces"} == set(reasons.values())
         missing = [(attributes, text) for attributes, text in page.all("a") if text.startswith("n/a")]
-        assert len(missing) == 12 * 3 + 2
+        assert len(missing) == 12 * 3 + 2 + 3
         for attributes, text in missing:
             assert reasons[str(attributes["href"]).removeprefix("#")] == attributes["title"]
             assert f"n/a{str(attributes['href']).removeprefix('#reason-')}" == text
@@ -319,6 +319,10 @@ class TestNumbers:
         price = section(page, "price")
         for method in full().methods:
             assert method.cost is not None
+            for column in wording.USEFUL:
+                kept = wording.useful(method, column)
+                assert kept is not None
+                assert kept.value is None or wording.spelled(kept, column.kind) in price
             for columns, part in ((wording.QUALITY, method.quality), (wording.COST, method.cost)):
                 for column in columns:
                     number: Number = getattr(part, column.name)

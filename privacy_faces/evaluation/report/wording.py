@@ -110,6 +110,19 @@ TERMS: Mapping[str, str] = {
     "FID and KID": "Distances between the protected and the original faces as sets: smaller is more alike.",
     "Still a face": "The share of protected faces that a face detector still finds.",
     "Landmark shift": "The mean distance that the facial landmarks move, in distances between the eyes.",
+    "Pose": (
+        "The mean angle by which the head turned, of a mean head laid through six landmarks; a detector's own error is "
+        "some degrees."
+    ),
+    "Mouth and eyes kept": "The share of faces whose mouth, or whose eyes, are open or closed as before.",
+    "Sex, age group and glasses kept": (
+        "The share of faces that a linear map of a recognizer's embedding reads as before; inpainting chooses faces by "
+        "the same map."
+    ),
+    "Skin tone shift": "The mean CIE 1976 difference of the skin's median colors; 1 is barely visible.",
+    "Coarse picture": (
+        "SSIM of the frame at a side of 32 pixels, where light, hair and pose show, and little of who it is."
+    ),
     "Color shift": (
         "How far colors move where no face is: the mean CIE 1976 "
         "difference outside the face; 1 is barely visible."
@@ -214,9 +227,20 @@ QUALITY = (
     Column("fid", "FID", "decimals-1"),
     Column("kid", "KID", "decimals-4"),
     Column("detected", "Still a face", "share", "descending"),
-    Column("landmark_shift", "Landmark shift", "decimals-3"),
-    Column("color_shift", "Color shift", "decimals-3"),
     Column("detectability", "Detectability", "decimals-2"),
+)
+USEFUL = (
+    Column("detected", "Still a face", "share", "descending"),
+    Column("landmark_shift", "Landmark shift", "decimals-3"),
+    Column("pose_shift", "Pose, degrees", "decimals-1"),
+    Column("mouth_kept", "Mouth kept", "share", "descending"),
+    Column("eyes_kept", "Eyes kept", "share", "descending"),
+    Column("sex_kept", "Sex kept", "share", "descending"),
+    Column("age_kept", "Age group kept", "share", "descending"),
+    Column("glasses_kept", "Glasses kept", "share", "descending"),
+    Column("tone_shift", "Skin tone shift", "decimals-1"),
+    Column("color_shift", "Color shift", "decimals-3"),
+    Column("coarse_similarity", "Coarse picture, SSIM", "decimals-3", "descending"),
 )
 COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
 
@@ -248,6 +272,13 @@ def reason(number: Number) -> str:
     return number.missing or _UNSAID
 
 
+def useful(method: MethodResults, column: Column) -> Number | None:
+    """A number of what stays useful; None where it was not measured."""
+    part = method.quality if column.name in type(method.quality).model_fields else method.utility
+    number: Number | None = getattr(part, column.name, None)
+    return number
+
+
 def listed(names: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -273,6 +304,7 @@ def numbers(method: MethodResults) -> list[Number]:
     parts = [
         *method.success,
         method.quality,
+        *([method.utility] if method.utility else []),
         *([method.cost] if method.cost else []),
         *method.robustness,
         *method.attacks,
