@@ -283,6 +283,17 @@ def method(
             for place, (attacker, summary) in enumerate(ATTACKERS.items())
             if (name, attacker) != ("blur", "linear-probe")
         ],
+        "histograms": [
+            {
+                "recognizer": recognizer,
+                "role": role,
+                "edges": [0.1 * edge for edge in range(11)],
+                "strangers": [9, 80, 200, 300, 160, 60, 11, 0, 0, 0],
+                "clean": [0, 0, 0, 0, 0, 0, 0, 0, 2, n - 2],
+                "protected": [0, 0, 1, 3, n - 14, 5, 2, 2, 1, 0],
+            }
+            for recognizer, (role, _) in roles.items()
+        ],
         "roc": [
             curve(recognizer, role, pairs, value)
             for recognizer, (role, value) in roles.items()

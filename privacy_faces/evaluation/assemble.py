@@ -35,6 +35,7 @@ from privacy_faces.evaluation.results import (
 from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.attacks import attack_table
+from privacy_faces.evaluation.tables.histograms import histogram_table
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.robustness import robustness_table
 from privacy_faces.evaluation.tables.roc import roc_table
@@ -98,6 +99,7 @@ def method_results(
         robustness=robustness_table(result),
         attacks=attack_table(result) if attackers else [],
         roc=roc_table(result),
+        histograms=histogram_table(result),
         services=list(services),
         examples=worst_examples(result),
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_serializer
 
 from privacy_faces.config.files import write_atomic
-from privacy_faces.evaluation.rows import Attack, Difference, Number, Part, Robustness, Roc, Success
+from privacy_faces.evaluation.rows import Attack, Difference, Histogram, Number, Part, Robustness, Roc, Success
 from privacy_faces.judge.receipt import Evidence, Found
 from privacy_faces.judge.thresholds import Threshold
 
@@ -132,6 +132,7 @@ class MethodResults(Part):
     robustness: list[Robustness] = Field(default_factory=list)
     attacks: list[Attack] = Field(default_factory=list)
     roc: list[Roc] = Field(default_factory=list)
+    histograms: list[Histogram] = Field(default_factory=list)
     services: list[Service] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)
 

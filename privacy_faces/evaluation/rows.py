@@ -163,3 +163,19 @@ class Roc(Part):
     threshold: list[float]
     clean: list[float]
     protected: list[float]
+
+
+class Histogram(Part):
+    """How alike pairs are, in bins between `edges` (B + 1).
+
+    Attributes:
+        strangers: pairs of different people, both as they are (B).
+        clean, protected: each face with itself before, unprotected and protected (B).
+    """
+
+    recognizer: str
+    role: Role
+    edges: list[float]
+    strangers: list[int]
+    clean: list[int]
+    protected: list[int]

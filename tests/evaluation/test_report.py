@@ -555,7 +555,7 @@ class TestCharts:
 
     def test_charts_take_their_colors_from_the_page(self, source: str) -> None:
         drawings = _drawings(source)
-        assert len(drawings) == 4 + 24
+        assert len(drawings) == 4 + 24 + 24
         for text in drawings:
             assert "style=" not in text
             assert "#" not in re.sub(r'(?:href="#|id=")m[0-9a-f]{10}"', "", text)
