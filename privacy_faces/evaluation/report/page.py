@@ -70,7 +70,6 @@ def _environment() -> Environment:
     for word in (
         wording.value,
         wording.interval,
-        wording.brackets,
         wording.spelled,
         wording.reason,
         wording.percent,

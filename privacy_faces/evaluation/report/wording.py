@@ -154,16 +154,15 @@ class Column:
 
 
 QUALITY = (
+    Column("detected", "Still a face", "share", "descending"),
     Column("psnr", "PSNR, dB", "decimals-1", "descending"),
     Column("ssim", "SSIM", "decimals-3", "descending"),
+    Column("detectability", "Detectability", "decimals-2"),
     Column("lpips", "LPIPS", "decimals-3"),
     Column("fid", "FID", "decimals-1"),
     Column("kid", "KID", "decimals-4"),
-    Column("detected", "Still a face", "share", "descending"),
-    Column("detectability", "Detectability", "decimals-2"),
 )
 USEFUL = (
-    Column("detected", "Still a face", "share", "descending"),
     Column("landmark_shift", "Landmark shift", "decimals-3"),
     Column("pose_shift", "Pose, degrees", "decimals-1"),
     Column("mouth_kept", "Mouth kept", "share", "descending"),
