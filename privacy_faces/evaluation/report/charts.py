@@ -166,12 +166,12 @@ def score_chart(histogram: Histogram, operating: Sequence[Operating], label: str
         axes.set_ylim(0, highest)
         axes.set_yticks([0, highest / 2, highest], [wording.percent(share) for share in (0, highest / 2, highest)])
         strangers, clean, protected = heights
-        axes.stairs(strangers, edges, fill=True, color=OTHER, alpha=0.35, linewidth=0)
-        axes.stairs(clean, edges, color=ACCENT, linewidth=1.5, linestyle=(0, (3.3, 2.7)))
-        axes.stairs(protected, edges, color=ACCENT, linewidth=2.25)
+        axes.stairs(strangers, edges, fill=True, color=OTHER, alpha=0.35, linewidth=0, clip_on=False)
+        axes.stairs(clean, edges, color=ACCENT, linewidth=1.5, linestyle=(0, (3.3, 2.7)), clip_on=False)
+        axes.stairs(protected, edges, color=ACCENT, linewidth=2.25, clip_on=False)
         for point in operating:
             if edges[0] <= point.threshold <= edges[-1]:
-                line = axes.axvline(point.threshold, color=INK, linewidth=1, linestyle=(0, (1.5, 3)))
+                line = axes.axvline(point.threshold, color=INK, linewidth=1, linestyle=(0, (1.5, 3)), clip_on=False)
                 line.set_gid(svg.title(f"Threshold {point.threshold}, of FAR {wording.rate(point.far)}"))
 
     return svg.element(draw, ROC_WIDTH, ROC_HEIGHT, label, salt)
