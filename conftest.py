@@ -3,8 +3,10 @@ portraits where they are at hand."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +36,20 @@ def shared_data() -> Path:
 def portraits(shared_data: Path) -> list[Path]:
     """The first photo of every person, in order of name."""
     return sorted((shared_data / "portraits").glob("*/0.jpg"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, or that of `playwright install chromium`."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
+    own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with playwright.sync_playwright() as tool:
+        place = own or tool.chromium.executable_path
+        if not Path(place).exists():
+            pytest.skip("needs a browser: found no chromium, chromium-browser or google-chrome, nor Playwright's own")
+        try:
+            chromium = tool.chromium.launch(executable_path=place)
+        except playwright.Error as error:
+            pytest.skip(f"needs a browser: {place} does not start: {str(error).splitlines()[0]}")
+        yield chromium
+        chromium.close()

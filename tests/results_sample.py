@@ -244,6 +244,16 @@ def method(
             "color_shift": number(0.0, n),
             "detectability": number(0.91, n, 0.04),
         },
+        "utility": {
+            "pose_shift": missing("no such faces") if name == "fill" else number(2.1, n),
+            "mouth_kept": missing("no such faces") if name == "fill" else share(0.9, n),
+            "eyes_kept": missing("no such faces") if name == "fill" else share(0.95, n),
+            "sex_kept": share(0.9, n),
+            "age_kept": share(0.8, n),
+            "glasses_kept": share(1.0, n),
+            "tone_shift": number(3.2, n),
+            "coarse_similarity": number(0.93, n),
+        },
         "cost": {"seconds": number(seconds, n), "peak_memory": {"value": 812.4 if seconds < 1 else 1934.0, "n": n}},
         "robustness": [
             {
@@ -272,6 +282,17 @@ def method(
             for recognizer, (role, value) in roles.items()
             for place, (attacker, summary) in enumerate(ATTACKERS.items())
             if (name, attacker) != ("blur", "linear-probe")
+        ],
+        "histograms": [
+            {
+                "recognizer": recognizer,
+                "role": role,
+                "edges": [0.1 * edge for edge in range(11)],
+                "strangers": [9, 80, 200, 300, 160, 60, 11, 0, 0, 0],
+                "clean": [0, 0, 0, 0, 0, 0, 0, 0, 2, n - 2],
+                "protected": [0, 0, 1, 3, n - 14, 5, 2, 2, 1, 0],
+            }
+            for recognizer, (role, _) in roles.items()
         ],
         "roc": [
             curve(recognizer, role, pairs, value)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from privacy_faces.config.version import __version__
 from privacy_faces.datasets.folder import LabeledPhoto, content_hash
@@ -29,14 +30,17 @@ from privacy_faces.evaluation.results import (
     RecognizerInfo,
     Results,
     Service,
+    Utility,
 )
 from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.attacks import attack_table
+from privacy_faces.evaluation.tables.histograms import histogram_table
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.robustness import robustness_table
 from privacy_faces.evaluation.tables.roc import roc_table
 from privacy_faces.evaluation.tables.success import success_table
+from privacy_faces.evaluation.utility import MEANS, SHARES, attributes_kept
 from privacy_faces.evaluation.warnings import measured_rates, warnings_of
 from privacy_faces.judge.receipt import Found, evidence_of
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -44,6 +48,7 @@ from privacy_faces.recognizers.ensemble import Ensemble
 _PACKAGES = ("torch", "numpy", "pillow", "opencv-python-headless", "dlib-bin", "scikit-learn", "scipy")
 
 _EQUAL = "no frame differs from its original"
+_NO_MAP = "no recognizer that judged has a map of attributes"
 _NOT_PLACED = "no photo lies pixel on pixel on its original"
 
 
@@ -89,10 +94,12 @@ def method_results(
         flags=_flags(result, failures),
         success=success_table(result),
         quality=_quality(result, device),
+        utility=_utility(result),
         cost=cost,
         robustness=robustness_table(result),
         attacks=attack_table(result) if attackers else [],
         roc=roc_table(result),
+        histograms=histogram_table(result),
         services=list(services),
         examples=worst_examples(result),
     )
@@ -182,6 +189,20 @@ def _quality(result: Result, device: torch.device) -> Quality:
         color_shift=mean(seen.quality["color_shift"], people),
         detectability=detectability(untouched, seen.frames, people),
     )
+
+
+def _utility(result: Result) -> Utility:
+    kept = attributes_kept({name: result.versions(name) for name in result.roles})
+    values = {**result.seen.quality, **kept}
+    none = Number(value=None, n=0, missing=_NO_MAP)
+    shares = {name: _known_share(values[name], result.names) if name in values else none for name in SHARES}
+    return Utility(**shares, **{name: mean(values[name], result.names) for name in MEANS})
+
+
+def _known_share(values: NDArray[np.float64], people: Sequence[str]) -> Number:
+    """Of the faces (N,) that have a value."""
+    known = ~np.isnan(values)
+    return share(values[known], np.asarray(people, dtype=str)[known].tolist())
 
 
 def _data(setting: Setting, name: str, unusable: Mapping[str, str]) -> Data:

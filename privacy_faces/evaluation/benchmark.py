@@ -13,17 +13,19 @@ import torch
 
 from privacy_faces.config.run import RunOptions
 from privacy_faces.evaluation import assemble
+from privacy_faces.evaluation.attackers.registry import NOT_ASKED
 from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.exports.photos import Judged
 from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import mean
 from privacy_faces.evaluation.probes import Probe, copy_of, find_probes, originals, seen_in
 from privacy_faces.evaluation.processes import STORE, Done, Task, in_processes, job, protect
-from privacy_faces.evaluation.results import Cost, Results
+from privacy_faces.evaluation.results import Cost, MethodResults, Results
 from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
+from privacy_faces.evaluation.trained import with_trained_attackers
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.observations import make_observer
 from privacy_faces.judge.receipt import Role
@@ -48,6 +50,7 @@ def benchmark(
     far: Sequence[float],
     robustness: bool = True,
     attackers: bool = True,
+    trained_attackers: bool = False,
     workers: int = 1,
     engine: Engine | None = None,
     overwrite: bool = False,
@@ -66,7 +69,7 @@ def benchmark(
             missing.
         data_name, command, notes: for results.json.
         far: false accept rates, the main one first.
-        robustness, attackers: whether to measure these.
+        robustness, attackers, trained_attackers: whether to measure these.
         workers: processes at a time.
         engine: does the photos of all methods before they are judged; without it each method does its own, in a process
             whose memory is measured.
@@ -108,13 +111,18 @@ def benchmark(
     original = originals(found_faces, faces, observer)
     others, left_out = read_gallery(gallery, observer, original) if gallery else (Gallery(), [])
     setting = Setting(found_faces, original, clean.seen, thresholds, far, others)
-    methods, judged = [], []
+    methods: list[MethodResults] = []
+    judged: list[Judged] = []
     for entry, found in zip(entries, done, strict=True):
         roles: dict[str, Role] = {
             name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names
         }
         image = scored_image(found.target) if found.target else None
         result = Result(setting, found.seen, roles, seen_in(image, observer) if image else None)
+        if trained_attackers:
+            report(len(methods), len(entries), f"attackers who train, {entry.label}")
+            result, told = with_trained_attackers(result, observer)
+            left_out += [f"{entry.label}: {note}" for note in told]
         judged.append(Judged(entry.label, result))
         methods.append(
             assemble.method_results(
@@ -135,6 +143,8 @@ def benchmark(
                 ],
             )
         )
+    if attackers and not trained_attackers:
+        left_out.append(NOT_ASKED)
     if workers > 1:
         left_out.append(f"{workers} methods ran at a time: each would be faster alone.")
     results = assemble.results(

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from privacy_faces.config.files import beside
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
-from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.attackers.contract import Tools
+from privacy_faces.evaluation.attackers.purification import purifier
+from privacy_faces.evaluation.attackers.registry import NOT_ASKED
 from privacy_faces.evaluation.exports.photos import Judged
 from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import lift, share
@@ -24,6 +26,7 @@ from privacy_faces.evaluation.rows import Success
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
+from privacy_faces.evaluation.trained import with_trained_attackers
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Observer
@@ -51,7 +54,7 @@ class Request:
         targets: name -> test image of the people whom the pairs are to resemble.
         classifier: closed-set classifier whose fooling rate is asked for.
         far: false accept rates, the main one first.
-        robustness, attackers: whether to measure these.
+        robustness, attackers, trained_attackers: whether to measure these.
         services: verification services to ask; photos are sent to them.
         gallery: folder of other people, whom searches look through too.
     """
@@ -63,6 +66,7 @@ class Request:
     far: Sequence[float] = (0.001, 0.01, 0.1)
     robustness: bool = True
     attackers: bool = True
+    trained_attackers: bool = False
     services: Sequence[Verifier] = ()
     gallery: Path | None = None
 
@@ -102,7 +106,7 @@ def evaluate_pairs(
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
     photos = [photo for photo, _ in by_photo(usable)]
     receipts = {photo.name: _receipt(by_name[photo.name]) for photo in photos}
-    scope = Scope(request.robustness, request.attackers, purifier() if request.attackers else None)
+    scope = Scope(request.robustness, request.attackers, Tools(purifier()) if request.attackers else Tools())
     clean = measure(
         usable,
         faces,
@@ -129,6 +133,9 @@ def evaluate_pairs(
         image = request.targets.get(target) or scored_image(target)
         result = Result(setting, part, roles, seen_in(image, observer) if image else None)
         label = f"{request.name} as {target}" if target else request.name
+        if request.trained_attackers:
+            result, told = with_trained_attackers(result, observer)
+            notes += [f"{label}: {note}" for note in told]
         judged.append(Judged(label, result))
         missing = failures if not methods else {}
         readers = [_versions(by_name[usable[row].name]) for row in part.rows if usable[row].labeled]
@@ -147,6 +154,8 @@ def evaluate_pairs(
             attackers=request.attackers,
         )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
+    if request.attackers and not request.trained_attackers:
+        notes.append(NOT_ASKED)
     if surrogates is None:
         notes.append(
             "Nothing says which recognizers helped to protect these photos: their roles are unknown, none counts as "

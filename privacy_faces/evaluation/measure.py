@@ -4,14 +4,16 @@ that."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS, Purify
+from privacy_faces.evaluation.attackers.contract import Tools
+from privacy_faces.evaluation.attackers.registry import PICTURE_ATTACKERS
 from privacy_faces.evaluation.probes import Probe, by_photo
 from privacy_faces.evaluation.robustness import OPERATIONS
+from privacy_faces.evaluation.utility import coarse_similarity, eyes_open, mouth_open, pose_shift, tone_shift
 from privacy_faces.judge.candidates import Candidates, joined
 from privacy_faces.judge.observations import Observation, Observer, together
 from privacy_faces.judge.placed import is_placed
@@ -19,6 +21,7 @@ from privacy_faces.judge.quality import color_shift, frame_quality, landmark_shi
 from privacy_faces.judge.views import Rgb, View, moved, view_of
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
+from privacy_faces.photos.frames import transform
 from privacy_faces.photos.photo import Photo
 from privacy_faces.photos.regions import region_masks
 from privacy_faces.photos.transparency import shown
@@ -30,6 +33,7 @@ Names = NDArray[np.str_]
 
 # Photos whose views are held at a time.
 _CHUNK = 8
+_POINTS = 68
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,26 @@ class Scope:
     Attributes:
         robustness: after every operation of `evaluation.robustness`.
         attackers: with the pictures of `evaluation.attackers`.
-        purify: the diffusion attacker, where its weights are loaded.
+        tools: what the attackers bring along.
     """
 
     robustness: bool = True
     attackers: bool = True
-    purify: Purify | None = None
+    tools: Tools = field(default_factory=Tools)
 
 
+#: What is measured of frames and landmarks; see `judge.quality` and `evaluation.utility`.
+QUALITIES = (
+    "psnr",
+    "ssim",
+    "landmark_shift",
+    "color_shift",
+    "pose_shift",
+    "mouth_kept",
+    "eyes_kept",
+    "tone_shift",
+    "coarse_similarity",
+)
 #: The version as it was written; other kinds of view are named after an operation or an attacker.
 WRITTEN = "written"
 
@@ -60,11 +76,12 @@ class Seen:
         embeddings: kind of view -> recognizer -> candidates of N faces. Kinds are `WRITTEN`, the operations, and the
             attackers who work on pictures.
         found: kind of view -> (N,), where the detector finds the face, as in `judge.receipt.Found`.
-        quality: psnr (dB, inf for equal frames), ssim, landmark_shift (NaN where the face is not at its place),
-            color_shift: (N,) each; NaN where the version does not lie on the original.
+        quality: `QUALITIES`, (N,) each: psnr in dB, inf for equal frames; NaN where the version does not lie on the
+            original, and of landmarks where the face is not found at its place.
         unchanged: (N,), where all pixels of the photo are the original's.
         placed: (N,), where the version lies pixel on pixel on the original.
         frames: (N, S, S, 3), at the original's landmarks; of a version that is not placed, the first candidate.
+        landmarks: (N, 68, 2) in pixels of these frames.
     """
 
     rows: Indices
@@ -74,6 +91,7 @@ class Seen:
     unchanged: Flags
     placed: Flags
     frames: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
 
     def detected(self, kind: str = WRITTEN) -> Flags:
         """Where the detector still finds the face (N,): at its place, if it has one."""
@@ -90,6 +108,7 @@ class Seen:
             self.unchanged[places],
             self.placed[places],
             self.frames[places],
+            self.landmarks[places],
         )
 
 
@@ -160,9 +179,11 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
         views = [view for item in seen_once for view in item.views]
         counts = np.array([len(item.views) for item in seen_once], dtype=np.int64)
         for attacker in PICTURE_ATTACKERS:
-            seen = attacker.embed(observer, views, scope.purify)
+            seen = attacker.embed(observer, views, scope.tools)
             if seen is not None:
-                embeddings[attacker.name] = {name: Candidates(rows, counts) for name, rows in seen.items()}
+                embeddings[attacker.name] = {
+                    name: Candidates(rows, counts * (len(rows) // max(1, len(views)))) for name, rows in seen.items()
+                }
                 found[attacker.name] = found[WRITTEN]
     placed = np.repeat([pair.placed for pair in pairs], [len(pair.rows) for pair in pairs]).astype(bool)
     before = [view_of(pair.original.rgb, face) for pair in pairs for face in pair.original_faces]
@@ -176,6 +197,7 @@ def _see(pairs: Sequence[_Pair], observer: Observer, scope: Scope) -> Seen:
         np.array([np.array_equal(pair.original.rgb, pair.photo.rgb) for pair in pairs for _ in pair.rows], dtype=bool),
         placed,
         np.array([(view.frame * 255 + 0.5).astype(np.uint8) for view in after], dtype=np.uint8),
+        np.array([view.landmarks for view in after], dtype=np.float64).reshape(-1, _POINTS, 2),
     )
 
 
@@ -214,20 +236,34 @@ def _qualities(
     before: Sequence[View],
     after: Sequence[View],
 ) -> dict[str, Values]:
-    found: dict[str, list[float]] = {"psnr": [], "ssim": [], "landmark_shift": [], "color_shift": []}
-    for face, item, on, old, new in zip(faces, written, placed, before, after, strict=True):
-        if not on:
-            for values in found.values():
-                values.append(float("nan"))
-            continue
-        compared = frame_quality(old.frame, new.frame)
-        found["psnr"].append(float("inf") if compared.psnr is None else compared.psnr)
-        found["ssim"].append(compared.ssim)
-        found["landmark_shift"].append(landmark_shift(face, item.face) if item.face else float("nan"))
-        found["color_shift"].append(
-            color_shift(old.frame, new.frame, region_masks(old.landmarks, old.frame.shape[0])["face"])
-        )
-    return {name: np.array(values, dtype=np.float64) for name, values in found.items()}
+    rows = [
+        _of_frames(old, new) | (_of_landmarks(face, item.face, old) if item.face else {}) if on else {}
+        for face, item, on, old, new in zip(faces, written, placed, before, after, strict=True)
+    ]
+    return {name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64) for name in QUALITIES}
+
+
+def _of_frames(old: View, new: View) -> dict[str, float]:
+    compared = frame_quality(old.frame, new.frame)
+    return {
+        "psnr": float("inf") if compared.psnr is None else compared.psnr,
+        "ssim": compared.ssim,
+        "color_shift": color_shift(old.frame, new.frame, region_masks(old.landmarks, old.frame.shape[0])["face"]),
+        "tone_shift": tone_shift(old.frame, new.frame, old.landmarks),
+        "coarse_similarity": coarse_similarity(old.frame, new.frame),
+    }
+
+
+def _of_landmarks(face: Face, found: Face, old: View) -> dict[str, float]:
+    """Of a face that is found at its place."""
+    side = old.frame.shape[0]
+    points = transform(face.affine(side), found.landmarks)
+    return {
+        "landmark_shift": landmark_shift(face, found),
+        "pose_shift": pose_shift(old.landmarks, points, side),
+        "mouth_kept": float(mouth_open(old.landmarks) == mouth_open(points)),
+        "eyes_kept": float(eyes_open(old.landmarks) == eyes_open(points)),
+    }
 
 
 def _joined(parts: Sequence[Seen]) -> Seen:
@@ -243,4 +279,5 @@ def _joined(parts: Sequence[Seen]) -> Seen:
         np.concatenate([part.unchanged for part in parts]),
         np.concatenate([part.placed for part in parts]),
         np.concatenate([part.frames for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
     )

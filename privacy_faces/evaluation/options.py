@@ -54,6 +54,9 @@ class JudgeOptions(SeeingOptions):
     )
     robustness: bool = Field(True, description="measure again after JPEG, resizing and the like")
     attackers: bool = Field(True, description="measure against adaptive attackers")
+    trained_attackers: Annotated[bool, Switch()] = Field(
+        False, description="attackers who train networks on photos protected in the same way, too: minutes a method"
+    )
     gallery: DirectoryPath | None = Field(
         None, description="folder of other people's photos, one sub-folder each, whom searches look through too"
     )

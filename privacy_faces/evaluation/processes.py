@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from privacy_faces.config.run import RunOptions
-from privacy_faces.evaluation.attackers import purifier
+from privacy_faces.evaluation.attackers.contract import Tools
+from privacy_faces.evaluation.attackers.purification import purifier
+from privacy_faces.evaluation.attackers.reversal import reversal
 from privacy_faces.evaluation.entries import Entry
 from privacy_faces.evaluation.measure import Scope, Seen, measure
 from privacy_faces.evaluation.probes import Probe, by_photo, copy_of
 from privacy_faces.judge.observations import Observer, make_observer
 from privacy_faces.judge.store import Store
+from privacy_faces.methods.contract import Method
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
@@ -144,7 +147,7 @@ def see(task: Task) -> Done:
     store = task.output / STORE
     if task.entry is None:
         versions = {photo.name: partial(copy_of, photo.photo) for photo in task.photos}
-        return Done(_see(task, versions, make_observer(task.run, Store(store))))
+        return Done(_see(task, versions, make_observer(task.run, Store(store)), None))
     anonymizer = Anonymizer(task.entry.plan)
     anonymizer.judge.store = Store(store)
     surrogates = anonymizer.method.surrogates
@@ -154,7 +157,7 @@ def see(task: Task) -> Done:
             f"found it among its surrogates ({', '.join(surrogates)}). Its options must leave it out: see "
             "Options.without"
         )
-        none = _see(task, {}, anonymizer.judge.observer())
+        none = _see(task, {}, anonymizer.judge.observer(), None)
         return Done(none, surrogates, {photo.name: reason for photo in task.photos})
     made = protect(task, task.entry, lambda jobs, plan, report: (attempt(anonymizer, job) for job in jobs))
     peak = _peak_memory() if any(outcome.status == "done" for outcome in made) else None
@@ -162,7 +165,7 @@ def see(task: Task) -> Done:
     receipts = [outcome.receipt for outcome in made if outcome.receipt]
     targets = {face.target.name for receipt in receipts for face in receipt.faces if face.target}
     return Done(
-        _see(task, read, anonymizer.judge.observer()),
+        _see(task, read, anonymizer.judge.observer(), anonymizer.method),
         surrogates,
         {outcome.job.name: _reason(outcome) for outcome in made if outcome.status == "failed"},
         [receipt.seconds.protect / len(receipt.faces) for receipt in receipts],
@@ -185,8 +188,9 @@ def protect(task: Task, entry: Entry, engine: Engine) -> list[Outcome]:
     return run(entry.plan, collection, folder, engine, _Counter(), overwrite=task.overwrite)
 
 
-def _see(task: Task, versions: Mapping[str, Callable[[], Photo]], observer: Observer) -> Seen:
-    scope = Scope(task.robustness, task.attackers, purifier() if task.attackers else None)
+def _see(task: Task, versions: Mapping[str, Callable[[], Photo]], observer: Observer, method: Method | None) -> Seen:
+    tools = Tools(purifier(), reversal(method) if method else None) if task.attackers else Tools()
+    scope = Scope(task.robustness, task.attackers, tools)
     return measure(task.probes, task.faces, versions, observer, scope, _counted)
 
 

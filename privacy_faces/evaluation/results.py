@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_serializer
 
 from privacy_faces.config.files import write_atomic
-from privacy_faces.evaluation.rows import Attack, Difference, Number, Part, Robustness, Roc, Success
+from privacy_faces.evaluation.rows import Attack, Difference, Histogram, Number, Part, Robustness, Roc, Success
 from privacy_faces.judge.receipt import Evidence, Found
 from privacy_faces.judge.thresholds import Threshold
 
@@ -60,6 +60,20 @@ class Quality(Part):
     landmark_shift: Number
     color_shift: Number
     detectability: Number = Number(value=None, n=0, missing="not measured by the version that wrote this")
+
+
+class Utility(Part):
+    """What stays useful; see `evaluation.utility`. Shares of faces: mouth_kept, eyes_kept, sex_kept, age_kept,
+    glasses_kept; means: pose_shift in degrees, tone_shift, coarse_similarity."""
+
+    pose_shift: Number
+    mouth_kept: Number
+    eyes_kept: Number
+    sex_kept: Number
+    age_kept: Number
+    glasses_kept: Number
+    tone_shift: Number
+    coarse_similarity: Number
 
 
 class Cost(Part):
@@ -113,10 +127,12 @@ class MethodResults(Part):
     flags: list[str] = Field(default_factory=list)
     success: list[Success]
     quality: Quality
+    utility: Utility | None = None
     cost: Cost | None = None
     robustness: list[Robustness] = Field(default_factory=list)
     attacks: list[Attack] = Field(default_factory=list)
     roc: list[Roc] = Field(default_factory=list)
+    histograms: list[Histogram] = Field(default_factory=list)
     services: list[Service] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)
 

@@ -129,7 +129,7 @@ class Attack(Part):
     """What is left of the protection when an attacker knows of it.
 
     Attributes:
-        attacker, summary: name in `evaluation.attackers`, and what the attacker does.
+        attacker, summary: name in `evaluation.attackers.registry`, and what the attacker does.
         far: false accept rate of the attacker's threshold; None where it needs none.
         clean: the share that the same attacker fails to recognize among unprotected photos.
         protected: the share that it fails to recognize among protected ones.
@@ -163,3 +163,19 @@ class Roc(Part):
     threshold: list[float]
     clean: list[float]
     protected: list[float]
+
+
+class Histogram(Part):
+    """How alike pairs are, in bins between `edges` (B + 1).
+
+    Attributes:
+        strangers: pairs of different people, both as they are (B).
+        clean, protected: each face with itself before, unprotected and protected (B).
+    """
+
+    recognizer: str
+    role: Role
+    edges: list[float]
+    strangers: list[int]
+    clean: list[int]
+    protected: list[int]

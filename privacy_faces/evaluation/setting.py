@@ -114,8 +114,10 @@ class Setting:
         return threshold_for(self.thresholds, recognizer, far)
 
     def copies(self, recognizer: str, rows: Indices, kind: str = WRITTEN) -> Candidates:
-        """The unprotected copies of some probes (M,)."""
-        return self.clean.embeddings[kind][recognizer].take(rows)
+        """The unprotected copies of some probes (M,); as they are, for an attacker who leaves alone what was not
+        protected."""
+        embeddings = self.clean.embeddings
+        return (embeddings[kind] if kind in embeddings else embeddings[WRITTEN])[recognizer].take(rows)
 
     def take(self, rows: Indices) -> Setting:
         """The setting of some of the probes (M,)."""

@@ -118,6 +118,7 @@ def benchmark(
             far=far_levels(run.far),
             robustness=chosen.robustness,
             attackers=chosen.attackers,
+            trained_attackers=chosen.attackers and chosen.trained_attackers,
             engine=engine,
             workers=chosen.workers or _workers(run.device),
             overwrite=chosen.overwrite,
@@ -179,6 +180,7 @@ def evaluate(
         far_levels(chosen.far),
         chosen.robustness,
         chosen.attackers,
+        chosen.attackers and chosen.trained_attackers,
         services,
         chosen.gallery,
     )

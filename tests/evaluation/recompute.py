@@ -23,6 +23,10 @@ SAME_SHOT = 0.99
 TOLERANCE = 2e-6
 #: What is no share or similarity of faces: it comes from networks, clocks and counters.
 NOT_OURS = {"lpips", "fid", "kid", "detectability", "seconds", "peak_memory", "confidence"}
+#: Measures that are shares of faces, whoever judges -> the column that says so.
+OF_FACES = {"detected": "still_a_face"} | {
+    name: name for name in ("mouth_kept", "eyes_kept", "sex_kept", "age_kept", "glasses_kept")
+}
 Row = dict[str, str]
 
 
@@ -211,7 +215,7 @@ def flags_of(tables: Tables, row: Row, version: str) -> tuple[np.ndarray, np.nda
     measure, names = row["measure"], [_label(item) for item in rows]
     threshold = tables.thresholds.get((row["recognizer"], float(row["far"]))) if row["far"] else None
     call = row["method"], version, row["recognizer"]
-    if row["condition"] in ("protected-gallery", "linear-probe"):
+    if row["condition"] in ("protected-gallery", "linear-probe", "fine-tuned-recognizer"):
         values = 1 - tables.column(rows, "matched")
     elif measure == "detected":
         values = tables.column(rows, "still_a_face")
@@ -277,13 +281,13 @@ def computed(tables: Tables, row: Row) -> tuple[float, ...]:
         return difference(*_common(sides))
     if row["statistic"] in ("false accepts", "auc", "eer"):
         return separation(tables, row)
-    if row["statistic"] == "mean" or row["measure"] == "detected":
+    if row["statistic"] == "mean" or row["measure"] in OF_FACES:
         recognizer = row["recognizer"] or tables.recognizers[0]
         rows = tables.rows(row["method"], "protected", recognizer, row["condition"])
-        column = "still_a_face" if row["measure"] == "detected" else row["measure"]
+        column = OF_FACES.get(row["measure"], row["measure"])
         values, people = tables.column(rows, column), np.array([item["person"] for item in rows])
         known = np.isfinite(values)
-        return (share if row["measure"] == "detected" else mean)(values[known], people[known])
+        return (share if row["measure"] in OF_FACES else mean)(values[known], people[known])
     return share(*flags_of(tables, row, row["version"])[:2])
 
 

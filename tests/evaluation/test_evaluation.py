@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import cv2
@@ -17,25 +18,36 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
+from privacy_faces.config.registry import METHODS
 from privacy_faces.datasets.folder import DatasetError, metadata_of
 from privacy_faces.datasets.pairs import PairsError
 from privacy_faces.datasets.samples import sample_photos
-from privacy_faces.evaluation.attackers import (
+from privacy_faces.evaluation.attackers.crops import averaged, crops, mirrored_landmarks
+from privacy_faces.evaluation.attackers.fine_tuned import named_after_tuning
+from privacy_faces.evaluation.attackers.purification import purifier
+from privacy_faces.evaluation.attackers.registry import (
     GROWING_GALLERY,
     LINEAR_PROBE,
     PICTURE_ATTACKERS,
     PROTECTED_GALLERY,
-    averaged,
-    blur_and_sharpen,
-    crops,
-    linked,
-    mirrored_landmarks,
-    named,
-    purifier,
+    REVERSAL,
 )
+from privacy_faces.evaluation.attackers.reversal import reversal
+from privacy_faces.evaluation.attackers.searches import linked, named
+from privacy_faces.evaluation.attackers.sharpening import blur_and_sharpen
+from privacy_faces.evaluation.attackers.trained_purifier import Pairs, purified_by_others
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS
+from privacy_faces.evaluation.utility import (
+    attributes_kept,
+    coarse_similarity,
+    eyes_open,
+    mouth_open,
+    pose_shift,
+    tone_shift,
+)
+from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.quality import color_shift, landmark_shift
 from privacy_faces.judge.receipt import Receipt
@@ -43,12 +55,15 @@ from privacy_faces.judge.store import Store
 from privacy_faces.judge.views import View, moved, view_of
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.targets import TargetError, read_target, scored_image
+from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.frames import transform
+from privacy_faces.photos.regions import region_masks
 from privacy_faces.pipeline.layouts.pairs import find_pairs
 from privacy_faces.recognizers.closed_set import ClassifierError, ClosedSet, load_classifier, save_classifier
 from privacy_faces.recognizers.ensemble import Ensemble
+from tests.evaluation.recompute import disagreements
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -134,7 +149,7 @@ class TestExtremes:
         assert {row.operation for row in method.robustness} == set(OPERATIONS)
         assert {row.attacker for row in method.attacks} == {
             attacker.name for attacker in (*PICTURE_ATTACKERS, PROTECTED_GALLERY, LINEAR_PROBE, GROWING_GALLERY)
-        }
+        } - {REVERSAL.name}, "nothing says what operation it was"
         assert {row.protected.value for row in method.attacks} == {0.0}
         assert (method.quality.psnr.value, method.quality.ssim.value) == (None, 1.0)
         assert method.examples[0].psnr is None
@@ -391,6 +406,19 @@ def view(sample: np.ndarray, sample_face: Face) -> View:
     return view_of(sample, sample_face)
 
 
+@pytest.fixture(scope="module")
+def views(finder: FaceFinder) -> list[View]:
+    """Two photos of each of four people, one after the other."""
+    found = []
+    for person in PEOPLE:
+        for folder in ("assets/faces", "assets/faces/second"):
+            rgb = np.array(Image.open(resource(folder) / f"{person}.png"))
+            face = finder.largest(rgb)
+            assert face is not None
+            found.append(view_of(rgb, face))
+    return found
+
+
 class TestAttackers:
     def test_purification_keeps_the_face_and_washes_out_noise(self, view: View, observer: Observer) -> None:
         noise = 0.03 * np.sign(np.random.default_rng(0).normal(size=view.frame.shape)).astype(np.float32)
@@ -403,6 +431,36 @@ class TestAttackers:
         np.testing.assert_allclose(together[1].frame, alone.frame, atol=2e-3)
         embedded = observer.embed([view, alone])["dlib-resnet"]
         assert embedded[0] @ embedded[1] > 0.927
+
+    @pytest.mark.parametrize(
+        ("method", "options"), [("blur", {"sigma": 0.02}), ("pixelate", {"cells": 28}), ("fill", {})]
+    )
+    def test_reversal_undoes_a_light_blur_and_a_fine_mosaic(
+        self, method: str, options: dict[str, Any], observer: Observer, context: Context
+    ) -> None:
+        rgb = np.asarray(Image.open(resource("assets/faces/001.png")))
+        (face,) = observer.faces(rgb)
+        before = view_of(rgb, face)
+        built = METHODS.build(method, options, context)
+        reverse = reversal(built)
+        if method == "fill":
+            assert reverse is None, "nothing is left that could be undone"
+            return
+        assert reverse is not None
+        frames = torch.from_numpy(before.frame).permute(2, 0, 1)[None]
+        regions = {
+            name: torch.from_numpy(mask)[None, None] for name, mask in region_masks(before.landmarks, 256).items()
+        }
+        hidden = built(FrameBatch(frames, torch.from_numpy(before.landmarks)[None].float(), regions, [0])).frames
+        pixels = (hidden[0].permute(1, 2, 0) * 255).round().numpy() / 255
+        after = View(pixels.astype(np.float32), before.landmarks)
+        made = reverse([after, after])
+        assert len(made) == 4, "two of each"
+        rows = observer.embed([before, after, *made])["dlib-resnet"]
+        hidden_similarity, *reversed_similarity = rows[1:] @ rows[0]
+        assert 1 - max(reversed_similarity) < 0.75 * (1 - hidden_similarity)
+        outside = ~region_masks(before.landmarks, 256)["face"]
+        np.testing.assert_array_equal(made[0].frame[outside], after.frame[outside])
 
     def test_crops_are_of_one_face(self, view: View, observer: Observer) -> None:
         views = crops(view)
@@ -446,6 +504,56 @@ class TestAttackers:
         assert (reached > direct).any()
 
 
+class TestTrainedAttackers:
+    def test_the_purifier_learns_on_others_what_the_protection_did(
+        self, observer: Observer, views: list[View], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A colored veil, taken off faces that it never saw; the network is kept, and trained once."""
+        monkeypatch.setattr("privacy_faces.evaluation.attackers.trained_purifier._SIDE", 32)
+        before = np.array([view.frame * 255 for view in views]).round().astype(np.uint8)
+        before = before[:, ::8, ::8].repeat(8, 1).repeat(8, 2)  # no detail is lost at the side of this test
+        after = (0.7 * before + [60, 0, 20]).astype(np.uint8)
+        landmarks = np.array([view.landmarks for view in views])
+        pairs = Pairs(np.arange(len(views)), np.ones(len(views), dtype=bool))
+        people = [f"person {number // 2}" for number in range(len(views))]
+        clean, protected = purified_by_others(before, after, pairs, landmarks, people, observer, steps=12)
+        off = np.abs(after.astype(float) - before).mean()
+        assert np.abs(protected.astype(float) - before).mean() < 0.6 * off
+        assert np.abs(clean.astype(float) - before).mean() < 0.8 * off
+        started = perf_counter()
+        again = purified_by_others(before, after, pairs, landmarks, people, observer, steps=12)
+        assert perf_counter() - started < 5
+        np.testing.assert_array_equal(again[1], protected)
+
+    def test_the_tuned_recognizer_names_whom_it_learned(self, observer: Observer, views: list[View]) -> None:
+        """Two photos of four people: seen once, named the second time; the recognizer itself stays what it was."""
+        (recognizer,) = observer.ensemble
+        people = np.array([7, 3, 5, 4])
+        before = {name: value.clone() for name, value in recognizer.state_dict().items()}
+        said = named_after_tuning(recognizer, views[::2], people, views[1::2], observer.device, steps=3)
+        assert said.tolist() == people.tolist()
+        for name, value in recognizer.state_dict().items():
+            assert torch.equal(value, before[name])
+        assert not any(parameter.requires_grad for parameter in recognizer.parameters())
+
+    @pytest.mark.slow(reason="every attacker on eight turned photos, and all numbers computed again")
+    def test_they_are_rows_of_the_tables(
+        self, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Asked for, they stand in the tables from which everything can be computed again."""
+        monkeypatch.setattr("privacy_faces.evaluation.trained.LEAST_PEOPLE", 4)
+        monkeypatch.setattr("privacy_faces.evaluation.trained.STEPS", 2)
+        protected = protected_by(originals, tmp_path / "p", lambda rgb: rgb[::-1, ::-1].copy())
+        flags = ("--no-robustness", "--trained-attackers")
+        results, _ = evaluated(originals, protected, tmp_path / "out", *flags)
+        rows = {row.attacker: row for row in results.methods[0].attacks}
+        assert rows["trained-purifier"].clean.value == 0
+        assert (rows["fine-tuned-recognizer"].clean.value, rows["fine-tuned-recognizer"].clean.n) == (0, 4)
+        assert not any("--trained-attackers" in note for note in results.notes)
+        wrong, compared = disagreements(tmp_path / "out")
+        assert (wrong, compared > 100) == ([], True)
+
+
 class TestDetectability:
     def test_what_an_edit_leaves_and_what_it_does_not(self) -> None:
         """Half of every frame smoothed is found on people whom the classifier never saw; unchanged frames are not."""
@@ -477,6 +585,49 @@ def test_shifts_by_hand(sample_face: Face) -> None:
     assert color_shift(white, black, ~face) == pytest.approx(100, abs=1e-3)
     right = Face(sample_face.box, sample_face.landmarks + np.array([sample_face.eye_distance / 10, 0]), 1.0)
     assert landmark_shift(sample_face, right) == pytest.approx(0.1, abs=1e-9)
+
+
+class TestUtility:
+    def test_a_head_that_turns(self, sample_face: Face) -> None:
+        landmarks = sample_face.frame_landmarks(256)
+        assert pose_shift(landmarks, landmarks, 256) == 0
+        # A picture that is turned by ten degrees around the middle of the camera: the head is turned by as much.
+        angle = np.deg2rad(10)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        assert pose_shift(landmarks, (landmarks - 128) @ turn.T + 128, 256) == pytest.approx(10, abs=0.5)
+        # Mirrored, a face that looks to the left looks to the right.
+        assert pose_shift(landmarks, mirrored_landmarks(landmarks, 256), 256) > 5
+
+    def test_mouth_and_eyes_by_hand(self, sample_face: Face) -> None:
+        landmarks = sample_face.frame_landmarks(256)
+        for low in (65, 66, 67):  # lips that meet
+            landmarks[low] = landmarks[{65: 63, 66: 62, 67: 61}[low]]
+        assert not mouth_open(landmarks)
+        landmarks[[65, 66, 67], 1] += 0.2 * np.linalg.norm(landmarks[60] - landmarks[64])
+        assert mouth_open(landmarks)
+        assert eyes_open(landmarks) == (True, True)
+        landmarks[[40, 41]] = landmarks[[38, 37]]
+        assert eyes_open(landmarks) == (False, True)
+
+    def test_tone_and_coarse_picture(self, view: View) -> None:
+        assert tone_shift(view.frame, view.frame, view.landmarks) == 0
+        assert tone_shift(view.frame, view.frame * 0.5, view.landmarks) > 10
+        assert coarse_similarity(view.frame, view.frame) == pytest.approx(1)
+        noise = 0.1 * np.random.default_rng(0).normal(size=view.frame.shape).astype(np.float32)
+        fine, coarse = (view.frame + noise).clip(0, 1), view.frame[::-1]
+        assert coarse_similarity(view.frame, fine) > 0.95
+        assert coarse_similarity(view.frame, coarse) < 0.6
+
+    def test_a_face_that_is_unchanged_keeps_its_attributes(self) -> None:
+        rows = np.random.default_rng(0).normal(size=(5, 128)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        same, other = Candidates.single(rows), Candidates.single(-rows)
+        kept = attributes_kept({"of-no-map": (same, other), "dlib-resnet": (same, same)})
+        assert {name: values.tolist() for name, values in kept.items()} == dict.fromkeys(
+            ("sex_kept", "age_kept", "glasses_kept"), [1.0] * 5
+        )
+        assert min(values.min() for values in attributes_kept({"dlib-resnet": (same, other)}).values()) == 0
+        assert attributes_kept({"of-no-map": (same, other)}) == {}
 
 
 class TestTargets:

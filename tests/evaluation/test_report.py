@@ -25,7 +25,7 @@ from privacy_faces.evaluation.report import charts, colors, wording
 from privacy_faces.evaluation.report.page import render
 from privacy_faces.evaluation.report.weakest import Verdict, weakest
 from privacy_faces.evaluation.results import Results, ResultsError, read_results, write_results
-from privacy_faces.evaluation.rows import Number, Robustness, Roc, Separation
+from privacy_faces.evaluation.rows import Histogram, Number, Robustness, Roc, Separation
 from privacy_faces.judge.thresholds import Threshold
 from privacy_faces.judge.verdicts import Measure
 from tests.results_sample import FAR, HOSTILE, NO_INCEPTION, NO_LPIPS, full, minimal
@@ -267,7 +267,7 @@ class TestHonesty:
         }
         assert {NO_LPIPS, NO_INCEPTION, "no frame differs from its original", "no such faces"} == set(reasons.values())
         missing = [(attributes, text) for attributes, text in page.all("a") if text.startswith("n/a")]
-        assert len(missing) == 12 * 3 + 2
+        assert len(missing) == 12 * 3 + 2 + 3
         for attributes, text in missing:
             assert reasons[str(attributes["href"]).removeprefix("#")] == attributes["title"]
             assert f"n/a{str(attributes['href']).removeprefix('#reason-')}" == text
@@ -319,6 +319,10 @@ class TestNumbers:
         price = section(page, "price")
         for method in full().methods:
             assert method.cost is not None
+            for column in wording.USEFUL:
+                kept = wording.useful(method, column)
+                assert kept is not None
+                assert kept.value is None or wording.spelled(kept, column.kind) in price
             for columns, part in ((wording.QUALITY, method.quality), (wording.COST, method.cost)):
                 for column in columns:
                     number: Number = getattr(part, column.name)
@@ -491,6 +495,30 @@ class TestColors:
         assert colors.contrast((0x76,) * 3, (255,) * 3) == pytest.approx(4.54, abs=0.005)
 
 
+class TestBrowser:
+    def test_fits_a_screen_a_phone_and_a_page(self, browser: Any, source: str) -> None:
+        """No column runs off a table at 1280 pixels and on paper; on a phone tables scroll, and the page does not."""
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_content(source)
+        wide = "[...document.querySelectorAll('.wide')].filter(box => box.scrollWidth > box.clientWidth + 1).length"
+        assert page.evaluate("document.querySelectorAll('.wide').length") > 20
+        assert page.evaluate(wide) == 0
+        shown = "[...document.querySelectorAll('tr[data-group]')].filter(row => !row.hidden).map(r => r.dataset.group)"
+        rows = page.evaluate(shown)
+        groups = set(rows) - {"all"}
+        assert groups
+        page.select_option("#group", min(groups))
+        assert set(page.evaluate(shown)) == {min(groups)}
+        page.select_option("#group", "")
+        assert page.evaluate(shown) == rows
+        page.set_viewport_size({"width": 400, "height": 850})
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
+        page.set_viewport_size({"width": 688, "height": 1000})  # A4 less its margins
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") == 688
+        page.close()
+
+
 class TestCharts:
     def test_prices_are_drawn_where_their_numbers_say(self) -> None:
         points = [charts.Point(20, 0.5, 0.4, 0.6, "first"), charts.Point(30, 1, 0.9, 1, "second")]
@@ -551,7 +579,7 @@ class TestCharts:
 
     def test_charts_take_their_colors_from_the_page(self, source: str) -> None:
         drawings = _drawings(source)
-        assert len(drawings) == 4 + 24
+        assert len(drawings) == 4 + 24 + 24
         for text in drawings:
             assert "style=" not in text
             assert "#" not in re.sub(r'(?:href="#|id=")m[0-9a-f]{10}"', "", text)
@@ -615,6 +643,22 @@ class TestCharts:
         assert [len(re.findall("[ML]", path)) for path, _ in curves] == [4, 4]
         assert charts.read_off(curve, 0.005) == (0.01, 0.6, 0.1)
         assert charts.read_off(curve, 2) == (1, 1, 1)
+
+    def test_histograms_stand_where_their_numbers_say(self) -> None:
+        histogram = Histogram(
+            recognizer="r",
+            role="held-out",
+            edges=[0, 0.5, 1],
+            strangers=[8, 0],
+            clean=[0, 4],
+            protected=[3, 1],
+        )
+        operating = [Threshold(far=0.01, threshold=value, source="calibrated") for value in (0.5, 2.0)]
+        drawn = Drawing(charts.score_chart(histogram, operating, "Scores", "salt"))
+        ticks = drawn.texts()
+        assert set(ticks) >= {"0 %", "50 %", "100 %", "similarity", "share of the pairs"}
+        ((middle, *_),) = drawn.lines("ink")  # the other threshold lies outside
+        assert middle == pytest.approx((ticks["0.0"][0][0] + ticks["1.0"][0][0]) / 2, abs=0.01)
 
 
 class Drawing:

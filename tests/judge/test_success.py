@@ -10,7 +10,7 @@ import pytest
 
 from privacy_faces.evaluation.identification import ranks
 from privacy_faces.evaluation.intervals import lift, mean, pair_share, share
-from privacy_faces.evaluation.measure import WRITTEN, Seen
+from privacy_faces.evaluation.measure import QUALITIES, WRITTEN, Seen
 from privacy_faces.evaluation.probes import Probe
 from privacy_faces.evaluation.setting import Setting
 from privacy_faces.evaluation.tables.attacks import attack_table
@@ -52,7 +52,7 @@ def unit(*degrees: float) -> np.ndarray:
 def seen(embeddings: np.ndarray, rows: np.ndarray | None = None) -> Seen:
     count = len(embeddings)
     rows = np.arange(count) if rows is None else rows
-    quality = {name: np.ones(count) for name in ("psnr", "ssim", "landmark_shift", "color_shift")}
+    quality = {name: np.ones(count) for name in QUALITIES}
     return Seen(
         rows,
         {WRITTEN: {"toy": Candidates.single(embeddings)}},
@@ -61,6 +61,7 @@ def seen(embeddings: np.ndarray, rows: np.ndarray | None = None) -> Seen:
         np.zeros(count, dtype=bool),
         np.ones(count, dtype=bool),
         np.zeros((count, 4, 4, 3), dtype=np.uint8),
+        np.zeros((count, 68, 2)),
     )
 
 

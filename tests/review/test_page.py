@@ -151,23 +151,6 @@ def test_a_method_that_lacks_something_is_refused() -> None:
 # In a browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium, or that of `playwright install chromium`."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    own = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with playwright.sync_playwright() as tool:
-        place = own or tool.chromium.executable_path
-        if not Path(place).exists():
-            pytest.skip("needs a browser: found no chromium, chromium-browser or google-chrome, nor Playwright's own")
-        try:
-            chromium = tool.chromium.launch(executable_path=place)
-        except playwright.Error as error:
-            pytest.skip(f"needs a browser: {place} does not start: {str(error).splitlines()[0]}")
-        yield chromium
-        chromium.close()
-
-
 @dataclass
 class Visit:
     """The page in a browser.

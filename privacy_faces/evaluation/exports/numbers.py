@@ -8,6 +8,7 @@ from typing import Any
 from privacy_faces.evaluation.exports.table import as_csv
 from privacy_faces.evaluation.results import MethodResults, Results
 from privacy_faces.evaluation.rows import Number, Part, Separation
+from privacy_faces.evaluation.utility import MEANS
 
 COLUMNS = (
     "method",
@@ -68,6 +69,9 @@ def _of_method(method: MethodResults) -> Iterator[dict[str, Any]]:
         yield from _separations(success, about)
     for name, number in _numbers(method.quality):
         statistic = "share" if name in _SHARES else "mean"
+        yield {"condition": WRITTEN, "measure": name, "statistic": statistic, "version": "protected"} | _number(number)
+    for name, number in _numbers(method.utility) if method.utility else ():
+        statistic = "mean" if name in MEANS else "share"
         yield {"condition": WRITTEN, "measure": name, "statistic": statistic, "version": "protected"} | _number(number)
     for name, number in _numbers(method.cost) if method.cost else ():
         yield {"condition": WRITTEN, "measure": name, "statistic": "mean", "version": "protected"} | _number(number)

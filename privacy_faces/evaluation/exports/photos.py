@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from privacy_faces.evaluation.attackers import PICTURE_ATTACKERS
+from privacy_faces.evaluation.attackers.registry import PICTURE_ATTACKERS
 from privacy_faces.evaluation.exports.table import as_csv
-from privacy_faces.evaluation.measure import WRITTEN
+from privacy_faces.evaluation.measure import QUALITIES, WRITTEN
 from privacy_faces.evaluation.robustness import OPERATIONS
 from privacy_faces.evaluation.tables.attacks import attacks_on
 from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.search import Search
 from privacy_faces.evaluation.tables.strangers import Comparison, compared
 from privacy_faces.evaluation.tables.success import best_among, best_other
+from privacy_faces.evaluation.utility import attributes_kept
 from privacy_faces.judge.candidates import Candidates, Indices
 from privacy_faces.judge.verdicts import similarity
 
@@ -43,10 +44,10 @@ COLUMNS = (
     "rank",
     "rank_same_photo",
     "target_rank",
-    "psnr",
-    "ssim",
-    "landmark_shift",
-    "color_shift",
+    *QUALITIES,
+    "sex_kept",
+    "age_kept",
+    "glasses_kept",
 )
 VERSIONS = ("unprotected", "protected")
 #: What similarities.csv compares with: the photos as they are, or those of the same version.
@@ -70,7 +71,7 @@ def photos_csv(judged: Sequence[Judged]) -> str:
     version, `target` to the target's test image; `strangers` counts the pairs with other people's photos, of which
     `false_accepts` are above the threshold; `rank` is the person's in a search without photos of the same shot,
     `rank_same_photo` in one with them. Empty where there is none. In conditions that compare no pairs
-    (protected-gallery, linear-probe) `matched` says whether the attacker names the person.
+    (protected-gallery, linear-probe, fine-tuned-recognizer) `matched` says whether the attacker names the person.
     """
     rows = (
         {"method": label, "recognizer": name, "role": role} | row
@@ -174,6 +175,8 @@ def _of_recognizer(result: Result, recognizer: str) -> Iterator[dict[str, Any]]:
                     "rank": _spread(search.ranks(here, own_photo=False), places, len(rows)),
                     "rank_same_photo": _spread(search.ranks(here, own_photo=True), places, len(rows)),
                 } | seen.quality
+                if side:
+                    columns |= attributes_kept({name: result.versions(name) for name in result.roles})
                 columns["rank"][places[~labeled.setting.has_other_photo[labeled.seen.rows]]] = np.nan
                 if result.target is not None:
                     columns["target_rank"] = _spread(search.target_ranks(here), places, len(rows))

@@ -1,4 +1,4 @@
-"""The report's two charts, drawn by matplotlib: privacy beside quality, and ROC curves."""
+"""The report's charts, drawn by matplotlib: privacy beside quality, histograms of scores, and ROC curves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from privacy_faces.evaluation.report import svg, wording
 from privacy_faces.evaluation.report.colors import ACCENT, INK, LINE, OTHER, PAGE, SOFT
-from privacy_faces.evaluation.rows import Roc
+from privacy_faces.evaluation.rows import Histogram, Roc
 from privacy_faces.judge.thresholds import Threshold as Operating
 
 if TYPE_CHECKING:
@@ -146,6 +146,35 @@ def roc_chart(curves: Sequence[Roc], operating: Sequence[Operating], label: str,
             axes.plot(rates, curve.protected, color=color, linewidth=2.25, clip_on=False)
 
     return RocChart(svg.element(draw, ROC_WIDTH, ROC_HEIGHT, label, salt), thresholds)
+
+
+def score_chart(histogram: Histogram, operating: Sequence[Operating], label: str, salt: str) -> Markup:
+    """Shares of the pairs by how alike they are: strangers, and faces with themselves before, unprotected and
+    protected; and the thresholds in use."""
+    edges = histogram.edges
+    heights = [
+        [count / max(1, sum(counts)) for count in counts]
+        for counts in (histogram.strangers, histogram.clean, histogram.protected)
+    ]
+    highest = max(max(side) for side in heights)
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure, ROC_WIDTH, ROC_HEIGHT, (52, ROC_WIDTH - 12), (30, ROC_HEIGHT - 40), "share of the pairs")
+        axes.set_xlim(edges[0], edges[-1])
+        axes.locator_params(axis="x", nbins=5)
+        axes.set_xlabel("similarity", loc="right", color=SOFT, labelpad=7)
+        axes.set_ylim(0, highest)
+        axes.set_yticks([0, highest / 2, highest], [wording.percent(share) for share in (0, highest / 2, highest)])
+        strangers, clean, protected = heights
+        axes.stairs(strangers, edges, fill=True, color=OTHER, alpha=0.35, linewidth=0, clip_on=False)
+        axes.stairs(clean, edges, color=ACCENT, linewidth=1.5, linestyle=(0, (3.3, 2.7)), clip_on=False)
+        axes.stairs(protected, edges, color=ACCENT, linewidth=2.25, clip_on=False)
+        for point in operating:
+            if edges[0] <= point.threshold <= edges[-1]:
+                line = axes.axvline(point.threshold, color=INK, linewidth=1, linestyle=(0, (1.5, 3)), clip_on=False)
+                line.set_gid(svg.title(f"Threshold {point.threshold}, of FAR {wording.rate(point.far)}"))
+
+    return svg.element(draw, ROC_WIDTH, ROC_HEIGHT, label, salt)
 
 
 def _locate(operating: Operating, curve: Roc) -> Threshold:

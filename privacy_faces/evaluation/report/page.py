@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from privacy_faces.config.printable import printable
 from privacy_faces.evaluation.report import charts, colors, panels, weakest, wording
+from privacy_faces.evaluation.report.terms import TERMS
 from privacy_faces.evaluation.results import MethodResults, Results, ResultsError
 
 
@@ -69,7 +70,6 @@ def _environment() -> Environment:
     for word in (
         wording.value,
         wording.interval,
-        wording.brackets,
         wording.spelled,
         wording.reason,
         wording.percent,
@@ -78,7 +78,7 @@ def _environment() -> Environment:
     ):
         environment.filters[word.__name__] = word
     environment.filters |= {"listed": wording.listed, "rate": wording.rate}
-    environment.globals |= {"charts": charts, "colors": colors, "wording": wording}
+    environment.globals |= {"charts": charts, "colors": colors, "wording": wording, "TERMS": TERMS}
     for function in (
         panels.find,
         panels.columns,
@@ -87,6 +87,7 @@ def _environment() -> Environment:
         panels.unmeasured,
         panels.against_first,
         panels.roc_charts,
+        panels.score_charts,
         panels.role_of,
     ):
         environment.globals[function.__name__] = function

@@ -197,6 +197,21 @@ def roc_charts(panel: Panel, far: float) -> list[tuple[Row, charts.RocChart]]:
     return drawn
 
 
+def score_charts(panel: Panel) -> list[tuple[Row, Markup]]:
+    """The panel's histograms of similarities, one for each method that has one."""
+    drawn = []
+    for row in panel.rows:
+        found = find(row.method.histograms, recognizer=panel.recognizer)
+        if found is not None:
+            label = (
+                f"Similarities of {row.method.label}, {panel.title}: {sum(found.strangers)} pairs of different people, "
+                f"{sum(found.clean)} faces with themselves unprotected, {sum(found.protected)} protected."
+            )
+            salt = f"scores {panel.role} {panel.recognizer} {row.anchor}"
+            drawn.append((row, charts.score_chart(found, row.info.thresholds if row.info else [], label, salt)))
+    return drawn
+
+
 def _said(curve: Roc, far: float) -> str:
     far_there, clean, protected = charts.read_off(curve, far)
     return (

@@ -1,5 +1,5 @@
 "use strict";
-// The page is whole without this: tables become sortable, and the faces before and after lie over each other under a slider.
+// The page is whole without this: tables become sortable, subgroups are chosen, and the faces before and after lie over each other under a slider.
 document.documentElement.classList.add("js");
 for (const slider of document.querySelectorAll(".slide"))
   slider.addEventListener("input", () => slider.parentElement.style.setProperty("--at", slider.value + "%"));
@@ -21,6 +21,13 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const rows = [...table.tBodies[0].rows].sort((a, b) => (key(a) === "") - (key(b) === "") || (key(a) === "" ? 0 : compare(key(a), key(b))));
       table.tBodies[0].append(...rows);
     });
+  });
+}
+const group = document.getElementById("group");
+if (group) {
+  group.closest(".filter").hidden = false;
+  group.addEventListener("change", () => {
+    for (const row of document.querySelectorAll("tr[data-group]")) row.hidden = group.value !== "" && row.dataset.group !== group.value;
   });
 }
 // A link to what is folded opens it, and paper shows everything.

@@ -70,60 +70,6 @@ MEASURES: Mapping[str, Measured] = {
     ),
 }
 
-TERMS: Mapping[str, str] = {
-    "Held-out": "The recognizer took no part in making the change, so it stands for one that a stranger may use.",
-    "Surrogate": (
-        "The recognizer helped to make the change (white-box): its verdict says that the method does what it was "
-        "told, not that others are fooled."
-    ),
-    "Unknown role": (
-        "Nothing says whether the recognizer helped to make the change, as with photos of another tool: it is not "
-        "called held out."
-    ),
-    "Surrogate-only evidence": (
-        "Every recognizer that judged the method had helped to make the change: protection against other recognizers "
-        "was not measured."
-    ),
-    "Unprotected": (
-        "The same share of the unprotected photos, written in the "
-        "same way: what happens without any protection."
-    ),
-    "Lift": (
-        "The protected share less the unprotected share, in percentage points; below zero, the method makes matters "
-        "worse."
-    ),
-    "False accept rate (FAR)": (
-        "The share of pairs of different people that a threshold takes for one person, on the data that it was "
-        "calibrated on."
-    ),
-    "Match": "A similarity strictly above the recognizer's threshold.",
-    "95 % interval and n": (
-        "In brackets: the range that holds the true value with 95 % confidence, and how many faces (or pairs) the "
-        "number rests on."
-    ),
-    "PSNR": (
-        "Peak signal-to-noise ratio of the face's frame, in dB: larger is closer to the original; equal frames have "
-        "none."
-    ),
-    "SSIM": "Structural similarity of the face's frame, at most 1: larger is closer to the original.",
-    "LPIPS": "Perceptual distance between the frames before and after, by a network: smaller is closer.",
-    "FID and KID": "Distances between the protected and the original faces as sets: smaller is more alike.",
-    "Still a face": "The share of protected faces that a face detector still finds.",
-    "Landmark shift": "The mean distance that the facial landmarks move, in distances between the eyes.",
-    "Color shift": (
-        "How far colors move where no face is: the mean CIE 1976 "
-        "difference outside the face; 1 is barely visible."
-    ),
-    "Detectability": (
-        "The chance that a classifier, trained on noise residuals of other people's frames, finds a protected frame "
-        "more edited than an untouched one: 0.5 tells nothing."
-    ),
-    "Margin": (
-        "The largest similarity less its threshold at the main false accept rate: above zero, some recognizer still "
-        "matches."
-    ),
-}  # fmt: skip
-
 ROLES: Mapping[Role, str] = {
     "held-out": "held out: took no part in making the change",
     "unknown": "role unknown: nothing says whether it helped to make the change",
@@ -208,15 +154,25 @@ class Column:
 
 
 QUALITY = (
+    Column("detected", "Still a face", "share", "descending"),
     Column("psnr", "PSNR, dB", "decimals-1", "descending"),
     Column("ssim", "SSIM", "decimals-3", "descending"),
+    Column("detectability", "Detectability", "decimals-2"),
     Column("lpips", "LPIPS", "decimals-3"),
     Column("fid", "FID", "decimals-1"),
     Column("kid", "KID", "decimals-4"),
-    Column("detected", "Still a face", "share", "descending"),
+)
+USEFUL = (
     Column("landmark_shift", "Landmark shift", "decimals-3"),
+    Column("pose_shift", "Pose, degrees", "decimals-1"),
+    Column("mouth_kept", "Mouth kept", "share", "descending"),
+    Column("eyes_kept", "Eyes kept", "share", "descending"),
+    Column("sex_kept", "Sex kept", "share", "descending"),
+    Column("age_kept", "Age group kept", "share", "descending"),
+    Column("glasses_kept", "Glasses kept", "share", "descending"),
+    Column("tone_shift", "Skin tone shift", "decimals-1"),
     Column("color_shift", "Color shift", "decimals-3"),
-    Column("detectability", "Detectability", "decimals-2"),
+    Column("coarse_similarity", "Coarse picture, SSIM", "decimals-3", "descending"),
 )
 COST = (Column("seconds", "Seconds a face", "seconds"), Column("peak_memory", "Peak memory, MiB", "decimals-0"))
 
@@ -248,6 +204,13 @@ def reason(number: Number) -> str:
     return number.missing or _UNSAID
 
 
+def useful(method: MethodResults, column: Column) -> Number | None:
+    """A number of what stays useful; None where it was not measured."""
+    part = method.quality if column.name in type(method.quality).model_fields else method.utility
+    number: Number | None = getattr(part, column.name, None)
+    return number
+
+
 def listed(names: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -273,6 +236,7 @@ def numbers(method: MethodResults) -> list[Number]:
     parts = [
         *method.success,
         method.quality,
+        *([method.utility] if method.utility else []),
         *([method.cost] if method.cost else []),
         *method.robustness,
         *method.attacks,

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_faces.evaluation.attackers import (
+from privacy_faces.evaluation.attackers.contract import Attacker
+from privacy_faces.evaluation.attackers.registry import (
+    FINE_TUNED,
     GROWING_GALLERY,
     LINEAR_PROBE,
     PICTURE_ATTACKERS,
     PROTECTED_GALLERY,
-    Attacker,
-    linked,
-    named,
+    TRAINED_PURIFIER,
 )
+from privacy_faces.evaluation.attackers.searches import linked, named
 from privacy_faces.evaluation.identification import best_ranks
 from privacy_faces.evaluation.intervals import once, share
 from privacy_faces.evaluation.rows import Attack, Separation
@@ -69,6 +70,9 @@ class Attempt:
     compares: Compares | None = None
 
 
+_NOBODY = Attempt(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
+
+
 def decided(threshold: Threshold, faces: Indices, compares: Compares) -> Attempt:
     """What an attacker with a threshold fails to recognize."""
     return Attempt(faces, dodging(compares.clean, threshold), dodging(compares.protected, threshold), compares)
@@ -111,12 +115,13 @@ def attacks_on(
     return [
         *(
             (attacker, _cleaned(attacker), result.setting.far[0], result)
-            for attacker in PICTURE_ATTACKERS
+            for attacker in (*PICTURE_ATTACKERS, TRAINED_PURIFIER)
             if attacker.name in result.seen.embeddings
         ),
         (PROTECTED_GALLERY, _protected_gallery, None, result.labeled),
         (LINEAR_PROBE, _linear_probe, None, result.labeled),
         (GROWING_GALLERY, _growing_gallery, result.setting.far[0], result.labeled),
+        *([(FINE_TUNED, _fine_tuned, None, result.labeled)] if result.named else []),
     ]
 
 
@@ -177,8 +182,7 @@ def _growing_gallery(result: Result, recognizer: str) -> Attempt:
     setting, people = result.setting, result.setting.names[result.seen.rows]
     several = np.flatnonzero(result.several)
     if not len(several):
-        none = np.zeros(0, dtype=bool)
-        return Attempt(several, none, none)
+        return _NOBODY
     names, first = np.unique(people[several], return_index=True)
     enrolled = several[first]
     owner = np.searchsorted(names, people[several])
@@ -226,20 +230,21 @@ def _own(result: Result, version: Candidates) -> Indices:
 
 def _linear_probe(result: Result, recognizer: str) -> Attempt:
     people = result.setting.people[result.seen.rows]
-    _, first = np.unique(people, return_index=True)
-    probe = np.isin(np.arange(len(people)), first) & result.several
-    training = result.several & ~result.same_shot[:, probe].any(1)
+    training, probe = result.training_and_probes
     if np.unique(people[training]).size < 2:
-        none = np.zeros(0, dtype=bool)
-        return Attempt(np.zeros(0, dtype=np.int64), none, none)
+        return _NOBODY
     clean, protected = (
-        _misnamed(version.take(np.flatnonzero(training)), version.take(np.flatnonzero(probe)), people, training, probe)
+        _misnamed(version.take(training), version.take(probe), people[training], people[probe])
         for version in result.versions(recognizer)
     )
-    return Attempt(np.flatnonzero(probe), clean, protected)
+    return Attempt(probe, clean, protected)
 
 
-def _misnamed(known: Candidates, probes: Candidates, people: Indices, training: Flags, probe: Flags) -> Flags:
+def _misnamed(known: Candidates, probes: Candidates, learned: Indices, asked: Indices) -> Flags:
     """Whom the classifier names by none of their candidates."""
-    said = named(known.embeddings, people[training][known.owner], probes.embeddings)
-    return ~probes.best(said == people[probe][probes.owner])
+    said = named(known.embeddings, learned[known.owner], probes.embeddings)
+    return ~probes.best(said == asked[probes.owner])
+
+
+def _fine_tuned(result: Result, recognizer: str) -> Attempt:
+    return Attempt(*result.named[recognizer]) if recognizer in result.named else _NOBODY

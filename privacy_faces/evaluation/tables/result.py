@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,15 @@ from privacy_faces.judge.observations import Embeddings
 from privacy_faces.judge.receipt import Role
 
 
+class Named(NamedTuple):
+    """What a classifier of the labeled people says of some of their faces (K,), places among the labeled ones: True
+    where it names somebody else, of the unprotected copies and of the protected photos."""
+
+    faces: Indices
+    clean: NDArray[np.bool_]
+    protected: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Result:
     """One method's results in a setting.
@@ -25,12 +35,14 @@ class Result:
         seen: what was seen of the protected photos.
         roles: recognizer -> role.
         target: recognizer -> embedding (D,) of the target's test image, where there is a target.
+        named: recognizer -> what it says once fine-tuned on the labeled people's photos, where that was asked.
     """
 
     setting: Setting
     seen: Seen
     roles: Mapping[str, Role]
     target: Embeddings | None = None
+    named: Mapping[str, Named] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -50,7 +62,7 @@ class Result:
             return self
         places = np.flatnonzero(np.isin(self.seen.rows, chosen))
         rows = np.searchsorted(chosen, self.seen.rows[places])
-        return Result(self.setting.take(chosen), self.seen.take(places, rows), self.roles, self.target)
+        return Result(self.setting.take(chosen), self.seen.take(places, rows), self.roles, self.target, self.named)
 
     @cached_property
     def same_shot(self) -> NDArray[np.bool_]:
@@ -62,6 +74,16 @@ class Result:
         """Whose person (M,) has a protected photo of another shot."""
         people = self.setting.people[self.seen.rows]
         return np.asarray(((people[:, None] == people[None]) & ~self.same_shot).any(1))
+
+    @cached_property
+    def training_and_probes(self) -> tuple[Indices, Indices]:
+        """The faces of which a classifier of these people learns, and those that it is asked about: the first of
+        everybody who has photos of several shots. What it learns of shows no shot that it is asked about."""
+        people = self.setting.people[self.seen.rows]
+        first = np.unique(people, return_index=True)[1]
+        probe = np.isin(np.arange(len(people)), first) & self.several
+        training = self.several & ~self.same_shot[:, probe].any(1)
+        return np.flatnonzero(training), np.flatnonzero(probe)
 
     @cached_property
     def own_shots(self) -> Indices:
