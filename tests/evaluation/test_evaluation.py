@@ -160,16 +160,15 @@ class TestExtremes:
         assert {row.group.value for row in method.success if row.group} == {"first", "second"}
         assert (tmp_path / "out/report.html").is_file()
 
-    @pytest.mark.slow(reason="every attacker on photos that only look changed, four times")
+    @pytest.mark.slow(reason="every attacker on photos that only look changed, three times")
     @pytest.mark.parametrize(
         "change",
         [
             lambda rgb: np.asarray(through_jpeg(Image.fromarray(rgb), 90)),
             lambda rgb: rgb[8:-8, 8:-8],
             lambda rgb: np.ascontiguousarray(rgb[:, ::-1]),
-            lambda rgb: np.ascontiguousarray(np.rot90(rgb)),
         ],
-        ids=["re-encoded", "cropped", "mirrored", "turned"],
+        ids=["re-encoded", "cropped", "mirrored"],
     )
     def test_what_protects_nothing_gets_nothing(self, change: Any, originals: Path, tmp_path: Path) -> None:
         """No measure and no attacker says that anybody is hidden."""
