@@ -38,7 +38,7 @@ from privacy_faces.evaluation.attackers.sharpening import blur_and_sharpen
 from privacy_faces.evaluation.attackers.trained_purifier import Pairs, purified_by_others
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
-from privacy_faces.evaluation.robustness import OPERATIONS
+from privacy_faces.evaluation.robustness import OPERATIONS, through_jpeg
 from privacy_faces.evaluation.utility import (
     attributes_kept,
     coarse_similarity,
@@ -160,6 +160,25 @@ class TestExtremes:
         assert results.data.people_with_other_photos == 4
         assert {row.group.value for row in method.success if row.group} == {"first", "second"}
         assert (tmp_path / "out/report.html").is_file()
+
+    @pytest.mark.slow(reason="every attacker on photos that only look changed, three times")
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda rgb: np.asarray(through_jpeg(Image.fromarray(rgb), 90)),
+            lambda rgb: rgb[8:-8, 8:-8],
+            lambda rgb: np.ascontiguousarray(rgb[:, ::-1]),
+        ],
+        ids=["re-encoded", "cropped", "mirrored"],
+    )
+    def test_what_protects_nothing_gets_nothing(self, change: Any, originals: Path, tmp_path: Path) -> None:
+        """No measure and no attacker says that anybody is hidden."""
+        protected = protected_by(originals, tmp_path / "null", change)
+        results, _ = evaluated(originals, protected, tmp_path / "out", "--no-robustness")
+        (method,) = results.methods
+        hidden = [row.measure for row in method.success if not row.protected.missing and row.protected.value != 0]
+        assert hidden == []
+        assert [row.attacker for row in method.attacks if row.protected.value != 0] == []
 
     def test_black_faces_dodge_everything_and_the_price_shows(self, originals: Path, tmp_path: Path) -> None:
         def black(rgb: np.ndarray) -> np.ndarray:
