@@ -140,6 +140,20 @@ def paint(frames: Tensor, layers: Tensor, looks: Sequence[Look], generators: Seq
     return torch.where(touched, lab_to_rgb(lab).clamp(0, 1).to(frames), frames)
 
 
+def takes_paint(frames: Tensor, layers: Tensor) -> Tensor:
+    """How much of what lies under lipstick, eyeshadow and eyeliner would take it, (N, 1, S, S) in [0, 1]: teeth and
+    moustaches, brows and rims of glasses do not.
+
+    Args:
+        frames: (N, 3, S, S) in [0, 1].
+        layers: (N, 5, S, S), of `layer_masks`.
+    """
+    lab = rgb_to_lab(frames)
+    shadow, liner, lips = (layers[:, LAYERS.index(item), None] for item in ("eyeshadow", "eyeliner", "lipstick"))
+    taken = lips * _is_lip(lab, lips) * _is_skin(lab, lips), shadow * _is_skin(lab, shadow), liner
+    return torch.stack(taken).sum(0) / torch.stack([lips, shadow, liner]).sum(0).clamp(min=1e-6)
+
+
 def _opacities(look: Look) -> list[float]:
     paints = look.paints()
     return [look.foundation, *(paints[item].opacity * _DENSITY[item] if item in paints else 0.0 for item in COLORS)]
