@@ -132,6 +132,7 @@ class MakeupOptions(TransferOptions, MethodOptions):
     )
     steps: int = Field(6, ge=0, le=1000, description="optimization steps of the paint; 0: the adapter alone")
     learning_rate: float = Field(0.03, gt=0, le=1, description="learning rate of Adam in these steps")
+    goal: Goal = Field("dodge", description="dodge: unlike the person; impersonate: like the target; both")
     strength: Strength = Field(
         "balanced", description="how far the face leaves the person: natural keeps most of the looks, strong hides most"
     )

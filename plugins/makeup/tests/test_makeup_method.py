@@ -81,7 +81,7 @@ class TestSamplePhoto:
     @pytest.fixture(scope="class")
     @staticmethod
     def result(sample: np.ndarray) -> Any:
-        return anonymize(sample, method="makeup", ref="XMY-060")
+        return anonymize(sample, method="makeup", ref="XMY-060", goal="both", frame_size=256)
 
     def test_dlib_no_longer_matches_and_the_receipt_says_how(self, result: Any) -> None:
         (face,) = result.receipt.faces
@@ -96,7 +96,7 @@ class TestSamplePhoto:
         assert target.similarity > target.similarity_before + 0.02
         assert {"face-diffusion-128", "face-prior"} <= {weight.id for weight in result.receipt.weights}
 
-    def test_lips_are_purple_and_eyes_and_teeth_are_not_painted(
+    def test_lips_are_purple_and_eyes_teeth_and_skin_are_not(
         self, result: Any, sample: np.ndarray, finder: FaceFinder
     ) -> None:
         found = finder.find(sample)[0]
@@ -108,12 +108,13 @@ class TestSamplePhoto:
             < 15
             < apart(lip_hue(before.frames, before.landmarks), goal)
         )
-        eyes_and_teeth = before.regions["face"] & ~closed_mask(before.landmarks, 256)
-        change = (after.frames - before.frames).abs().amax(1, keepdim=True)
-        # The frames are cut from the photo by interpolation, so that a pixel at an opening's edge has a share of its
-        # neighbor.
-        assert change[eyes_and_teeth].median() == 0
-        assert change[eyes_and_teeth].mean() < 0.01
+        # On eyeballs, teeth and cheeks light may change, but no purple lies there: b* does not fall as it does on lips.
+        blue = [rgb_to_lab(batch.frames)[:, 2:] for batch in (before, after)]
+        lips = canvas_of(before.landmarks, 256).regions[:, :1]
+        elsewhere = [before.regions["face"] & ~closed_mask(before.landmarks, 256), before.regions["skin"]]
+        fallen = [float((blue[0] - blue[1])[where].mean()) for where in (lips, *elsewhere)]
+        assert fallen[0] > 10
+        assert max(fallen[1:]) < 0.25 * fallen[0]
 
     def test_pixels_outside_the_face_are_untouched(self, result: Any, sample: np.ndarray) -> None:
         changed = np.any(np.asarray(result.image) != sample, axis=2)
@@ -210,7 +211,7 @@ class TestTerms:
 
 class TestGoals:
     def test_dodging_alone_has_no_target(self, face: FrameBatch, context: Context) -> None:
-        assert Makeup(MakeupOptions(adapter="none", goal="dodge", steps=2), context)(face).target is None
+        assert Makeup(MakeupOptions(adapter="none", steps=0, shift_steps=2), context)(face).target is None
 
     def test_impersonation_alone_resembles_the_target(self, face: FrameBatch, context: Context) -> None:
         result = Makeup(MakeupOptions(adapter="none", goal="impersonate", target="004"), context)(face)

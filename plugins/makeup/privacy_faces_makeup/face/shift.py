@@ -29,7 +29,7 @@ _CELLS, _BEND, _FLOW = 24, 1.2, 64
 # The face model's leading components, which are pose and light.
 _POSE = 10
 # The largest shade, and how much of its color stays beside its light.
-_DEEPEST, _CHROMA = 0.2, 0.4
+_DEEPEST, _CHROMA = 0.2, 0.5
 # Width over which the shade fades in at the face's edge, and the warp, as shares of the frame's side.
 _EDGE, _HOLD = 0.02, 0.05
 # The first step: of the shade, as a share of the largest allowed; of the warp, in shares of the frame's side.
@@ -58,8 +58,8 @@ class Reach:
 
 STRENGTHS: dict[Strength, Reach] = {
     "natural": Reach(30.0, 0.08),
-    "balanced": Reach(27.5, 0.14),
-    "strong": Reach(25.5, 0.2),
+    "balanced": Reach(28.1, 0.14),
+    "strong": Reach(26.0, 0.2),
 }
 
 

@@ -1,4 +1,4 @@
-"""Makeup that turns recognizers away by itself: DiffAM's adversarial term (CVPR 2024, equation 10) beside the others."""
+"""Makeup that turns recognizers away by itself: DiffAM's adversarial term (CVPR 2024, equation 10)."""
 
 from __future__ import annotations
 
