@@ -89,15 +89,6 @@ def canvas_of(landmarks: Tensor, size: int, boxes: bool = False) -> Canvas:
     return Canvas(regions, allowed, fine)
 
 
-def closed_mask(landmarks: Tensor, size: int) -> Tensor:
-    """Where makeup may lie at all, boolean (N, 1, S, S): the face without eyeballs and the open mouth; arguments as for
-    `canvas_of`."""
-    faces = []
-    for places in landmarks.double().cpu().numpy():
-        faces.append(torch.from_numpy(region_masks(places, size)["face"] & ~_openings(places, size)))
-    return torch.stack(faces)[:, None].to(landmarks.device)
-
-
 def _face(landmarks: NDArray[np.float64], size: int, boxes: bool) -> tuple[Tensor, Tensor, Tensor]:
     masks = region_masks(landmarks, size)
     layers = dict(zip(LAYERS, layer_masks(landmarks, size), strict=True))
