@@ -78,7 +78,7 @@ def test_what_is_far_enough_stays(model: FaceModel, faces: tuple[Tensor, ...]) -
 def test_shade_on_paint_is_light_without_color(faces: tuple[Tensor, ...]) -> None:
     frames, _, face, paint = faces
     shade = torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1).expand(2, 3, SIDE, SIDE)
-    change = Shift(shade, torch.zeros(2, 2, 8, 8)).wear(frames, face, paint) - frames
+    change = Shift(shade, torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 8, 8)).wear(frames, face, paint) - frames
     inside = change.permute(0, 2, 3, 1)[:, 38:42, 28:36]
     torch.testing.assert_close(inside, inside[..., :1].expand_as(inside), atol=2e-3, rtol=0)
     beside = change[:, :, 24:30, 28:36]
@@ -87,7 +87,7 @@ def test_shade_on_paint_is_light_without_color(faces: tuple[Tensor, ...]) -> Non
 
 def test_both_sides_move_alike(model: FaceModel) -> None:
     cells = torch.randn(1, 2, 24, 24, generator=torch.Generator().manual_seed(0))
-    flow = shifting(model)._shift(torch.zeros(1, 30), cells).flow
+    flow = shifting(model)._shift(torch.zeros(1, 30), torch.zeros(1, 1, 64, 64), cells).flow
     torch.testing.assert_close(flow[:, 0], -flow[:, 0].flip(2))
     torch.testing.assert_close(flow[:, 1], flow[:, 1].flip(2))
 

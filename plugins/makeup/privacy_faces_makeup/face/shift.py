@@ -1,8 +1,8 @@
 """Who a face seems to be, moved a little: warp, then shade.
 
 A smooth warp moves features, both sides of the face alike; light and shade in the span of the linear face model change
-how they are built; the photo's own fine detail goes along with the warp. Both descend what the recognizers see, by
-momentum on gradients of unit length (MI-FGSM in L2, Dong et al., CVPR 2018), within a mean square difference. Changes
+how they are built, with a little finer light that the model is too smooth for; the photo's own fine detail goes along
+with the warp. They descend what the recognizers see, by momentum on gradients of unit length (MI-FGSM in L2, Dong et al., CVPR 2018), within a mean square difference. Changes
 of that shape still look like a face, and carry over to recognizers that nobody asked.
 """
 
@@ -28,12 +28,15 @@ VIEWS = 2
 _CELLS, _BEND, _FLOW = 24, 1.2, 64
 # The face model's leading components, which are pose and light.
 _POSE = 10
+# Cells of fine light along the frame's side, how wide each is, and the largest: what the face model is too smooth for.
+_FINE_CELLS, _FINE_WIDTH, _FINE_DEEPEST = 64, 0.8, 0.07
 # The largest shade, and how much of its color stays beside its light.
 _DEEPEST, _CHROMA = 0.2, 0.5
 # Width over which the shade fades in at the face's edge, and the warp, as shares of the frame's side.
 _EDGE, _HOLD = 0.02, 0.05
-# The first step: of the shade, as a share of the largest allowed; of the warp, in shares of the frame's side.
-_SHADE_STEP, _WARP_STEP = 0.9, 0.03
+# The first step: of the shade and of the fine light, as shares of the largest allowed; of the warp, in shares of the
+# frame's side.
+_SHADE_STEP, _FINE_STEP, _WARP_STEP = 0.9, 0.55, 0.03
 _MOMENTUM, _LAST_STEP = 0.8, 0.1
 # Loss above which a step has its full length.
 _SOFT_HINGE = 0.05
@@ -57,9 +60,9 @@ class Reach:
 
 
 STRENGTHS: dict[Strength, Reach] = {
-    "natural": Reach(30.0, 0.08),
-    "balanced": Reach(28.1, 0.14),
-    "strong": Reach(26.0, 0.2),
+    "natural": Reach(30.5, 0.14),
+    "balanced": Reach(28.5, 0.2),
+    "strong": Reach(26.5, 0.3),
 }
 
 
@@ -68,11 +71,13 @@ class Shift:
     """How N faces change.
 
     Attributes:
-        shade: (N, 3, M, M), added light.
+        shade: (N, 3, M, M), added light and color.
+        fine: (N, 1, F, F), added light.
         flow: (N, 2, G, G), how far to look from each place of the changed face, in shares of the side.
     """
 
     shade: Tensor
+    fine: Tensor
     flow: Tensor
 
     def wear(self, frames: Tensor, face: Tensor, paint: Tensor) -> Tensor:
@@ -89,7 +94,8 @@ class Shift:
         shade = interpolate(self.shade, (size, size), mode="bicubic", align_corners=False)
         light = (shade * shade.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         shade = light + _CHROMA * (1 - paint) * (shade - light)
-        shade = _DEEPEST * torch.tanh(shade / _DEEPEST)
+        fine = interpolate(self.fine, (size, size), mode="bicubic", align_corners=False)
+        shade = _DEEPEST * torch.tanh(shade / _DEEPEST) + _FINE_DEEPEST * torch.tanh(fine / _FINE_DEEPEST)
         return torch.where(face > 0, (moved + _inside(face, _EDGE * size) * shade).clamp(0, 1), frames)
 
 
@@ -115,7 +121,12 @@ class Shifting:
         self.size, self.network, self.steps = model.size, network, steps
         self.mean_square = 10 ** (-psnr / 10)
         # A shade of which every pixel differs that much has this length.
-        self.longest = (3 * model.size**2 * self.mean_square) ** 0.5
+        deviation = self.mean_square**0.5
+        self.lengths = (
+            _SHADE_STEP * deviation * 3**0.5 * model.size,
+            _FINE_STEP * deviation * _FINE_CELLS,
+            _WARP_STEP,
+        )
 
     def __call__(
         self,
@@ -139,9 +150,12 @@ class Shifting:
         count = len(frames)
         rows = torch.arange(count, device=frames.device).repeat(VIEWS)
         seeds = [generators[row] for row in rows.tolist()]
-        parts = [frames.new_zeros(count, self.axes.shape[1]), frames.new_zeros(count, 2, _CELLS, _CELLS)]
+        parts = [
+            frames.new_zeros(count, self.axes.shape[1]),
+            frames.new_zeros(count, 1, _FINE_CELLS, _FINE_CELLS),
+            frames.new_zeros(count, 2, _CELLS, _CELLS),
+        ]
         speeds = [torch.zeros_like(part) for part in parts]
-        lengths = (_SHADE_STEP * self.longest, _WARP_STEP)
         for number in range(self.steps):
             leaves = [part.requires_grad_() for part in parts]
             worn = self._shift(*leaves).wear(frames, face, paint)
@@ -157,7 +171,7 @@ class Shifting:
             ]
             parts = [
                 part.detach() - pace * length * speed
-                for part, length, speed in zip(parts, lengths, speeds, strict=True)
+                for part, length, speed in zip(parts, self.lengths, speeds, strict=True)
             ]
             parts = self._within(parts, frames, face, paint)
         return self._shift(*parts)
@@ -171,13 +185,14 @@ class Shifting:
             parts = [_each(share, part) * part for part in parts]
         return parts
 
-    def _shift(self, coefficients: Tensor, cells: Tensor) -> Shift:
+    def _shift(self, coefficients: Tensor, fine: Tensor, cells: Tensor) -> Shift:
         shade = (coefficients @ self.axes.T).view(-1, 3, self.size, self.size)
         # Both sides move alike: left and right are mirrored.
         sideways, upright = cells[:, :1], cells[:, 1:]
         alike = torch.cat([sideways - sideways.flip(3), upright + upright.flip(3)], 1) / 2
         smooth = gaussian_blur(alike, _BEND, border="replicate")
-        return Shift(shade, interpolate(smooth, (_FLOW, _FLOW), mode="bicubic", align_corners=False))
+        light = gaussian_blur(fine, _FINE_WIDTH)
+        return Shift(shade, light, interpolate(smooth, (_FLOW, _FLOW), mode="bicubic", align_corners=False))
 
 
 def _each(values: Tensor, like: Tensor) -> Tensor:
