@@ -2,8 +2,9 @@
 
 A smooth warp moves features, both sides of the face alike; light and shade in the span of the linear face model change
 how they are built, with a little finer light that the model is too smooth for; the photo's own fine detail goes along
-with the warp. They descend what the recognizers see, by momentum on gradients of unit length (MI-FGSM in L2, Dong et al., CVPR 2018), within a mean square difference. Changes
-of that shape still look like a face, and carry over to recognizers that nobody asked.
+with the warp. They descend what the recognizers see, by momentum on gradients of unit length (MI-FGSM in L2, Dong et
+al., CVPR 2018), within a mean square difference. Changes of that shape still look like a face, and carry over to
+recognizers that nobody asked.
 """
 
 from __future__ import annotations
