@@ -6,6 +6,7 @@ import pytest
 import torch
 from privacy_faces_makeup.face.shift import SEEN, STRENGTHS, Shift, Shifting
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from privacy_faces.models.face_prior import FaceModel
 
@@ -25,7 +26,7 @@ def model() -> FaceModel:
 def faces() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Frames, landmarks, where the face is, and where paint lies."""
     generator = torch.Generator().manual_seed(1)
-    frames = 0.3 + 0.4 * torch.rand(2, 3, 64, 64, generator=generator)
+    frames = interpolate(0.3 + 0.4 * torch.rand(2, 3, 8, 8, generator=generator), (64, 64), mode="bilinear")
     landmarks = 16 + 32 * torch.rand(2, 68, 2, generator=generator)
     face, paint = torch.zeros(2, 2, 1, 64, 64)
     face[..., 12:52, 12:52] = 1
@@ -53,7 +54,7 @@ def sought(model: FaceModel, faces: tuple[Tensor, ...], rows: slice = slice(None
 def test_descends_within_the_allowed_difference(model: FaceModel, faces: tuple[Tensor, ...]) -> None:
     frames, found = faces[0], sought(model, faces)
     difference = (found - frames).square().mean((1, 2, 3))
-    assert (difference <= 1e-3 * 1.05).all(), "30 dB"
+    assert (difference <= 1e-3 * 1.12).all(), "30 dB, to half a dB: a shortened shade comes out of saturation"
     assert (difference > 0.5e-3).all(), "what is allowed is used"
     assert (brightness(found, faces[1], torch.arange(2)) < brightness(frames, faces[1], torch.arange(2))).all()
 
@@ -78,7 +79,7 @@ def test_what_is_far_enough_stays(model: FaceModel, faces: tuple[Tensor, ...]) -
 def test_shade_on_paint_is_light_without_color(faces: tuple[Tensor, ...]) -> None:
     frames, _, face, paint = faces
     shade = torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1).expand(2, 3, SIDE, SIDE)
-    change = Shift(shade, torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 8, 8)).wear(frames, face, paint) - frames
+    change = Shift(shade, torch.zeros(2, 1, 8, 8), torch.zeros(2, 2, 64, 64)).wear(frames, face, paint) - frames
     inside = change.permute(0, 2, 3, 1)[:, 38:42, 28:36]
     torch.testing.assert_close(inside, inside[..., :1].expand_as(inside), atol=2e-3, rtol=0)
     beside = change[:, :, 24:30, 28:36]

@@ -179,7 +179,7 @@ class Shifting:
 
     @torch.no_grad()
     def _within(self, parts: list[Tensor], frames: Tensor, face: Tensor, paint: Tensor) -> list[Tensor]:
-        """The parts, shortened until the frames differ by no more than is allowed."""
+        """The parts, shortened until the frames differ by hardly more than is allowed."""
         for _ in range(2):  # the difference does not grow quite as the parts do
             difference = (self._shift(*parts).wear(frames, face, paint) - frames).square().mean((1, 2, 3))
             share = (self.mean_square / difference.clamp(min=1e-12)).sqrt().clamp(max=1)
