@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from privacy_faces.methods.identity_losses import dodging_loss, impersonation_loss
     from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
     from privacy_faces.methods.options import MethodOptions
+    from privacy_faces.methods.strength import Strength
     from privacy_faces.methods.targets import read_target
     from privacy_faces.models.face_diffusion import FaceDiffusion
     from privacy_faces.models.face_diffusion import load as load_face_diffusion
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from privacy_faces.photos.frames import to_unit
     from privacy_faces.photos.photo import Photo, PhotoError
     from privacy_faces.photos.regions import region_masks
+    from privacy_faces.photos.warp import warp
     from privacy_faces.pipeline.sharing.launched import leads
     from privacy_faces.pipeline.sharing.launched import state as launched_state
     from privacy_faces.recognizers.alignment import ARCFACE, Template, WholeImage
@@ -104,6 +106,7 @@ _NAMES = {
     "config.registry": "Spec CommandSpec METHODS RECOGNIZERS INPAINTERS VERIFIERS PluginError UnknownNameError",
     "config.plan": "make_plan weights_of",
     "methods.options": "MethodOptions",
+    "methods.strength": "Strength",
     # Methods.
     "methods.contract": "Method FrameBatch Protection Target",
     "methods.context": "Context",
@@ -142,6 +145,7 @@ _NAMES = {
     "photos.frames": "to_unit",
     "photos.regions": "region_masks",
     "photos.blur": "gaussian_blur",
+    "photos.warp": "warp",
     # Data sets.
     "datasets.folder": "DatasetError LabeledPhoto photos_below",
     "datasets.base": "DataSet find_in_data_set=find photos_of lines_of first_few=some",
@@ -201,6 +205,7 @@ __all__ = [
     "Schedule",
     "ServiceError",
     "Spec",
+    "Strength",
     "Target",
     "Template",
     "Turn",
@@ -263,6 +268,7 @@ __all__ = [
     "to_unit",
     "train",
     "verified",
+    "warp",
     "weights_command",
     "weights_of",
     "whole_network",

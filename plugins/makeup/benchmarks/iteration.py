@@ -37,11 +37,13 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     from privacy_faces_makeup.diffusion.denoiser import PlainDenoiser
     from privacy_faces_makeup.diffusion.latents import Latents
     from privacy_faces_makeup.face.style import read_style
+    from privacy_faces_makeup.finetune.adversarial import AdversarialObjective
     from privacy_faces_makeup.finetune.memory import give_back_at_once, round_frozen
     from privacy_faces_makeup.loading import load_clip
     from privacy_faces_makeup.losses.perceptual import make_perceptual
     from privacy_faces_makeup.objective import Objective
-    from privacy_faces_makeup.options import TransferOptions
+    from privacy_faces_makeup.options import AdversarialOptions
+    from privacy_faces_makeup.pull import pull_of
 
     from privacy_faces.plugin import (
         Context,
@@ -58,7 +60,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
     torch.manual_seed(0)
     cpu = torch.device("cpu")
     context = Context("cpu", above_threshold=above_threshold(load_thresholds(), 0.001))
-    options = TransferOptions(generation_steps=steps, diversity=0.0, activation_checkpointing=variant != "plain")
+    options = AdversarialOptions(generation_steps=steps, diversity=0.0, activation_checkpointing=variant != "plain")
     finder, ensemble = make_finder(), Ensemble([context.recognizer("dlib-resnet")])
     photo = read_photo(packaged("assets/faces/001.png"))
     frames, landmarks = frame_tensors(photo, finder.find(photo.rgb)[:1], side, cpu)
@@ -72,8 +74,9 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
             ensemble,
             load_clip("makeup-clip", cpu)[0],
             perceptual,
-            context,
         )
+        pull = pull_of(ensemble, options.goal, context, options.margin, options.margin)
+        objective = AdversarialObjective(objective, pull, options.diversity)
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)
     latents = Latents(torch.randn_like(frames), denoiser.condition(frames), frames)
@@ -94,20 +97,17 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
     torch.set_num_threads(threads)
     objective, denoiser, latents, frames, landmarks, targets, options = prepared(variant, side, steps)
     optimizer = torch.optim.Adam([parameter for parameter in denoiser.parameters() if parameter.requires_grad], lr=8e-6)
-    subject = objective.subject(frames, landmarks, targets)
+    subject = objective.objective.subject(frames, landmarks, targets)
     losses, seconds, work = [], [], []
     for _ in range(iterations):
         started, worked = time.perf_counter(), time.process_time()
         if variant == "plain":
-            subject = objective.subject(frames, landmarks, targets)
+            subject = objective.objective.subject(frames, landmarks, targets)
         # What accelerate does around the loss.
         with torch.autocast("cpu", torch.bfloat16, enabled=variant in ("bf16", "adapter")):
             edited = made_up(denoiser, latents, latents.noisy, subject, options)
-            loss = torch.stack(
-                list(
-                    objective.weighted(objective.terms(edited, subject, [torch.Generator()]), options.weights).values()
-                )
-            ).sum()
+            terms = objective.terms(edited, subject, [torch.Generator()])
+            loss = torch.stack(list(objective.objective.weighted(terms, options.weights).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

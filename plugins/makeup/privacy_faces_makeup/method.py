@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.plugin import Context, Ensemble, FrameBatch, Method, Protection, manifest, sha256_of, verified
+from privacy_faces.plugin import (
+    Context,
+    Ensemble,
+    FrameBatch,
+    Method,
+    Protection,
+    load_face_prior,
+    manifest,
+    records,
+    sha256_of,
+    verified,
+)
 from privacy_faces_makeup.diffusion import adapter
 from privacy_faces_makeup.diffusion.latents import latents_of
 from privacy_faces_makeup.diffusion.transfer import transfer
-from privacy_faces_makeup.face.regions import closed_mask
+from privacy_faces_makeup.face.regions import canvas_of, exact
+from privacy_faces_makeup.face.shift import SEEN, STRENGTHS, Shifting
 from privacy_faces_makeup.face.style import Style, read_style
 from privacy_faces_makeup.loading import load_clip, load_denoiser
 from privacy_faces_makeup.losses.perceptual import make_perceptual
-from privacy_faces_makeup.objective import Objective
+from privacy_faces_makeup.objective import Objective, Subject
 from privacy_faces_makeup.options import MakeupOptions
+from privacy_faces_makeup.pull import pull_of
 
 # Width of the soft edge inside the mask, which itself is cut pixel by pixel, as a share of the frame's side.
 _FEATHER = 0.006
 
 
 class Makeup(Method):
-    """Makeup transfer (DiffAM): the adapter paints the reference's makeup, steps on the photo itself fit it and turn
-    the identity away."""
+    """Makeup transfer (DiffAM): the adapter paints the reference's makeup, steps on the photo fit it; and the face
+    under it shifts away from the person."""
 
     options: MakeupOptions
 
@@ -31,8 +46,8 @@ class Makeup(Method):
         super().__init__(options, context)
         device = context.device
         finder = context.finder
-        # Those that pull: in the steps on the photo, if there are any, and in the training of the adapter.
-        helped = options.surrogates if options.steps and options.adversarial else []
+        # Those that pull: in the shift, if there is one, and in the training of the adapter.
+        helped = options.surrogates if options.shift_steps else []
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
         self.original, self._records = load_denoiser(options.model, device)
         style = read_style(options, finder, self.original.size, device)
@@ -48,8 +63,15 @@ class Makeup(Method):
         self.perceptual_name, perceptual, used = make_perceptual(options.perceptual, device)
         clip, read = load_clip(options.clip, device)
         self._records += [*read, *used]
-        self.objective = Objective(options, style, self.ensemble, clip, perceptual, context)
+        self.objective = Objective(options, style, self.ensemble, clip, perceptual)
         self.source = style.source
+        self.shifting: Shifting | None = None
+        if options.shift_steps:
+            reach = STRENGTHS[options.strength]
+            self.pull = pull_of(self.ensemble, options.goal, context, reach.beyond, reach.beyond)
+            (prior,) = verified("face-prior")
+            self.shifting = Shifting(load_face_prior(prior, device), self.ensemble, reach.psnr, options.shift_steps)
+            self._records += [record for record in records("face-prior") if record not in self._records]
 
     def protect(self, batch: FrameBatch) -> Protection:
         """Frames wearing the reference's makeup."""
@@ -65,11 +87,11 @@ class Makeup(Method):
             start = self.original.invert(
                 self.objective.recolored(subject), options.t_0, options.inversion_steps, latents.condition
             )
-        edited, steps = transfer(self.painter, self.objective, options, subject, latents, start, batch.generators())
-        frames = batch.frames + interpolate(
-            edited - small, batch.frames.shape[-2:], mode="bicubic", align_corners=False
-        )
-        shared = {
+        change = transfer(self.painter, self.objective, options, subject, latents, start)
+        frames, paint = self._painted(batch, change)
+        if self.shifting:
+            frames = self._shifted(batch, frames, paint, subject)
+        detail = {
             "reference": self.options.ref,
             "source": self.source,
             "adapter": self.adapter_id,
@@ -77,16 +99,48 @@ class Makeup(Method):
         }
         return Protection(
             frames,
-            closed_mask(batch.landmarks, batch.frames.shape[-1]),
-            "difference",
+            batch.regions["face"],
+            "replace",
             feather=_FEATHER,
-            details=[shared | {"steps": count} for count in steps],
+            details=[detail] * len(frames),
             target=None if options.goal == "dodge" else targets,
         )
+
+    def _painted(self, batch: FrameBatch, change: Tensor) -> tuple[Tensor, Tensor]:
+        """The frames with a change (N, 3, M, M) of their colors, and where it lies: (N, 1, S, S) in [0, 1]."""
+        size = batch.frames.shape[-1]
+        canvas = exact(canvas_of(batch.landmarks, size), batch.frames, batch.landmarks)
+        fine = interpolate(change, (size, size), mode="bicubic", align_corners=False)
+        worn = canvas.wear(batch.frames, fine) if self.options.skin else canvas.paint(batch.frames, fine)
+        return worn.clamp(0, 1), canvas.allowed * canvas.fine
+
+    def _shifted(self, batch: FrameBatch, frames: Tensor, paint: Tensor, subject: Subject) -> Tensor:
+        """Painted frames (N, 3, S, S) that show somebody a little different."""
+        assert self.shifting
+        person, target = subject.person, subject.target
+
+        def pull(seen: Tensor, landmarks: Tensor, rows: Tensor) -> Tensor:
+            return self.pull(
+                seen,
+                landmarks,
+                {name: known[rows] for name, known in person.items()},
+                {name: known[rows] for name, known in target.items()},
+            )
+
+        face = batch.regions["face"].to(frames)
+        small, inside, color = (_resized(part, SEEN) for part in (frames, face, paint))
+        landmarks = (batch.landmarks + 0.5) * (SEEN / frames.shape[-1]) - 0.5
+        shift = self.shifting(small, landmarks, inside, color, pull, batch.generators())
+        with torch.no_grad():
+            return shift.wear(frames, face, paint)
 
     def weight_records(self) -> list[dict[str, str]]:
         """The diffusion model, CLIP, the perceptual loss, and the adapter."""
         return self._records
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    return interpolate(pictures, (size, size), mode="bilinear", antialias=True)
 
 
 def chosen_adapter(options: MakeupOptions, style: Style) -> Path | None:

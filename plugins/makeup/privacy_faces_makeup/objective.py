@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from privacy_faces.plugin import Context, Ensemble, Target, dodging_loss, impersonation_loss
+from privacy_faces.plugin import Ensemble, Target
 from privacy_faces_makeup.clip.image_text import ImageText
 from privacy_faces_makeup.face.regions import Canvas, canvas_of
 from privacy_faces_makeup.face.style import Style
 from privacy_faces_makeup.losses.direction import log_direction_loss
-from privacy_faces_makeup.losses.diversity import diverse, with_dropout
 from privacy_faces_makeup.losses.histogram import histogram_loss, matched
 from privacy_faces_makeup.losses.perceptual import Perceptual
 from privacy_faces_makeup.options import Term, TransferOptions
@@ -64,11 +63,10 @@ class Objective:
     """The loss of makeup transfer for one reference.
 
     Args:
-        options: goal, margin, diversity and the weights; a term of weight 0 is not computed.
+        options: the weights; a term of weight 0 is not computed.
         style: the reference.
-        ensemble: the surrogates.
+        ensemble: the surrogates, who know the person and the target.
         clip, perceptual: the networks of the direction and of the perceptual loss.
-        context: knows how far a similarity is from the judge's threshold.
     """
 
     def __init__(
@@ -78,7 +76,6 @@ class Objective:
         ensemble: Ensemble,
         clip: ImageText,
         perceptual: Perceptual,
-        context: Context,
     ) -> None:
         self.options, self.style = options, style
         self.ensemble, self.clip, self.perceptual = ensemble, clip, perceptual
@@ -86,7 +83,6 @@ class Objective:
         self.style_regions = canvas_of(style.landmarks, style.makeup.shape[-1], self.boxes).regions
         self.shares = style.makeup.new_tensor([1.0, 1.0, 1.0, options.skin])
         self.goal = self._direction() if options.direction else None
-        self.floor, self.ceiling = (self._enough(context, side) for side in (-1, 1))
 
     @torch.no_grad()
     def subject(self, frames: Tensor, landmarks: Tensor, targets: Sequence[Target]) -> Subject:
@@ -103,32 +99,24 @@ class Objective:
         target = {name: torch.cat([aim[name] for aim in aims]) for name in self.ensemble.names}
         return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), target, looks)
 
-    def terms(
-        self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], *, adversarial: bool = True
-    ) -> dict[Term, Tensor]:
+    def terms(self, edited: Tensor, subject: Subject) -> dict[Term, Tensor]:
         """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject; in float32, whatever precision
         the frames were generated in.
 
         Args:
             edited: gradients flow to them.
             subject: the faces before.
-            generators: one per face, for the diversity of the adversarial term.
-            adversarial: false leaves that term out (DiffAM's first epochs).
         """
         with torch.autocast(edited.device.type, enabled=False):
-            return self._terms(edited.float(), subject, generators, adversarial)
+            return self._terms(edited.float(), subject)
 
-    def _terms(
-        self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator], adversarial: bool
-    ) -> dict[Term, Tensor]:
+    def _terms(self, edited: Tensor, subject: Subject) -> dict[Term, Tensor]:
         options = self.options
         terms: dict[Term, Tensor] = {}
         if options.histogram:
             terms["histogram"] = (histogram_loss(edited, subject.canvas.regions, subject.colors) * self.shares).sum(1)
         if self.goal is not None:
             terms["direction"] = log_direction_loss(self.clip.embed_images(edited), subject.looks, self.goal)
-        if options.adversarial and adversarial:
-            terms["adversarial"] = self._adversarial(edited, subject, generators)
         if options.similarity:
             terms["similarity"] = self.perceptual(edited, subject.frames)
         if options.l1:
@@ -146,44 +134,9 @@ class Objective:
         return {name: weights[name] * value for name, value in terms.items()}
 
     @torch.no_grad()
-    def open(self, edited: Tensor, subject: Subject) -> Tensor:
-        """Whether the adversarial goal is still to be reached, seen plainly: boolean (N,).
-
-        Never, where there is none or no margin says when it is reached.
-        """
-        if not self.options.adversarial or self.options.margin is None:
-            return torch.zeros(len(edited), dtype=torch.bool, device=edited.device)
-        return self._away(self.ensemble.embed(edited, subject.landmarks), subject) > 0
-
-    def _adversarial(self, edited: Tensor, subject: Subject, generators: Sequence[torch.Generator]) -> Tensor:
-        strength = self.options.diversity
-        seen, landmarks = diverse(edited, subject.landmarks, strength, generators)
-        with with_dropout(self.ensemble, strength, generators):
-            return self._away(self.ensemble.embed(seen, landmarks), subject)
-
-    def _away(self, embeddings: dict[str, Tensor], subject: Subject) -> Tensor:
-        loss = torch.zeros(len(next(iter(embeddings.values()))), device=self.shares.device)
-        if self.options.goal != "impersonate":
-            loss = loss + dodging_loss(self.ensemble.similarity(embeddings, subject.person), self.floor)
-        if self.options.goal != "dodge":
-            target = {name: embedding.expand_as(embeddings[name]) for name, embedding in subject.target.items()}
-            loss = loss + impersonation_loss(self.ensemble.similarity(embeddings, target), self.ceiling)
-        return loss
-
-    @torch.no_grad()
     def _direction(self) -> Tensor:
         """E(reference with makeup) - E(reference without); of an image without a twin, the direction of the texts."""
         if self.style.clean is None:
             texts = self.clip.embed_texts([MADE_UP, BARE])
             return texts[:1] - texts[1:]
         return self.clip.embed_images(self.style.makeup) - self.clip.embed_images(self.style.clean)
-
-    def _enough(self, context: Context, side: int) -> dict[str, float] | None:
-        """Each surrogate's threshold, moved by the margin to one side; None where the margin is open."""
-        if self.options.margin is None:
-            return None
-        # How far 0 lies above the threshold is the threshold with its sign changed.
-        return {
-            name: side * self.options.margin - float(context.above_threshold(name, torch.zeros(1)))
-            for name in self.ensemble.names
-        }

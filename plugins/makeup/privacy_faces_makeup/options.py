@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from privacy_faces.plugin import RECOGNIZERS, Choice, MethodOptions, Options, chosen_from, is_place
+from privacy_faces.plugin import RECOGNIZERS, Choice, MethodOptions, Options, Strength, chosen_from, is_place
 
 #: The one model that is told the linear face model's picture of the frame, and so needs that one too.
 GUIDED = "face-diffusion-128"
@@ -96,21 +96,6 @@ class TransferOptions(DiffusionOptions):
     surrogates: list[str] = Field(
         ["dlib-resnet"], min_length=1, description="recognizers that the makeup is optimized against"
     )
-    margin: float | None = Field(
-        0.01,
-        ge=0,
-        le=1,
-        description=(
-            "how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, "
-            "as in the paper"
-        ),
-    )
-    diversity: float = Field(
-        0.5,
-        ge=0,
-        le=3,
-        description="strength of the random shifts, blur, JPEG and dropout that each step sees the face through",
-    )
     regions: Literal["lids", "boxes"] = Field(
         "lids", description="where eye colors are read and painted: upper lids, or the skin in boxes around the eyes"
     )
@@ -119,7 +104,6 @@ class TransferOptions(DiffusionOptions):
         0.0, ge=0, description="weight of the skin within the color loss; above 0, skin tone is transferred too"
     )
     direction: float = Field(15.0, ge=0, description="weight of the CLIP direction loss")
-    adversarial: float = Field(500.0, ge=0, description="weight of the adversarial loss")
     similarity: float = Field(50.0, ge=0, description="weight of the perceptual loss")
     l1: float = Field(300.0, ge=0, description="weight of the mean absolute difference")
 
@@ -129,7 +113,6 @@ class TransferOptions(DiffusionOptions):
         return {
             "histogram": self.histogram,
             "direction": self.direction,
-            "adversarial": self.adversarial,
             "similarity": self.similarity,
             "l1": self.l1,
         }
@@ -138,14 +121,29 @@ class TransferOptions(DiffusionOptions):
 class MakeupOptions(TransferOptions, MethodOptions):
     """Options of `makeup`."""
 
+    frame_size: int = Field(
+        512, ge=64, le=1024, multiple_of=8, description="side of the frames that the method works on, in pixels"
+    )
     adapter: str = Field(
         "auto",
         description=(
             "fine-tuned weights: a file, none, or auto: those that ship for the reference, model and goal, if any"
         ),
     )
-    steps: int = Field(30, ge=0, le=1000, description="optimization steps on the photo itself; 0: the adapter alone")
+    steps: int = Field(6, ge=0, le=1000, description="optimization steps of the paint; 0: the adapter alone")
     learning_rate: float = Field(0.03, gt=0, le=1, description="learning rate of Adam in these steps")
+    goal: Goal = Field("dodge", description="dodge: unlike the person; impersonate: like the target; both")
+    strength: Strength = Field(
+        "balanced", description="how far the face leaves the person: natural keeps most of the looks, strong hides most"
+    )
+    shift_steps: int = Field(
+        15, ge=0, le=500, description="steps of the shift away from the person; 0: nothing but paint"
+    )
+
+    def weights_used(self, listed: Sequence[str]) -> Sequence[str]:
+        """The networks, and the linear face model in whose span the face shifts."""
+        used = super().weights_used(listed)
+        return [*used, "face-prior"] if self.shift_steps and "face-prior" not in used else used
 
 
 class FinetuneOptions(Options):
@@ -178,7 +176,33 @@ class FinetuneOptions(Options):
         return {choice.name: choice.options for choice in choices}
 
 
-class TransferFinetuneOptions(TransferOptions, FinetuneOptions):
+class AdversarialOptions(TransferOptions):
+    """Makeup that turns recognizers away by itself."""
+
+    margin: float | None = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description=(
+            "how far beyond the judge's threshold the similarity is pushed and no farther; none: as far as it goes, "
+            "as in the paper"
+        ),
+    )
+    diversity: float = Field(
+        0.5,
+        ge=0,
+        le=3,
+        description="strength of the random shifts, blur, JPEG and dropout that each step sees the face through",
+    )
+    adversarial: float = Field(500.0, ge=0, description="weight of the adversarial loss")
+
+    @property
+    def weights(self) -> dict[Term, float]:
+        """The weight of each term."""
+        return {**super().weights, "adversarial": self.adversarial}
+
+
+class TransferFinetuneOptions(AdversarialOptions, FinetuneOptions):
     """Options of `finetune makeup-transfer`."""
 
     @field_validator("target")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from privacy_faces_makeup.face.regions import REGIONS, Canvas, canvas_of, closed_mask
+from privacy_faces_makeup.face.regions import REGIONS, Canvas, canvas_of, exact
 from skimage.draw import polygon2mask
 from skimage.io import imread
 from torch import Tensor
@@ -111,22 +111,37 @@ class TestRegions:
                 assert [float(edge) for edge in found] == pytest.approx([float(edge) for edge in expected], abs=0.51)
 
 
-class TestClosedMask:
+class TestAllowed:
     @SIZES
     def test_is_the_face_without_eyeballs_and_open_mouth(self, people: People, size: int) -> None:
-        closed = closed_mask(people.landmarks(size), size)
-        assert closed.dtype == torch.bool
-        assert closed.shape == (3, 1, size, size)
-        assert not (closed & people.inside(size, LEFT_EYE, RIGHT_EYE, OPEN_MOUTH)).any()
-        lips = people.inside(size, MOUTH) & ~people.inside(size, OPEN_MOUTH)
-        assert (closed | ~lips).all()
-        assert not closed[..., [0, -1], :].any()
-        assert 0.2 < closed.float().mean() < 0.5
-
-    @SIZES
-    def test_nothing_shows_beyond_it(self, people: People, size: int) -> None:
         landmarks = people.landmarks(size)
-        assert not canvas_of(landmarks, size).allowed[~closed_mask(landmarks, size)].any()
+        allowed = canvas_of(landmarks, size).allowed
+        assert not allowed[people.inside(size, LEFT_EYE, RIGHT_EYE, OPEN_MOUTH)].any()
+        lips = people.inside(size, MOUTH) & ~people.inside(size, OPEN_MOUTH)
+        assert allowed[lips].median() > 0.3
+        assert not allowed[..., [0, -1], :].any()
+        assert 0.2 < (allowed > 0).float().mean() < 0.5
+
+
+class TestExact:
+    def test_paint_keeps_off_a_moustache(self, people: People) -> None:
+        """A dark bar over the upper lip takes none of the paint that the lip takes without it."""
+        size = 256
+        frames, landmarks = people.frames(size), people.landmarks(size)
+        canvas = canvas_of(landmarks, size)
+        lips = canvas.regions[:, :1] & (canvas.fine > 0.8)
+        upper = lips & (torch.arange(size)[:, None] < landmarks[:, 62, 1].view(-1, 1, 1, 1) - 1)
+        hairy = torch.where(upper, torch.full_like(frames, 0.08), frames)
+        before, after = (exact(canvas, seen, landmarks).fine for seen in (frames, hairy))
+        assert before[upper].mean() > 0.6
+        assert after[upper].mean() < 0.25 * before[upper].mean()
+
+    def test_a_change_shows_on_lips_and_lids_alone(self, people: People) -> None:
+        frames, landmarks = people.frames(128), people.landmarks(128)
+        canvas = exact(canvas_of(landmarks, 128), frames, landmarks)
+        seen = (canvas.paint(frames, torch.full_like(frames, 0.2)) - frames).abs().amax(1, keepdim=True)
+        assert not seen[TestWear.deep_skin(canvas) & (canvas.fine == 0)].any()
+        assert seen[canvas.regions[:, :1]].median() > 0.05
 
 
 class TestWear:

@@ -223,7 +223,7 @@ def test_finetune_names_what_is_missing(empty: None, tmp_path: Path) -> None:
 
 def test_the_profile_states_what_differs() -> None:
     plan = make_plan("makeup", profile="full")
-    assert (plan.options.model, plan.options.frame_size) == (DDPM, 256)
+    assert (plan.options.model, plan.options.frame_size) == (DDPM, 512)
     assert (plan.options.surrogates, plan.run.recognizers[0].name) == (["facenet"], "facenet")
     assert make_plan("makeup").options.model == "face-diffusion-128"
 

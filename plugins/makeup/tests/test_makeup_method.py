@@ -14,7 +14,7 @@ from PIL import Image
 from privacy_faces_makeup.diffusion.adapter import About, AdapterError, attach, save
 from privacy_faces_makeup.face.look import LIPSTICK_COLORS, Look, Paint
 from privacy_faces_makeup.face.references import UnknownReferenceError
-from privacy_faces_makeup.face.regions import REGIONS, canvas_of, closed_mask
+from privacy_faces_makeup.face.regions import REGIONS, canvas_of
 from privacy_faces_makeup.face.rendering import render
 from privacy_faces_makeup.loading import load_denoiser
 from privacy_faces_makeup.method import Makeup
@@ -81,7 +81,7 @@ class TestSamplePhoto:
     @pytest.fixture(scope="class")
     @staticmethod
     def result(sample: np.ndarray) -> Any:
-        return anonymize(sample, method="makeup", ref="XMY-060")
+        return anonymize(sample, method="makeup", ref="XMY-060", goal="both", frame_size=256)
 
     def test_dlib_no_longer_matches_and_the_receipt_says_how(self, result: Any) -> None:
         (face,) = result.receipt.faces
@@ -96,7 +96,7 @@ class TestSamplePhoto:
         assert target.similarity > target.similarity_before + 0.02
         assert {"face-diffusion-128", "face-prior"} <= {weight.id for weight in result.receipt.weights}
 
-    def test_lips_are_purple_and_eyes_and_teeth_are_not_painted(
+    def test_lips_are_purple_and_eyes_teeth_and_skin_are_not(
         self, result: Any, sample: np.ndarray, finder: FaceFinder
     ) -> None:
         found = finder.find(sample)[0]
@@ -108,12 +108,14 @@ class TestSamplePhoto:
             < 15
             < apart(lip_hue(before.frames, before.landmarks), goal)
         )
-        eyes_and_teeth = before.regions["face"] & ~closed_mask(before.landmarks, 256)
-        change = (after.frames - before.frames).abs().amax(1, keepdim=True)
-        # The frames are cut from the photo by interpolation, so that a pixel at an opening's edge has a share of its
-        # neighbor.
-        assert change[eyes_and_teeth].median() == 0
-        assert change[eyes_and_teeth].mean() < 0.01
+        # On eyeballs, teeth and cheeks light may change, but no purple lies there: b* does not fall as it does on lips.
+        blue = [rgb_to_lab(batch.frames)[:, 2:] for batch in (before, after)]
+        canvas = canvas_of(before.landmarks, 256)
+        lips = canvas.regions[:, :1]
+        elsewhere = [before.regions["face"] & (canvas.allowed == 0), before.regions["skin"]]
+        fallen = [float((blue[0] - blue[1])[where].mean()) for where in (lips, *elsewhere)]
+        assert fallen[0] > 10
+        assert max(fallen[1:]) < 0.25 * fallen[0]
 
     def test_pixels_outside_the_face_are_untouched(self, result: Any, sample: np.ndarray) -> None:
         changed = np.any(np.asarray(result.image) != sample, axis=2)
@@ -177,10 +179,10 @@ class TestTerms:
         folder = REFERENCES
         return reference_hue(finder, folder / "XMY-060_m.png", folder / "XMY-060_nm.png")
 
-    def test_without_the_adversarial_term_the_person_is_matched_again(
+    def test_without_the_shift_the_person_is_matched_again(
         self, face: FrameBatch, context: Context, complete: torch.Tensor
     ) -> None:
-        plain = wearing(face, context, adversarial=0)
+        plain = wearing(face, context, shift_steps=0)
         threshold = -float(context.above_threshold("dlib-resnet", torch.zeros(1)))
         assert similarity(face, complete, context) < threshold < similarity(face, plain, context)
 
@@ -197,20 +199,20 @@ class TestTerms:
         method = Makeup(MakeupOptions(adapter="none"), context)
         subject = method.objective.subject(face.frames, face.landmarks, [context.target("000")])
         seen = [
-            float(method.objective.terms(frames, subject, face.generators())["direction"])
+            float(method.objective.terms(frames, subject)["direction"])
             for frames in (complete, wearing(face, context, direction=0))
         ]
         assert seen[0] < seen[1]
 
     def test_a_term_of_weight_zero_is_not_computed(self, face: FrameBatch, context: Context) -> None:
-        method = Makeup(MakeupOptions(adapter="none", direction=0, adversarial=0, similarity=0), context)
+        method = Makeup(MakeupOptions(adapter="none", direction=0, similarity=0), context)
         subject = method.objective.subject(face.frames, face.landmarks, [context.target("000")])
-        assert set(method.objective.terms(face.frames, subject, face.generators())) == {"histogram", "l1"}
+        assert set(method.objective.terms(face.frames, subject)) == {"histogram", "l1"}
 
 
 class TestGoals:
     def test_dodging_alone_has_no_target(self, face: FrameBatch, context: Context) -> None:
-        assert Makeup(MakeupOptions(adapter="none", goal="dodge", steps=2), context)(face).target is None
+        assert Makeup(MakeupOptions(adapter="none", steps=0, shift_steps=2), context)(face).target is None
 
     def test_impersonation_alone_resembles_the_target(self, face: FrameBatch, context: Context) -> None:
         result = Makeup(MakeupOptions(adapter="none", goal="impersonate", target="004"), context)(face)
@@ -243,6 +245,6 @@ def test_surrogates_are_those_that_pulled(context: Context) -> None:
         return Makeup(MakeupOptions(**options), context).surrogates
 
     assert named(adapter="none") == ("dlib-resnet",)
-    assert named(adapter="none", steps=0) == ()
-    assert named(adapter="none", adversarial=0.0) == ()
-    assert named(steps=0) == (), "the shipped adapter was trained against nobody"
+    assert named(adapter="none", steps=0) == ("dlib-resnet",), "the face shifts, whoever paints it"
+    assert named(adapter="none", shift_steps=0) == ()
+    assert named(shift_steps=0) == (), "the shipped adapter was trained against nobody"

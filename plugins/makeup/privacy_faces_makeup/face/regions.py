@@ -7,7 +7,7 @@ outside the face take nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from skimage.draw import polygon2mask
 from torch import Tensor
 
 from privacy_faces.plugin import gaussian_blur, region_masks
-from privacy_faces_makeup.face.rendering import LAYERS, layer_masks
+from privacy_faces_makeup.face.rendering import LAYERS, layer_masks, takes_paint
 
 #: The color regions, in this order.
 REGIONS = ("lips", "left eye", "right eye", "skin")
@@ -55,6 +55,10 @@ class Canvas:
         """The canvas of some of the faces."""
         return Canvas(self.regions[rows], self.allowed[rows], self.fine[rows])
 
+    def paint(self, frames: Tensor, change: Tensor) -> Tensor:
+        """Frames (N, 3, S, S) with a change (N, 3, S, S) on lips and lids alone."""
+        return frames + self.allowed * self.fine * change
+
     def wear(self, frames: Tensor, change: Tensor) -> Tensor:
         """Frames (N, 3, S, S) with as much of a change (N, 3, S, S) as makeup can bring about; differentiable."""
         sigma = _SOFT * frames.shape[-1]
@@ -63,6 +67,13 @@ class Canvas:
         shade = (soft * frames.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
         soft = shade + _CHROMA * (soft - shade)
         return frames + self.allowed * (self.fine * change + (1 - self.fine) * soft)
+
+
+def exact(canvas: Canvas, frames: Tensor, landmarks: Tensor) -> Canvas:
+    """The canvas of frames (N, 3, S, S) in [0, 1] with landmarks (N, 68, 2): its paint keeps to what looks like lips
+    and lids, wherever the landmarks put them."""
+    layers = torch.stack([layer_masks(places, frames.shape[-1]) for places in landmarks.double().cpu().numpy()])
+    return replace(canvas, fine=canvas.fine * takes_paint(frames, layers.to(frames)))
 
 
 def canvas_of(landmarks: Tensor, size: int, boxes: bool = False) -> Canvas:
@@ -76,15 +87,6 @@ def canvas_of(landmarks: Tensor, size: int, boxes: bool = False) -> Canvas:
     faces = [_face(places, size, boxes) for places in landmarks.double().cpu().numpy()]
     regions, allowed, fine = (torch.stack(parts).to(landmarks.device) for parts in zip(*faces, strict=True))
     return Canvas(regions, allowed, fine)
-
-
-def closed_mask(landmarks: Tensor, size: int) -> Tensor:
-    """Where makeup may lie at all, boolean (N, 1, S, S): the face without eyeballs and the open mouth; arguments as for
-    `canvas_of`."""
-    faces = []
-    for places in landmarks.double().cpu().numpy():
-        faces.append(torch.from_numpy(region_masks(places, size)["face"] & ~_openings(places, size)))
-    return torch.stack(faces)[:, None].to(landmarks.device)
 
 
 def _face(landmarks: NDArray[np.float64], size: int, boxes: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,15 +17,12 @@ import numpy as np
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
-from skimage.draw import polygon
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import interpolate
 
 from privacy_faces.plugin import gaussian_blur, region_masks
 from privacy_faces_makeup.face.look import COLORS, Look
-
-Points = NDArray[np.float64]
+from privacy_faces_makeup.face.outlines import Eye, Points, cheek, coverage, mouth
 
 # What is painted, in this order.
 LAYERS = ("foundation", *COLORS)
@@ -35,8 +32,6 @@ _COVER = {"lipstick": 0.75, "eyeshadow": 0.85, "eyeliner": 0.9, "blush": 0.12}
 # The largest opacity: powder is sheer.
 _DENSITY = {"lipstick": 0.9, "eyeshadow": 0.75, "eyeliner": 0.9, "blush": 0.33}
 
-# Polygons are drawn this many times finer than the frame and averaged down.
-_FINER = 4
 # Where less than this is painted, the pixel is left alone: less than half a gray level of 255 would change.
 _LEAST = 0.01
 
@@ -80,18 +75,18 @@ def layer_masks(landmarks: Points, size: int) -> Tensor:
     regions = region_masks(landmarks, size)
     skin = _blur(torch.from_numpy(regions["skin"]).float(), 0.05 * unit)
     brows = _blur(torch.from_numpy(regions["brows"]).float(), 0.02 * unit)
-    eyes = [_Eye(landmarks, side) for side in (0, 1)]
+    eyes = [Eye(landmarks, side) for side in (0, 1)]
     # Twice the covered share: a pixel half of which is eyeball is left alone, and the edge of the lid still is smooth.
-    outside = 1 - (2 * torch.stack([_coverage(eye.opening(), size) for eye in eyes]).amax(0)).clamp(max=1)
-    inner, outer = _mouth(landmarks[60:68], 4), _mouth(landmarks[48:60], 6)
-    lips = _blur(_coverage(outer, size), 0.02 * unit) * (1 - (2 * _coverage(inner, size)).clamp(max=1))
+    outside = 1 - (2 * torch.stack([coverage(eye.opening(), size) for eye in eyes]).amax(0)).clamp(max=1)
+    inner, outer = mouth(landmarks[60:68], 4), mouth(landmarks[48:60], 6)
+    lips = _blur(coverage(outer, size), 0.02 * unit) * (1 - (2 * coverage(inner, size)).clamp(max=1))
     shadow = sum(
-        share * _blur(_coverage(eye.lid(height), size), height * 0.35 * eye.gap)
+        share * _blur(coverage(eye.lid(height), size), height * 0.35 * eye.gap)
         for eye in eyes
         for share, height in ((0.5, 0.45), (0.5, 0.75))
     )
-    liner = _blur(torch.stack([_coverage(eye.liner(), size) for eye in eyes]).amax(0), 0.006 * unit)
-    cheeks = torch.stack([_coverage(_cheek(landmarks, side), size) for side in (0, 1)]).amax(0)
+    liner = _blur(torch.stack([coverage(eye.liner(), size) for eye in eyes]).amax(0), 0.006 * unit)
+    cheeks = torch.stack([coverage(cheek(landmarks, side), size) for side in (0, 1)]).amax(0)
     blush = _blur(cheeks, 0.09 * unit) * skin
     masks = {
         "foundation": skin,
@@ -138,6 +133,20 @@ def paint(frames: Tensor, layers: Tensor, looks: Sequence[Look], generators: Seq
         elif item == "eyeshadow":
             lab = _with_lightness(lab, lab[:, :1] + 5 * weight * gloss * glitter.clamp(min=0))
     return torch.where(touched, lab_to_rgb(lab).clamp(0, 1).to(frames), frames)
+
+
+def takes_paint(frames: Tensor, layers: Tensor) -> Tensor:
+    """How much of what lies under lipstick, eyeshadow and eyeliner would take it, (N, 1, S, S) in [0, 1]: teeth and
+    moustaches, brows and rims of glasses do not.
+
+    Args:
+        frames: (N, 3, S, S) in [0, 1].
+        layers: (N, 5, S, S), of `layer_masks`.
+    """
+    lab = rgb_to_lab(frames)
+    shadow, liner, lips = (layers[:, LAYERS.index(item), None] for item in ("eyeshadow", "eyeliner", "lipstick"))
+    taken = lips * _is_lip(lab, lips) * _is_skin(lab, lips), shadow * _is_skin(lab, shadow), liner
+    return torch.stack(taken).sum(0) / torch.stack([lips, shadow, liner]).sum(0).clamp(min=1e-6)
 
 
 def _opacities(look: Look) -> list[float]:
@@ -210,74 +219,6 @@ def _with_lightness(lab: Tensor, lightness: Tensor) -> Tensor:
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
     """The weighted mean of each frame, (N, 1, 1, 1)."""
     return (values * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
-
-
-class _Eye:
-    """Outlines around one eye; `side` 0 is the one left in the picture."""
-
-    def __init__(self, landmarks: Points, side: int) -> None:
-        points = landmarks[36:42] if side == 0 else landmarks[42:48]
-        brow = landmarks[17:22] if side == 0 else landmarks[22:27]
-        # From the inner corner to the outer one.
-        order = [3, 2, 1, 0, 5, 4] if side == 0 else [0, 1, 2, 3, 4, 5]
-        self.upper, self.lower = points[order[:4]], points[order[3:] + order[:1]]
-        self.width = float(np.linalg.norm(points[3] - points[0]))
-        self.up = brow.mean(0) - points.mean(0)
-        self.gap = float(np.linalg.norm(self.up))
-        self.up = self.up / self.gap
-
-    def opening(self) -> Points:
-        """The eyeball's outline."""
-        return np.concatenate([_curve(self.upper), _curve(self.lower)])
-
-    def lid(self, height: float) -> Points:
-        """From the lash line up to a share `height` of the way to the brow, reaching past the outer corner."""
-        low = self.upper.copy()
-        outwards = (low[3] - low[0]) / self.width
-        low[3] = low[3] + 0.18 * self.width * outwards + 0.1 * self.width * self.up
-        lift = np.array([0.35, 0.95, 1.0, 0.55])[:, None] * height * self.gap * self.up
-        return np.concatenate([_curve(low), _curve(low + lift)[::-1]])
-
-    def liner(self) -> Points:
-        """A line along the upper lid, thicker outwards, with a short wing."""
-        low = self.upper.copy()
-        outwards = (low[3] - low[0]) / self.width
-        low[3] = low[3] + 0.1 * self.width * outwards + 0.06 * self.width * self.up
-        lift = np.array([0.03, 0.08, 0.1, 0.05])[:, None] * self.width * self.up
-        return np.concatenate([_curve(low - 0.3 * lift), _curve(low + lift)[::-1]])
-
-
-def _mouth(points: Points, corner: int) -> Points:
-    """The closed outline of lip landmarks that run from one corner over the other, at index `corner`, and back."""
-    return np.concatenate([_curve(points[: corner + 1]), _curve(np.concatenate([points[corner:], points[:1]]))])
-
-
-def _cheek(landmarks: Points, side: int) -> Points:
-    """An ellipse from beside the nose up towards the ear."""
-    wing, ear, corner = (
-        (landmarks[31], landmarks[1], landmarks[48]) if side == 0 else (landmarks[35], landmarks[15], landmarks[54])
-    )
-    eye = landmarks[36:42].mean(0) if side == 0 else landmarks[42:48].mean(0)
-    center = 0.46 * ear + 0.24 * wing + 0.3 * (0.5 * eye + 0.5 * corner)
-    along = 0.3 * (ear - 0.75 * wing - 0.25 * corner)
-    across = 0.5 * np.array([-along[1], along[0]])
-    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)[:, None]
-    return np.asarray(center + np.cos(angles) * along + np.sin(angles) * across)
-
-
-def _curve(points: Points, count: int = 24) -> Points:
-    """A smooth curve (count, 2) through points (K, 2), K >= 3."""
-    places = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1) + 1e-6)])
-    return np.asarray(make_interp_spline(places, points, k=min(3, len(points) - 1))(np.linspace(0, places[-1], count)))
-
-
-def _coverage(outline: Points, size: int) -> Tensor:
-    """How much of each pixel (size, size) a closed outline (K, 2) encloses."""
-    fine = np.zeros((size * _FINER, size * _FINER), dtype=np.float32)
-    # A pixel's center has whole coordinates, its upper left corner lies half a pixel before.
-    columns, rows = ((outline + 0.5) * _FINER - 0.5).T
-    fine[polygon(rows, columns, fine.shape)] = 1
-    return avg_pool2d(torch.from_numpy(fine)[None, None], _FINER)[0, 0]
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:

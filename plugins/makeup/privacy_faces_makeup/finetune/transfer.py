@@ -14,6 +14,7 @@ from privacy_faces_makeup.diffusion.adapter import About
 from privacy_faces_makeup.diffusion.latents import cached_latents, latents_of
 from privacy_faces_makeup.diffusion.transfer import made_up
 from privacy_faces_makeup.face.style import read_style
+from privacy_faces_makeup.finetune.adversarial import AdversarialObjective
 from privacy_faces_makeup.finetune.memory import give_back_at_once
 from privacy_faces_makeup.finetune.training import (
     Progress,
@@ -28,6 +29,7 @@ from privacy_faces_makeup.loading import load_clip, load_denoiser
 from privacy_faces_makeup.losses.perceptual import make_perceptual
 from privacy_faces_makeup.objective import Objective
 from privacy_faces_makeup.options import TransferFinetuneOptions
+from privacy_faces_makeup.pull import pull_of
 
 
 def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = iter) -> Path:
@@ -45,7 +47,9 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
     targets = [context.target(options.target)]
     ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
     _, perceptual, _ = make_perceptual(options.perceptual, device)
-    objective = Objective(options, style, ensemble, load_clip(options.clip, device)[0], perceptual, context)
+    objective = Objective(options, style, ensemble, load_clip(options.clip, device)[0], perceptual)
+    pull = pull_of(ensemble, options.goal, context, options.margin, options.margin)
+    adversarial = AdversarialObjective(objective, pull, options.diversity)
     training, held_out = portraits_of(options, denoiser.size, progress)
     with PartialState().main_process_first():
         latents = cached_latents(
@@ -61,7 +65,9 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
         edited = made_up(prepared, ours, ours.noisy, part, options)
         late = done >= options.warmup_epochs
         weights = options.adversarial_weights if late else options.weights
-        return objective.weighted(objective.terms(edited, part, generators, adversarial=late), weights)
+        pulls = late and options.adversarial > 0
+        found = adversarial.terms(edited, part, generators) if pulls else objective.terms(edited, part)
+        return objective.weighted(found, weights)
 
     def picture() -> Tensor:
         return torch.cat([shown.frames, made_up(denoiser, shown_latents, shown_latents.noisy, shown, options)])
