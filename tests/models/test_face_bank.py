@@ -208,6 +208,6 @@ class TestAttributes:
         with pytest.raises(ValueError, match="Expected the columns split in"):
             training.of_photos(tmp_path, context.finder, [], lambda rows: rows)
         labels = tmp_path / "labels.csv"
-        labels.write_text("face,sex,age,glasses\n2400,man,old,no\n", encoding="utf-8")
-        with pytest.raises(ValueError, match=r"Expected numbers of faces from 0 to 2399 in .*labels.csv, found 2400"):
+        labels.write_text("face,sex,age,glasses\n5200,man,old,no\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"Expected numbers of faces from 0 to 5199 in .*labels.csv, found 5200"):
             training.of_the_bank(shipped, labels)
