@@ -174,6 +174,16 @@ class TestFill:
         assert torch.equal(first, again)
         assert float((first - other).abs().mean()) > 0.002
 
+    def test_candidates_are_different_people(
+        self, gan: FaceGan, face: FrameBatch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A face and its mirror image were two of three."""
+        tried: list[int] = []
+        placed = gan._placed
+        monkeypatch.setattr(gan, "_placed", lambda rows, *rest: tried.extend(rows) or placed(rows, *rest))
+        gan.fill(face, face.regions["face"])
+        assert len({row % len(gan.donors.bank) for row in tried}) == len(tried) > 1
+
     def test_black_and_white_stays(self, gan: FaceGan, face: FrameBatch) -> None:
         gray = face.frames.mean(1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
         filled = gan(replace(face, frames=gray), face.regions["face"])

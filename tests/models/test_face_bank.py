@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,15 +12,17 @@ from PIL import Image
 
 from privacy_faces.config.files import resource
 from privacy_faces.methods.context import Context
+from privacy_faces.methods.inpainting.inpainters.donors import Donors
 from privacy_faces.models import face_attributes, face_bank, face_directions
 from privacy_faces.models.face_attributes import FaceAttributes, Scores
 from privacy_faces.models.face_bank import FaceBank
-from privacy_faces.models.face_looks import COARSE, FRAME, Looks, looks_of, mirrored
+from privacy_faces.models.face_looks import COARSE, FRAME, Looks, eye_detail, looks_of, mirrored
 from privacy_faces.models.mobile_stylegan_files import load
 from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.faces import Face
 from privacy_faces.training import face_attributes as training
-from privacy_faces.training.face_bank import draw_bank
+from privacy_faces.training.face_bank import draw_bank, evened
+from privacy_faces.training.generated import generated_portraits
 from privacy_faces.weights.store import verified
 
 
@@ -54,6 +57,13 @@ class TestLooks:
     def test_twice_mirrored_is_as_before(self) -> None:
         points = np.random.default_rng(0).uniform(0, FRAME, (2, 68, 2)).astype(np.float32)
         np.testing.assert_allclose(mirrored(mirrored(points, FRAME), FRAME), points, atol=1e-4)
+
+    def test_a_blurred_eye_has_less_detail(self, sample: np.ndarray, sample_face: Face) -> None:
+        frame = (sample_face.frame(sample, FRAME) * 255 + 0.5).astype(np.uint8)
+        points = sample_face.frame_landmarks(FRAME)
+        one = frame.copy()
+        one[:, FRAME // 2 :] = cv2.GaussianBlur(frame, (0, 0), 4)[:, FRAME // 2 :]
+        assert eye_detail(one, points) < 0.5 * eye_detail(frame, points), "the less clear eye counts"
 
 
 class TestShipped:
@@ -148,6 +158,26 @@ def test_a_drawn_bank_has_a_face_of_each_style(context: Context) -> None:
     z = torch.randn(2, 512, generator=torch.Generator().manual_seed(3))
     np.testing.assert_allclose(bank.styles, network.mapping(z, 0.75).detach().numpy(), atol=1e-5)
     assert np.linalg.norm(bank.embeddings["dlib-resnet"], axis=1) == pytest.approx([1, 1], abs=1e-4)
+
+
+def test_generated_portraits_are_of_people_of_their_own(context: Context) -> None:
+    portraits = generated_portraits(load(torch.device("cpu")), context.finder.landmark_model, 2, 64, 3, iter)
+    assert portraits.frames.shape == (2, 3, 64, 64)
+    assert len(set(portraits.identities)) == 2
+    eyes = portraits.landmarks[:, 36:48].mean(1)
+    assert (eyes - torch.tensor([31.5, 29.5])).abs().max() < 3, "eyes lie where they do in any frame of FFHQ"
+
+
+def test_an_evened_bank_has_more_of_those_who_were_few(shipped: FaceBank) -> None:
+    donors = Donors(shipped, face_attributes.load(verified("face-attributes")[0]), "dlib-resnet")
+    bank = evened(donors, 600)
+    assert len(bank) == 600
+    np.testing.assert_array_equal(bank.styles[:300], shipped.styles[:300])
+    assert len(np.unique(bank.styles, axis=0)) == 600
+    after = Donors(bank, donors.attributes, donors.reader)
+    for few in (after.kind.age_group == 0, after.kind.age_group == 2, bank.looks.tone[:, 0] < 50):
+        assert few[300:].sum() > 1.5 * few[:300].sum()
+    assert not (after.veiled | after.covered)[300:600].any()
 
 
 class TestAttributes:
