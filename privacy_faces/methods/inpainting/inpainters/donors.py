@@ -19,8 +19,8 @@ Array = NDArray[np.float32]
 # What one unit of misfit costs. Landmarks in eye distances, the mouth and the jaw once more; colors in Lab; sex and age
 # in their scores' units, another age group once more; nearness to the person in standard deviations of the bank.
 _FEATURES, _MOUTH, _JAW = 8.0, 6.0, 0.75
-_COARSE, _TONE = 0.1, 0.2
-_SEX, _AGE = 8.0, 6.0
+_COARSE, _TONE = 0.1, 0.3
+_SEX, _AGE = 14.0, 6.0
 _OTHER_AGE = 24.0
 _GLASSES = 25.0
 _NEAR = 4.0
@@ -29,7 +29,7 @@ _NEAR = 4.0
 _DARK = -38.0
 
 # How far above the brows, in eye distances, a forehead is looked at, and how much its color may differ from the skin's.
-_LIFT, _OTHER_THAN_SKIN = 0.5, 25.0
+_LIFT, _OTHER_THAN_SKIN = 0.5, 20.0
 
 _BROWS = (slice(17, 22), slice(20, 24), slice(22, 27))
 _JAW_POINTS, _MOUTH_POINTS = slice(0, 17), slice(48, 68)

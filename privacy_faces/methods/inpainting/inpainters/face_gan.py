@@ -40,9 +40,9 @@ _LAID_NEAR = 3.0
 _SEAM = 40.0
 # What eyes and mouth cost that lie elsewhere than the person's once the face is steered, in eye distances, and eyes
 # that lack detail, for each gray level of `eye_detail`: steered far, a face may open its mouth, and blur.
-_STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 2.0, 8.0
+_STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 2.0, 9.0
 # Steps away from the person are taken back by halves where they leave less detail than this.
-_CLEAR, _SHARES = 6.0, (1.0, 0.5, 0.25, 0.0)
+_CLEAR, _SHARES = 7.5, (1.0, 0.5, 0.25, 0.0)
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
 # How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
