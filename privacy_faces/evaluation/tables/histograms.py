@@ -10,6 +10,8 @@ from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.judge.verdicts import similarity
 
 _BINS = 40
+# Digits of a similarity that count, and parts of one between which the axis ends.
+_DIGITS, _GRID = 4, 50
 
 
 def histogram_table(result: Result) -> list[Histogram]:
@@ -23,8 +25,11 @@ def histogram_table(result: Result) -> list[Histogram]:
         sides = [strangers, *(numbers(similarity(side, original)) for side in result.versions(recognizer))]
         together = np.concatenate(sides)
         if len(together):
-            edges = np.linspace(together.min() - 1e-6, together.max() + 1e-6, _BINS + 1)
-            counts = [np.histogram(side, edges)[0].tolist() for side in sides]
+            # Networks differ in the last digit from batch to batch: edges and counts must not.
+            together = together.round(_DIGITS)
+            low, high = np.floor(together.min() * _GRID) / _GRID, np.ceil(together.max() * _GRID) / _GRID
+            edges = np.linspace(low, high if high > low else low + 1 / _GRID, _BINS + 1)
+            counts = [np.histogram(side.round(_DIGITS), edges)[0].tolist() for side in sides]
             found.append(
                 Histogram(
                     recognizer=recognizer,
