@@ -104,6 +104,7 @@ def commits(receipt: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow(reason="a whole photo with networks of the full profile's shapes")
 def test_makeup(full: Path, tmp_path: Path, sample: np.ndarray) -> None:
     receipt, image = anonymized(tmp_path, "--method", "makeup", "--clip", CLIP, "--steps", 2, "--inversion-steps", 4)
     assert receipt["options"]["model"] == DDPM
@@ -145,6 +146,7 @@ def test_a_pinned_revision_and_a_folder(full: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow(reason="fine-tunes networks of the full profile's shapes")
 def test_fine_tuning(full: Path, tmp_path: Path) -> None:
     for number in range(2):
         (tmp_path / "people" / str(number)).mkdir(parents=True)
