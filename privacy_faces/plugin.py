@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from privacy_faces.photos.faces import Face, NoFaceError
     from privacy_faces.photos.formats.read import read_photo
     from privacy_faces.photos.frames import to_unit
+    from privacy_faces.photos.luma import luma
     from privacy_faces.photos.photo import Photo, PhotoError
     from privacy_faces.photos.regions import region_masks
     from privacy_faces.photos.warp import warp
@@ -143,6 +144,7 @@ _NAMES = {
     "photos.detection.finder": "FaceFinder make_finder",
     "photos.batch": "frame_tensors to_pixels",
     "photos.frames": "to_unit",
+    "photos.luma": "luma",
     "photos.regions": "region_masks",
     "photos.blur": "gaussian_blur",
     "photos.warp": "warp",
@@ -243,6 +245,7 @@ __all__ = [
     "load_lpips",
     "load_portraits",
     "load_thresholds",
+    "luma",
     "make_finder",
     "make_plan",
     "manifest",

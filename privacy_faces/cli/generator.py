@@ -47,6 +47,7 @@ def face_bank(output: Path, recognizers: str, count: int, keep: int | None, seed
     from privacy_faces.models.face_bank import save
     from privacy_faces.models.mobile_stylegan_files import load
     from privacy_faces.training.face_bank import draw_bank, evened
+    from privacy_faces.training.generated import BATCH
     from privacy_faces.weights.store import verified
 
     with wrong_usage():
@@ -54,7 +55,7 @@ def face_bank(output: Path, recognizers: str, count: int, keep: int | None, seed
         known = [context.recognizer(name) for name in recognizers.split(",")]
         network = load(context.device)
         place = context.finder.landmark_model
-        bank = draw_bank(network, place, known, count, seed, lambda batches: bar(batches, "32 faces"))
+        bank = draw_bank(network, place, known, count, seed, lambda batches: bar(batches, f"{BATCH} faces"))
         if keep is not None:
             if keep > len(bank):
                 raise ValueError(f"Expected at least {keep} faces to keep, found {len(bank)}. Draw more: --count.")

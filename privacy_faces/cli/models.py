@@ -30,11 +30,11 @@ def face_prior(data: Path | None, generated: int, output: Path, components: int,
     """Fit the linear face model of the inpainter face-prior."""
     import torch
 
+    from privacy_faces.methods.context import Context
     from privacy_faces.models.face_prior import fit, save
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training, held_out = read_portraits(data, size, generated=generated).split()
-    frames = training.unit().to(device)
+    frames = training.unit().to(Context("auto").device)
     try:
         model = fit(torch.cat([frames, frames.flip(3)]), components).to(torch.device("cpu"))
     except ValueError as error:

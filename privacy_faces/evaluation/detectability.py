@@ -15,6 +15,7 @@ from scipy.ndimage import correlate
 
 from privacy_faces.evaluation.intervals import share
 from privacy_faces.evaluation.rows import Number
+from privacy_faces.photos.luma import LUMA
 
 Frames = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -67,7 +68,7 @@ def detectability(before: Frames, after: Frames, people: Sequence[str]) -> Numbe
 def residuals(frames: Frames) -> Array:
     """How strong the noise residuals are in each cell of a grid, less the frame's median: (N, 2 * 5 * 64); of luma, at
     full and at half resolution."""
-    luma = frames.astype(np.float64) @ [0.299, 0.587, 0.114]
+    luma = frames.astype(np.float64) @ LUMA
     half = luma.reshape(len(luma), luma.shape[1] // 2, 2, luma.shape[2] // 2, 2).mean((2, 4))
     return np.concatenate([_strengths(picture, kernel) for picture in (luma, half) for kernel in _RESIDUALS], axis=1)
 

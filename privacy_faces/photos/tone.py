@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.photos.faces import Image
+from privacy_faces.photos.luma import LUMA
 
 # Of 256 levels: how far the colors of a toned photo lie from those of its tone, for all pixels but a hundredth. What
 # JPEG does to a sepia photo stays below; skin in color does not.
 _TOLERANCE = 4.0
 _SAMPLE = 1 << 18  # pixels
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def keep_tone(before: Image, after: Image, changed: NDArray[np.bool_]) -> None:
@@ -30,7 +30,7 @@ def keep_tone(before: Image, after: Image, changed: NDArray[np.bool_]) -> None:
         tone = np.repeat(np.arange(256.0)[:, None], 3, axis=1)
     else:
         sample = old[:: -(-len(old) // _SAMPLE)].astype(np.float64) / largest * 255
-        level = np.clip(sample @ _LUMA + 0.5, 0, 255).astype(int)
+        level = np.clip(sample @ LUMA + 0.5, 0, 255).astype(int)
         count = np.bincount(level, minlength=256)
         used = np.flatnonzero(count)
         mean = [np.bincount(level, sample[:, channel], minlength=256)[used] / count[used] for channel in range(3)]
@@ -40,7 +40,7 @@ def keep_tone(before: Image, after: Image, changed: NDArray[np.bool_]) -> None:
     new = after[changed]
     for start in range(0, len(new), _SAMPLE):  # to need little memory
         part = new[start : start + _SAMPLE]
-        bright = part @ _LUMA / largest * 255
+        bright = part @ LUMA / largest * 255
         toned = np.stack([np.interp(bright, np.arange(256), tone[:, channel]) for channel in range(3)], axis=1)
         part[:] = (np.clip(toned / 255, 0, 1) * largest + 0.5).astype(after.dtype)
     after[changed] = new

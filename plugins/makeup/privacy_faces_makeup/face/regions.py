@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 from torch import Tensor
 
-from privacy_faces.plugin import gaussian_blur, region_masks
+from privacy_faces.plugin import gaussian_blur, luma, region_masks
 from privacy_faces_makeup.face.rendering import LAYERS, layer_masks, takes_paint
 
 #: The color regions, in this order.
@@ -30,8 +30,6 @@ _BOX = 10 / 256
 _SOFT = 2 / 128
 _EDGE = 2 / 128
 _CHROMA = 0.3
-# ITU-R BT.601.
-_LUMA = (0.299, 0.587, 0.114)
 
 _EYES = (slice(36, 42), slice(42, 48))
 _OPEN_MOUTH = slice(60, 68)
@@ -64,7 +62,7 @@ class Canvas:
         sigma = _SOFT * frames.shape[-1]
         # Normalized convolution: what lies outside does not count.
         soft = gaussian_blur(change * self.allowed, sigma) / gaussian_blur(self.allowed, sigma).clamp(min=0.1)
-        shade = (soft * frames.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        shade = luma(soft)
         soft = shade + _CHROMA * (soft - shade)
         return frames + self.allowed * (self.fine * change + (1 - self.fine) * soft)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.plugin import FaceModel, Strength, gaussian_blur, warp
+from privacy_faces.plugin import FaceModel, Strength, gaussian_blur, luma, warp
 from privacy_faces_makeup.losses.diversity import diverse, with_dropout
 
 #: Side of the frames in which a shift is sought: that of the judge's.
@@ -43,8 +43,6 @@ _MOMENTUM, _LAST_STEP = 0.8, 0.1
 _SOFT_HINGE = 0.05
 # Of the views, see `losses.diversity`.
 _DIVERSITY = 1.0
-# ITU-R BT.601.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class Shift:
         small = interpolate(face, (_FLOW, _FLOW), mode="bilinear", antialias=True)
         moved = warp(frames, self.flow * _inside(small, _HOLD * _FLOW))
         shade = interpolate(self.shade, (size, size), mode="bicubic", align_corners=False)
-        light = (shade * shade.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        light = luma(shade)
         shade = light + _CHROMA * (1 - paint) * (shade - light)
         fine = interpolate(self.fine, (size, size), mode="bicubic", align_corners=False)
         shade = _DEEPEST * torch.tanh(shade / _DEEPEST) + _FINE_DEEPEST * torch.tanh(fine / _FINE_DEEPEST)

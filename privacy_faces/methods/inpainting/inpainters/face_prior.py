@@ -23,6 +23,7 @@ from privacy_faces.methods.inpainting.inpainters.options import FacePriorOptions
 from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.photos.batch import FrameBatch
 from privacy_faces.photos.blur import blur_inside, gaussian_blur
+from privacy_faces.photos.luma import luma
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
 
@@ -35,8 +36,6 @@ _RING = 0.08
 _EDGE = 0.016
 # Deviation within which the leading coefficients, those of pose, light, hair and smile, stay the person's own.
 _DOUBT = 0.5
-# ITU-R BT.601.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -107,14 +106,13 @@ class FacePrior(Inpainter):
         soft = (2 * gaussian_blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes * strength
         photo = gaussian_blur(frames, self.options.detail * size)
         tone = blur_inside(frames, holes, self.options.tone * size)
-        luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
 
         def change(u: Tensor) -> Tensor:
             face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
             shift = face - blur_inside(face, holes, self.options.tone * size) + tone - photo
             # Shape is light and shade. Color that the model shifts along with it shows as tinted lids and teeth, and
             # moves a recognizer little.
-            shade = (shift * luma).sum(1, keepdim=True)
+            shade = luma(shift)
             return soft * (shade + self.options.chroma * (shift - shade))
 
         with torch.no_grad():

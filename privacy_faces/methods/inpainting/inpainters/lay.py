@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from privacy_faces.photos.blur import blur_inside, gaussian_blur
+from privacy_faces.photos.luma import luma
 from privacy_faces.photos.warp import warp
 
 # The photo's own light and tone are kept above this share of the frame, the other face's features below it.
@@ -15,8 +16,6 @@ _TONE = 0.07
 _FLATTER, _HARDER = 0.7, 1.3
 # What is smaller than this share of the frame tells how sharp a picture is.
 _FINE = 0.004
-# ITU-R BT.601.
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def lay(frames: Tensor, others: Tensor, displacements: Tensor, face: Tensor) -> Tensor:
@@ -33,8 +32,7 @@ def lay(frames: Tensor, others: Tensor, displacements: Tensor, face: Tensor) -> 
     light = blur_inside(frames, face, _TONE * size)
     features = moved - blur_inside(moved, face, _TONE * size)
     own = frames - light
-    luma = frames.new_tensor(_LUMA).view(1, 3, 1, 1)
-    shade, own_shade = ((part * luma).sum(1, keepdim=True) for part in (features, own))
+    shade, own_shade = luma(features), luma(own)
     tint, own_tint = features - shade, own - own_shade
     # A black-and-white photo has no tint, and its features get none.
     shade = shade * _ratio(own_shade, shade, face).clamp(_FLATTER, _HARDER)
