@@ -33,8 +33,12 @@ def spent(command: Sequence[str | Path]) -> Spent:
     Raises:
         subprocess.CalledProcessError: where it fails.
     """
+    # As users have it: modules are compiled the first time that they are imported, not every time.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, started, peak = os.times(), time.perf_counter(), 0
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from privacy_faces.config import checkout
-from privacy_faces.config.registry import entry_points_of
+from privacy_faces.config.registry import all_entry_points, entry_points_of
 from privacy_faces.weights.manifest import manifest
 
 COMMAND = shutil.which("privacy-faces", path=str(Path(sys.executable).parent)) or "privacy-faces"
@@ -41,6 +41,7 @@ def put_distribution(
 
 def forget() -> None:
     """Let this process read anew what is installed."""
+    all_entry_points.cache_clear()
     entry_points_of.cache_clear()
     checkout.checkout_plugins.cache_clear()
     manifest.cache_clear()

@@ -23,9 +23,10 @@ from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from privacy_faces.config.checkout import CONVENTION, CheckoutPlugin, in_checkout, providers
-
 if TYPE_CHECKING:
+    from importlib.metadata import SelectableGroups
+
+    from privacy_faces.config.checkout import CheckoutPlugin
     from privacy_faces.config.options import Options
 
 
@@ -167,6 +168,8 @@ class Names(Generic[Card]):
             return entries[name].spec()
         if (plugin := self.missing().get(name)) is not None:
             raise NotInstalledError(not_installed(self.kind, name, plugin))
+        from privacy_faces.config.checkout import CONVENTION, in_checkout
+
         raise UnknownNameError(
             f"Unknown {self.kind} {name!r}. Installed: {', '.join(entries) or 'none'}."
             + ("" if in_checkout() else f" {CONVENTION}")
@@ -174,6 +177,8 @@ class Names(Generic[Card]):
 
     def missing(self) -> dict[str, CheckoutPlugin]:
         """Name -> plugin of this checkout that provides it and is not installed."""
+        from privacy_faces.config.checkout import providers  # reads TOML: a tenth of the start, for a mistyped name
+
         entries = self.entries()
         return {name: plugin for name, plugin in providers(self.group).items() if name not in entries}
 
@@ -226,10 +231,16 @@ def _provider(distribution: Distribution | None) -> tuple[str, str]:
 
 
 @cache
+def all_entry_points() -> SelectableGroups:
+    """All entry points. Reading the metadata of every installed distribution takes tens of milliseconds: once per
+    process is enough."""
+    return entry_points()
+
+
+@cache
 def entry_points_of(group: str) -> tuple[EntryPoint, ...]:
-    """The entry points of a group, in order of name. Reading the metadata of every installed distribution takes tens of
-    milliseconds: once per process is enough."""
-    return tuple(sorted(entry_points(group=group), key=lambda point: point.name))
+    """The entry points of a group, in order of name."""
+    return tuple(sorted(all_entry_points().select(group=group), key=lambda point: point.name))
 
 
 METHODS = Registry("method", "privacy_faces.methods")

@@ -13,11 +13,19 @@ from privacy_faces.evaluation.attackers.contract import Tools
 from privacy_faces.evaluation.attackers.registry import PICTURE_ATTACKERS
 from privacy_faces.evaluation.probes import Probe, by_photo
 from privacy_faces.evaluation.robustness import OPERATIONS
-from privacy_faces.evaluation.utility import coarse_similarity, eyes_open, mouth_open, pose_shift, tone_shift
+from privacy_faces.evaluation.utility import (
+    coarse_similarity,
+    color_shift,
+    eyes_open,
+    landmark_shift,
+    mouth_open,
+    pose_shift,
+    tone_shift,
+)
 from privacy_faces.judge.candidates import Candidates, joined
 from privacy_faces.judge.observations import Observation, Observer, together
 from privacy_faces.judge.placed import is_placed
-from privacy_faces.judge.quality import color_shift, frame_quality, landmark_shift
+from privacy_faces.judge.quality import frame_quality
 from privacy_faces.judge.views import Rgb, View, moved, view_of
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.formats.read import read_photo

@@ -9,12 +9,13 @@ from functools import cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
+from skimage.color import deltaE_cie76, rgb2lab
 from skimage.metrics import structural_similarity
 
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.models import face_attributes
 from privacy_faces.models.face_attributes import FaceAttributes, Scores
+from privacy_faces.photos.faces import Face
 from privacy_faces.photos.regions import region_masks
 from privacy_faces.weights.store import verified
 
@@ -68,6 +69,17 @@ def tone_shift(before: Frame, after: Frame, landmarks: Points) -> float:
     if not skin.any():
         return float("nan")
     return float(np.linalg.norm(np.subtract(*(np.median(rgb2lab(frame[skin]), axis=0) for frame in (before, after)))))
+
+
+def color_shift(original: Frame, protected: Frame, face: NDArray[np.bool_]) -> float:
+    """How far colors moved where no face is: the mean CIE 1976 difference of two frames (S, S, 3) in [0, 1] outside
+    the face (S, S); 1 is barely visible."""
+    return float(deltaE_cie76(rgb2lab(original), rgb2lab(protected))[~face].mean())
+
+
+def landmark_shift(original: Face, protected: Face) -> float:
+    """The mean distance between the 68 landmarks of a face before and after, in eye distances."""
+    return float(np.hypot(*(protected.landmarks - original.landmarks).T).mean() / original.eye_distance)
 
 
 def coarse_similarity(before: Frame, after: Frame) -> float:

@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from kornia.geometry.transform import warp_affine
 from torch import Tensor
 
 # An FFHQ-style frame of side S holds the eyes about S / 4 apart (`photos.frames.frame_affine`).
@@ -93,27 +92,15 @@ class Template:
             reduced = round(size * nominal)
             frames = F.interpolate(frames, (reduced, reduced), mode="bilinear", antialias=True, align_corners=False)
             landmarks = (landmarks + 0.5) * (reduced / size) - 0.5
-        matrices = self.affines(landmarks).to(frames)
-        chips: Tensor = warp_affine(
-            frames, matrices, (self.size, self.size), mode="bilinear", padding_mode="border", align_corners=True
-        )
-        return chips
+        matrices = self.affines(landmarks.double())
+        linear = matrices[:, :, :2].inverse()
+        back = torch.cat([linear, -linear @ matrices[:, :, 2:]], 2)
+        return _read(frames, back.to(frames), self.size, "border")
 
     def to_frame(self, maps: Tensor, landmarks: Tensor, size: int) -> Tensor:
         """Maps (N, 1, C, C) on the chip carried back to frames (N, 1, size, size); zero where the chip does not
         reach."""
-        matrices = self.affines(landmarks).to(maps)
-        linear = matrices[:, :, :2].inverse()
-        offset = -linear @ matrices[:, :, 2:]
-        carried: Tensor = warp_affine(
-            maps,
-            torch.cat([linear, offset], 2),
-            (size, size),
-            mode="bilinear",
-            padding_mode="zeros",
-            align_corners=True,
-        )
-        return carried
+        return _read(maps, self.affines(landmarks).to(maps), size, "zeros")
 
 
 # Eyes, tip of the nose and corners of the mouth in the 112 x 112 chip of ArcFace (Deng et al., CVPR 2019), with which
@@ -124,6 +111,17 @@ ARCFACE = Template(
     points=((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)),
     eye_distance=35.24,
 )
+
+
+def _read(pictures: Tensor, places: Tensor, size: int, outside: Literal["border", "zeros"]) -> Tensor:
+    """What pictures (N, C, H, W) have at the places to which the affines (N, 2, 3) send the pixels of a picture of that
+    size: (N, C, size, size), bilinear, differentiable."""
+    along = torch.arange(size, dtype=pictures.dtype, device=pictures.device)
+    x_part, y_part, shift = places[..., None, None].unbind(2)
+    wanted = (x_part * along + y_part * along[:, None] + shift).permute(0, 2, 3, 1)
+    sides = along.new_tensor([pictures.shape[3], pictures.shape[2]])
+    # Of all ways to say where: -1 and 1 are the picture's borders, a pixel's center half a pixel inside.
+    return F.grid_sample(pictures, (2 * wanted + 1) / sides - 1, padding_mode=outside, align_corners=False)
 
 
 def aligned(template: Alignment, way: Literal["template", "whole"]) -> Alignment:

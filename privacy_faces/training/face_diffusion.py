@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from kornia.filters import gaussian_blur2d
 from PIL import Image
 from torch import Tensor, nn
 
 from privacy_faces.models.face_diffusion import Architecture, FaceDiffusion, loss, refine
 from privacy_faces.models.face_prior import FaceModel
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.training.holes import random_hole
 from privacy_faces.training.portraits import Portraits
 from privacy_faces.training.trainer import Recipe, Turn, train
@@ -71,8 +71,7 @@ def measure_spread(portraits: Portraits, prior: FaceModel) -> Tensor:
     batch = draw(portraits, prior, 256, torch.Generator().manual_seed(0), torch.device("cpu"))
     hole = batch.mask.sum(0, keepdim=True)
     squared = ((batch.clean - batch.guide).square().mean(1, keepdim=True) * batch.mask).sum(0, keepdim=True) / hole
-    smooth: Tensor = gaussian_blur2d(squared, (25, 25), (4.0, 4.0))
-    return smooth.sqrt()
+    return gaussian_blur(squared, 4.0).sqrt()
 
 
 def train_face_diffusion(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from privacy_faces.methods.inpainting.masks.random_patches import center_cells, grid_side, patch_ranking
 from privacy_faces.methods.inpainting.masks.selection import top_fraction
+from privacy_faces.photos.blur import gaussian_blur
 
 # How often each kind is drawn. The whole frame is what DDIM inversion and new faces need.
 _KINDS = {"full": 0.3, "patches": 0.2, "blobs": 0.2, "regions": 0.2, "box": 0.1}
@@ -34,8 +34,7 @@ def random_hole(regions: Mapping[str, Tensor], generator: torch.Generator) -> Te
     if kind == "blobs":
         # The highest parts of smoothed noise: the islands of a saliency map or a Grad-CAM.
         sigma = size * (0.02 + 0.08 * float(torch.rand((), generator=generator)))
-        kernel = 2 * round(2 * sigma) + 1
-        noise = gaussian_blur2d(torch.randn(1, 1, size, size, generator=generator), (kernel, kernel), (sigma, sigma))
+        noise = gaussian_blur(torch.randn(1, 1, size, size, generator=generator), sigma, reach=2)
         return top_fraction(noise, 0.1 + 0.4 * share, regions["face"][None, None])[0]
     if kind == "regions":
         chosen = [

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kornia.metrics import ssim as kornia_ssim
 from PIL import Image
 from scipy.stats import norm
 
 from privacy_faces.config.plan import make_plan
 from privacy_faces.evaluation.calibration import equal_error_rate, operating_points, threshold_at
-from privacy_faces.judge.quality import quality
+from privacy_faces.judge.quality import quality, ssim
 from privacy_faces.judge.receipt import FaceReceipt, FrameQuality
 from privacy_faces.judge.thresholds import Threshold, ThresholdError, load_thresholds, threshold_for
 from privacy_faces.photos.detection.finder import FaceFinder
@@ -151,6 +152,12 @@ def test_quality_against_values_by_hand() -> None:
     # Mean squared error 0.01: 20 dB.
     assert quality(gray, gray + 0.1).psnr == pytest.approx(20.0, abs=0.01)
     assert quality(gray, gray) == FrameQuality(psnr=None, ssim=1.0, lpips=None)
+
+
+def test_ssim_as_kornia() -> None:
+    first, second = torch.rand(2, 1, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    second = first + 0.2 * (second - first)
+    assert ssim(first, second) == pytest.approx(float(kornia_ssim(second, first, 11).mean()), abs=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 import dlib
@@ -18,9 +19,13 @@ _TYPICAL_BOX = (0.174, 0.288, 0.611)
 
 
 @cache
-def _load_landmark_model() -> dlib.shape_predictor:
-    (path,) = verified("dlib-landmarks-68")
-    return dlib.shape_predictor(str(path))
+def load_ahead() -> Future[dlib.shape_predictor]:
+    """Start to load the landmark model, which takes a second, on a thread of its own: dlib reads it without Python's
+    lock, while others import or load."""
+    with_one = ThreadPoolExecutor(1, "landmarks")
+    loading = with_one.submit(lambda: dlib.shape_predictor(str(*verified("dlib-landmarks-68"))))
+    with_one.shutdown(wait=False)
+    return loading
 
 
 def _points(shape: dlib.full_object_detection) -> NDArray[np.float64]:
@@ -33,7 +38,7 @@ class DlibLandmarks:
     weights = ("dlib-landmarks-68",)
 
     def __init__(self) -> None:
-        self._model = _load_landmark_model()
+        self._model = load_ahead().result()
 
     def place(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Landmarks (68, 2) of the face in an upright frame (S, S, 3)."""
@@ -60,7 +65,7 @@ class DlibDetector:
     def __init__(self, min_face: int = 0) -> None:
         self.min_face = min_face or self._WINDOW // 2
         self._detector = dlib.get_frontal_face_detector()
-        self._model = _load_landmark_model()
+        self._model = load_ahead().result()
 
     def sizes(self, height: int, width: int) -> Sizes:
         """The smallest faces that are sought in a photo of this size."""

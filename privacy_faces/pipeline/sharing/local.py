@@ -15,7 +15,11 @@ def run(jobs: Sequence[Job], plan: Plan, report: Callable[[str], None]) -> Itera
     Raises:
         ValueError: when a weight, plugin or threshold is missing.
     """
-    # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait.
+    # Imports torch: wrong inputs are refused, and finished photos skipped, without that wait. The landmark model is
+    # read meanwhile.
+    from privacy_faces.photos.detection.dlib_models import load_ahead
+
+    load_ahead()
     from privacy_faces.pipeline.anonymizer import Anonymizer
 
     anonymizer = Anonymizer(plan, report)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from privacy_faces.methods.inpainting.masks.identity_score import identity_score
 from privacy_faces.methods.inpainting.masks.selection import unit_range
+from privacy_faces.photos.blur import gaussian_blur
 from privacy_faces.recognizers.contract import Recognizer
 
 
@@ -49,5 +49,4 @@ def _smoothed(maps: Tensor, blur: int) -> Tensor:
     kernel = 2 * round(blur * maps.shape[-1] / 512 / 2) + 1
     # OpenCV's rule for the standard deviation that belongs to a kernel width.
     sigma = 0.3 * ((kernel - 1) / 2 - 1) + 0.8
-    smoothed: Tensor = gaussian_blur2d(maps, (kernel, kernel), (sigma, sigma))
-    return smoothed
+    return gaussian_blur(maps, sigma, (kernel - 1) / 2 / sigma)
