@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import signal
@@ -24,10 +23,9 @@ from privacy_faces.pipeline.sharing import launched
 # another program wants the same core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A start makes a million objects that stay to the end: to look through them for garbage again and again, and once more
-# at the end, takes longer than all the memory that it finds is worth.
+# A start makes a million objects that stay to the end: to look through them for garbage again and again takes longer
+# than the memory that it finds is worth.
 gc.set_threshold(100_000)
-atexit.register(gc.freeze)
 
 # Under `accelerate launch`: verbs whose photos the first process shares out. Commands that train in all processes say
 # so in their cards.

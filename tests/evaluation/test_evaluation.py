@@ -42,14 +42,15 @@ from privacy_faces.evaluation.robustness import OPERATIONS, through_jpeg
 from privacy_faces.evaluation.utility import (
     attributes_kept,
     coarse_similarity,
+    color_shift,
     eyes_open,
+    landmark_shift,
     mouth_open,
     pose_shift,
     tone_shift,
 )
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Observer
-from privacy_faces.judge.quality import color_shift, landmark_shift
 from privacy_faces.judge.receipt import Receipt
 from privacy_faces.judge.store import Store
 from privacy_faces.judge.views import View, moved, view_of
@@ -168,8 +169,10 @@ class TestExtremes:
             lambda rgb: np.asarray(through_jpeg(Image.fromarray(rgb), 90)),
             lambda rgb: rgb[8:-8, 8:-8],
             lambda rgb: np.ascontiguousarray(rgb[:, ::-1]),
+            lambda rgb: np.rot90(rgb).copy(),
+            lambda rgb: np.asarray(Image.fromarray(rgb).rotate(10, Image.Resampling.BICUBIC, expand=True)),
         ],
-        ids=["re-encoded", "cropped", "mirrored"],
+        ids=["re-encoded", "cropped", "mirrored", "a quarter turn", "ten degrees"],
     )
     def test_what_protects_nothing_gets_nothing(self, change: Any, originals: Path, tmp_path: Path) -> None:
         """No measure and no attacker says that anybody is hidden."""
