@@ -133,25 +133,13 @@ class Donors:
     @cached_property
     def veiled(self) -> NDArray[np.bool_]:
         """(2 N,): who wears sunglasses: both eyes lie in the dark."""
-        light = [self._coarse_at(self.looks.landmarks[:, part].mean(1))[:, 0] for part in _EYES]
+        light = [_coarse_at(self.looks, self.looks.landmarks[:, part].mean(1))[:, 0] for part in _EYES]
         return np.asarray(np.max(light, axis=0) < _DARK)
 
     @cached_property
     def covered(self) -> NDArray[np.bool_]:
-        """(2 N,): whose forehead a hat, a scarf or a fringe covers down to the brows: it would lie like a band over the
-        person's own."""
-        points = self.looks.landmarks
-        apart = np.linalg.norm(points[:, _EYES[1]].mean(1) - points[:, _EYES[0]].mean(1), axis=1)
-        above = [points[:, brow].mean(1) for brow in _BROWS]
-        lift = np.stack([np.zeros(len(points)), _LIFT * apart], axis=1)
-        colors = [self._coarse_at(point - lift) for point in above]
-        return np.asarray(np.median([np.abs(color).sum(1) for color in colors], axis=0) > _OTHER_THAN_SKIN)
-
-    def _coarse_at(self, points: NDArray[np.floating]) -> Array:
-        """(2 N, 3): Lab, less that of the skin, at a point (2 N, 2) of each donor's frame."""
-        column, row = (points * COARSE / FRAME).astype(int).clip(0, COARSE - 1).T
-        colors: Array = self.looks.coarse[np.arange(len(self)), row, column]
-        return colors
+        """(2 N,): see `forehead_covered`."""
+        return forehead_covered(self.looks)
 
     def far_enough(self, person: Person, deviations: float) -> float:
         """The similarity to the person, by every surrogate that the bank knows, so many standard deviations above the
@@ -176,3 +164,21 @@ class Donors:
             spread = similarity if known is None else known @ person.embeddings[name]
             rows.append((similarity - spread.mean()) / max(float(spread.std()), 1e-6))
         return np.asarray(np.max(rows, axis=0))
+
+
+def forehead_covered(looks: Looks) -> NDArray[np.bool_]:
+    """(N,): whose forehead a hat, a scarf or a fringe covers down to the brows: it would lie like a band over the
+    person's own."""
+    points = looks.landmarks
+    apart = np.linalg.norm(points[:, _EYES[1]].mean(1) - points[:, _EYES[0]].mean(1), axis=1)
+    above = [points[:, brow].mean(1) for brow in _BROWS]
+    lift = np.stack([np.zeros(len(points)), _LIFT * apart], axis=1)
+    colors = [_coarse_at(looks, point - lift) for point in above]
+    return np.asarray(np.median([np.abs(color).sum(1) for color in colors], axis=0) > _OTHER_THAN_SKIN)
+
+
+def _coarse_at(looks: Looks, points: NDArray[np.floating]) -> Array:
+    """(N, 3): Lab, less that of the skin, at a point (N, 2) of each frame."""
+    column, row = (points * COARSE / FRAME).astype(int).clip(0, COARSE - 1).T
+    colors: Array = looks.coarse[np.arange(len(points)), row, column]
+    return colors

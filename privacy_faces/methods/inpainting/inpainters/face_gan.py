@@ -19,7 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
-from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
+from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person, forehead_covered
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
 from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions
 from privacy_faces.models import face_attributes, face_bank
@@ -41,6 +41,8 @@ _SEAM = 40.0
 # What eyes and mouth cost that lie elsewhere than the person's once the face is steered, in eye distances, and eyes
 # that lack detail, for each gray level of `eye_detail`: steered far, a face may open its mouth, and blur.
 _STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 2.0, 9.0
+# What a fringe or a hat costs that comes with the steering: in one of five drawn faces.
+_FRINGE = 30.0
 # Steps away from the person are taken back by halves where they leave less detail than this.
 _CLEAR, _SHARES = 7.5, (1.0, 0.5, 0.25, 0.0)
 # Width over which the other face fades in, as a share of the frame.
@@ -227,7 +229,8 @@ class FaceGan(Inpainter):
         eyes = np.linalg.norm(theirs[42:48].mean(0) - theirs[36:42].mean(0))
         apart = np.linalg.norm(own - theirs, axis=2)[:, _EYES_AND_MOUTH].mean(1) / eyes
         detail = np.array([eye_detail(*face) for face in zip(pixels, own, strict=True)])
-        misfit = _STEERED_SHAPE * apart + _BLURRED * np.maximum(_SHARP - detail, 0)
+        fringe = [forehead_covered(looks_of(*face))[0] for face in zip(pixels, own, strict=True)]
+        misfit = _STEERED_SHAPE * apart + _BLURRED * np.maximum(_SHARP - detail, 0) + _FRINGE * np.array(fringe)
         stretch = np.array([least_stretch(move) for move in moves])
         kept = np.nonzero(stretch > min(_LEAST_STRETCH, stretch.max() - 1e-6))[0]
         return _Donor(rows, styles, flipped, moves.to(styles), misfit).some(kept), drawn[kept]
