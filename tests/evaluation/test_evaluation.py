@@ -547,6 +547,16 @@ class TestTrainedAttackers:
         assert perf_counter() - started < 5
         np.testing.assert_array_equal(again[1], protected)
 
+    @pytest.mark.parametrize("receipts", ["full", "short"])
+    def test_evaluate_reverses_what_full_receipts_tell(self, receipts: str, originals: Path, tmp_path: Path) -> None:
+        flags = ["--method", "pixelate", "--receipts", receipts, "--output", str(tmp_path / "p")]
+        done = CliRunner().invoke(main, ["anonymize", str(originals), *flags])
+        assert done.exit_code == 0, done.output
+        results, _ = evaluated(originals, tmp_path / "p", tmp_path / "out", "--no-robustness")
+        asked = "reversal" in {row.attacker for row in results.methods[0].attacks}
+        assert asked == (receipts == "full")
+        assert any("--receipts full" in note for note in results.notes) == (receipts == "short")
+
     def test_the_tuned_recognizer_names_whom_it_learned(self, observer: Observer, views: list[View]) -> None:
         """Two photos of four people: seen once, named the second time; the recognizer itself stays what it was."""
         (recognizer,) = observer.ensemble

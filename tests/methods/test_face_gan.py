@@ -50,7 +50,7 @@ class TestDonors:
         """A person who is face `row` of the bank."""
         looks = Looks(*(getattr(donors.looks, part)[row : row + 1] for part in ("landmarks", "tone", "coarse")))
         embedding = donors.bank.embeddings["dlib-resnet"][row % len(donors.bank)]
-        return Person(looks, np.ones((COARSE, COARSE), np.float32), {"dlib-resnet": embedding})
+        return Person(looks, np.ones((COARSE, COARSE), np.float32), {"dlib-resnet": embedding}, bridge=0.0)
 
     def test_looks_decide_where_everybody_is_far_enough(self, donors: Donors) -> None:
         for row in (3, len(donors.bank) + 3):
@@ -75,6 +75,11 @@ class TestDonors:
                 for row in rows[:30]
             ]
             assert np.mean(kept) >= 0.9
+
+    def test_unsure_glasses_are_believed_where_a_line_crosses_the_nose(self, donors: Donors) -> None:
+        row = int(np.argmin(np.abs(donors.kind.glasses - 0.45)))
+        person = self.of_the_bank(donors, row)
+        assert (donors.kind_of(person).glasses, donors.kind_of(replace(person, bridge=1.0)).glasses) == (0, 1)
 
     def test_nobody_gets_a_face_under_a_hat(self, donors: Donors) -> None:
         """A white cap lay like a bandage over the brows."""

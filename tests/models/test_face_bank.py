@@ -16,7 +16,7 @@ from privacy_faces.methods.inpainting.inpainters.donors import Donors
 from privacy_faces.models import face_attributes, face_bank, face_directions
 from privacy_faces.models.face_attributes import FaceAttributes, Scores
 from privacy_faces.models.face_bank import FaceBank
-from privacy_faces.models.face_looks import COARSE, FRAME, Looks, eye_detail, looks_of, mirrored
+from privacy_faces.models.face_looks import COARSE, FRAME, Looks, bridge_step, eye_detail, looks_of, mirrored
 from privacy_faces.models.mobile_stylegan_files import load
 from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.faces import Face
@@ -32,6 +32,14 @@ def shipped() -> FaceBank:
 
 
 class TestLooks:
+    def test_a_line_over_the_nose_is_seen(self, sample: np.ndarray, sample_face: Face) -> None:
+        frame = (sample_face.frame(sample, FRAME) * 255 + 0.5).astype(np.uint8)
+        landmarks = sample_face.frame_landmarks(FRAME)
+        assert bridge_step(frame, landmarks) < 0.3
+        (left, y), (right, _) = landmarks[39].astype(int), landmarks[42].astype(int)
+        cv2.line(frame, (left, y), (right, y), (20, 20, 20), 2)
+        assert bridge_step(frame, landmarks) > 0.6
+
     def test_of_the_sample(self, sample: np.ndarray, sample_face: Face) -> None:
         frame = (sample_face.frame(sample, FRAME) * 255 + 0.5).astype(np.uint8)
         looks = looks_of(frame, sample_face.frame_landmarks(FRAME))

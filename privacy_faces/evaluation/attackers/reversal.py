@@ -23,6 +23,9 @@ from privacy_faces.models.face_prior import FaceModel
 from privacy_faces.photos.regions import region_masks
 from privacy_faces.weights.store import verified
 
+#: The methods that are linear operations.
+REVERSIBLE = ("blur", "pixelate")
+
 #: A linear operation on frames (N, 3, S, S), at any side S.
 Operation = Callable[[Tensor], Tensor]
 

@@ -44,11 +44,13 @@ class Person:
         looks: of one face.
         face: (16, 16), how much each coarse pixel counts; none where no face is.
         embeddings: surrogate -> (D,).
+        bridge: `face_looks.bridge_step`, by which glasses are told.
     """
 
     looks: Looks
     face: Array
     embeddings: Mapping[str, Array]
+    bridge: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Donors:
 
     def kind_of(self, person: Person) -> Scores:
         """Of one person."""
-        return self.attributes.scores(self.reader, person.embeddings[self.reader][None]).decided()
+        return self.attributes.scores(self.reader, person.embeddings[self.reader][None]).decided(person.bridge)
 
     def steered(self, rows: NDArray[np.int64], person: Person) -> Array:
         """Styles (K, 512) of some donors, in the person's pose, expression, sex and age; those of mirror images are

@@ -8,7 +8,9 @@ own part of the bank, so that photos of one person do not get the same face.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,9 +23,9 @@ from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person, forehead_covered
 from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
-from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions
+from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions, GanStrength
 from privacy_faces.models import face_attributes, face_bank
-from privacy_faces.models.face_looks import COARSE, FRAME, eye_detail, looks_of
+from privacy_faces.models.face_looks import COARSE, FRAME, bridge_step, eye_detail, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
 from privacy_faces.photos.batch import FrameBatch, to_pixels
 from privacy_faces.photos.blur import gaussian_blur
@@ -57,6 +59,8 @@ _LEAST_STRETCH = 0.35
 _JAW, _EYES_AND_MOUTH = slice(0, 17), slice(36, 68)
 # Standard deviations from the bank's mean similarity to the person, at which a laid face is moved no farther.
 _FAR_ENOUGH = -2.0
+# The standard deviations at which the next of the candidates is tried, and how many are.
+_STILL_NEAR, _TRIES = -1.0, 3
 # See `Directions.oddness`: 2 in 100 photos of everybody are odder, and most of those look wrong.
 _ODDEST = 2.6
 _DOUBT = "the head is turned too far, or the face too odd, for face-gan to draw another one that fits"
@@ -148,10 +152,12 @@ class FaceGan(Inpainter):
         face = batch.regions["face"].to(small)
         with torch.no_grad():
             embeddings = self.ensemble.embed(small, landmarks)
+        shown = to_pixels(small[0]), landmarks[0].double().cpu().numpy()
         person = Person(
-            looks_of(to_pixels(small[0]), landmarks[0].double().cpu().numpy()),
+            looks_of(*shown),
             adaptive_avg_pool2d(face * (1 + _FOREHEAD * _above_brows(batch)), COARSE)[0, 0].cpu().numpy(),
             {name: values[0].cpu().numpy() for name, values in embeddings.items()},
+            bridge_step(*shown),
         )
         costs = self.donors.costs(person, strength.nearest)
         # A face and its mirror image are one person: both are in the pool, or neither.
@@ -173,36 +179,54 @@ class FaceGan(Inpainter):
             + _LAID_NEAR * np.maximum(nearness - strength.nearest, 0)
             + _SEAM * seen.seams(others).cpu().numpy()
         )
-        best = int(np.argmin(misfit))
-        donors = donors.some(slice(best, best + 1))
+        ranked = [donors.some(np.array([row])) for row in np.argsort(misfit, kind="stable")]
+        chosen = ranked[0]
         if strength.steps:
-            start, freed = donors.styles, self.donors.directions.freed
-            shift = move_away(
-                self.ensemble,
-                embeddings,
-                landmarks,
-                lambda shift: seen.filled(self._lay(seen, replace(donors, styles=start + freed(shift)))),
-                torch.zeros_like(start),
-                [generator],
-                steps=strength.steps,
-                longest=strength.radius * float(torch.linalg.vector_norm(start - self.network.mean_style)),
-                goal=self.donors.far_enough(person, _FAR_ENOUGH),
-                step=1 / strength.steps,
-            )
-            donors = self._clear([replace(donors, styles=start + freed(share * shift)) for share in _SHARES])
+            away = partial(self._moved, seen, person, embeddings, landmarks, strength, generator)
+            chosen = _far_enough(away(donor) for donor in ranked[:_TRIES])
         with torch.no_grad():
             hole = _Hole(batch.frames, mask.to(small), face)
-            return hole.filled(self._lay(hole, donors))
+            return hole.filled(self._lay(hole, chosen))
 
-    @torch.no_grad()
-    def _clear(self, moved: list[_Donor]) -> _Donor:
-        """The first of one face, moved less and less, whose eyes are clear, or the last."""
+    def _moved(
+        self,
+        seen: _Hole,
+        person: Person,
+        embeddings: Mapping[str, Tensor],
+        landmarks: Tensor,
+        strength: GanStrength,
+        generator: torch.Generator,
+        donor: _Donor,
+    ) -> tuple[_Donor, float]:
+        """One face, moved away from the person, and how near to the person it still is, see `Donors.nearness`."""
+        start, freed = donor.styles, self.donors.directions.freed
+        shift = move_away(
+            self.ensemble,
+            embeddings,
+            landmarks,
+            lambda shift: seen.filled(self._lay(seen, replace(donor, styles=start + freed(shift)))),
+            torch.zeros_like(start),
+            [generator],
+            steps=strength.steps,
+            longest=strength.radius * float(torch.linalg.vector_norm(start - self.network.mean_style)),
+            goal=self.donors.far_enough(person, _FAR_ENOUGH),
+            step=1 / strength.steps,
+        )
+        with torch.no_grad():
+            moved, drawn = self._clear([replace(donor, styles=start + freed(share * shift)) for share in _SHARES])
+            laid = seen.filled(lay(seen.frame, drawn, moved.displacements, seen.face))
+            found = {name: values.cpu().numpy() for name, values in self.ensemble.embed(laid, landmarks).items()}
+        return moved, float(self.donors.nearness(person, found)[0])
+
+    def _clear(self, moved: list[_Donor]) -> tuple[_Donor, Tensor]:
+        """The first of one face, moved less and less, whose eyes are clear, or the last; and its picture."""
         place = self.context.finder.landmark_model.place
         for donor in moved:
-            pixels = to_pixels(self._draw(donor.styles, donor.flipped, FRAME)[0])
+            drawn = self._draw(donor.styles, donor.flipped, FRAME)
+            pixels = to_pixels(drawn[0])
             if eye_detail(pixels, place(pixels)) >= _CLEAR:
                 break
-        return donor
+        return donor, drawn
 
     def _lay(self, hole: _Hole, donors: _Donor) -> Tensor:
         pictures = self._draw(donors.styles, donors.flipped, hole.frame.shape[-1])
@@ -234,6 +258,18 @@ class FaceGan(Inpainter):
         stretch = np.array([least_stretch(move) for move in moves])
         kept = np.nonzero(stretch > min(_LEAST_STRETCH, stretch.max() - 1e-6))[0]
         return _Donor(rows, styles, flipped, moves.to(styles), misfit).some(kept), drawn[kept]
+
+
+def _far_enough(moved: Iterable[tuple[_Donor, float]]) -> _Donor:
+    """The first of these faces that is far enough from the person, or the farthest."""
+    best, least = None, np.inf
+    for donor, nearness in moved:
+        if nearness < least:
+            best, least = donor, nearness
+        if nearness <= _STILL_NEAR:
+            break
+    assert best is not None  # there is at least one
+    return best
 
 
 def _displacement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: float) -> Tensor:
