@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,6 +191,30 @@ class TestFill:
         monkeypatch.setattr(gan, "_placed", lambda rows, *rest: tried.extend(rows) or placed(rows, *rest))
         gan.fill(face, face.regions["face"])
         assert len({row % len(gan.donors.bank) for row in tried}) == len(tried) > 1
+
+    @pytest.mark.parametrize(("nearness", "chosen"), [([-2.0], 0), ([0.5, -1.5], 1), ([0.5, 0.0, 1.0], 1)])
+    def test_the_next_is_tried_where_a_face_stays_near(
+        self,
+        gan: FaceGan,
+        face: FrameBatch,
+        monkeypatch: pytest.MonkeyPatch,
+        nearness: list[float],
+        chosen: int,
+    ) -> None:
+        """The first that is far enough is laid, or else the farthest."""
+        tried: list[torch.Tensor] = []
+        laid: list[torch.Tensor] = []
+
+        def moved(*given: Any) -> Any:
+            tried.append(given[-1].styles)
+            return given[-1], nearness[len(tried) - 1]
+
+        lay = gan._lay
+        monkeypatch.setattr(gan, "_moved", moved)
+        monkeypatch.setattr(gan, "_lay", lambda hole, donor: laid.append(donor.styles) or lay(hole, donor))
+        gan.fill(face, face.regions["face"])
+        assert len(tried) == len(nearness)
+        assert torch.equal(laid[-1], tried[chosen])
 
     def test_black_and_white_stays(self, gan: FaceGan, face: FrameBatch) -> None:
         gray = face.frames.mean(1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
