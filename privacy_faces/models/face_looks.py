@@ -86,6 +86,17 @@ def eye_detail(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> flo
     return min(deviations)
 
 
+def eye_opening(landmarks: NDArray[np.floating]) -> float:
+    """The height of the eyes by their width (Soukupova and Cech, CVWW 2016), the mean of both; about 0.3 where they are
+    open, of landmarks (68, 2)."""
+
+    def apart(first: int, second: int) -> float:
+        return float(np.linalg.norm(landmarks[first] - landmarks[second]))
+
+    heights = apart(37, 41) + apart(38, 40) + apart(43, 47) + apart(44, 46)
+    return heights / (2 * (apart(36, 39) + apart(42, 45)) + 1e-6)
+
+
 def bridge_step(frame: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> float:
     """How sharp a line crosses the bridge of the nose between the eyes, as that of glasses does: the largest step from
     one row to the next, in deviations of gray between brows and nose. Of 1069 photos of nobody, half of the bare faces

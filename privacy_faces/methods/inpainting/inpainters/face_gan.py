@@ -22,14 +22,14 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person, forehead_covered
-from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
+from privacy_faces.methods.inpainting.inpainters.lay import lay, placement, soft
 from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions, GanStrength
 from privacy_faces.models import face_attributes, face_bank
-from privacy_faces.models.face_looks import COARSE, FRAME, bridge_step, eye_detail, looks_of
+from privacy_faces.models.face_looks import COARSE, FRAME, bridge_step, eye_detail, eye_opening, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
 from privacy_faces.photos.batch import FrameBatch, to_pixels
 from privacy_faces.photos.blur import gaussian_blur
-from privacy_faces.photos.warp import displacement, least_stretch
+from privacy_faces.photos.warp import least_stretch
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
 
@@ -45,8 +45,8 @@ _SEAM = 40.0
 _STEERED_SHAPE, _BLURRED, _SHARP = 30.0, 2.0, 9.0
 # What a fringe or a hat costs that comes with the steering: in one of five drawn faces.
 _FRINGE = 30.0
-# Steps away from the person are taken back by halves where they leave less detail than this.
-_CLEAR, _SHARES = 7.5, (1.0, 0.5, 0.25, 0.0)
+# Steps are taken back by halves where they leave less detail than this, or eyes less open, as a share of the person's.
+_CLEAR, _OPEN, _SHARES = 7.5, 0.6, (1.0, 0.5, 0.25, 0.0)
 # Width over which the other face fades in, as a share of the frame.
 _EDGE = 0.02
 # How far above the brows the other face goes, in eye distances, and how much more than elsewhere hair and light count
@@ -56,7 +56,7 @@ _FOREHEAD = 2.0
 # A face that is warped to less than this share of its area somewhere looks torn; of so many times the donors that are
 # wanted, those are taken that are not.
 _LEAST_STRETCH = 0.35
-_JAW, _EYES_AND_MOUTH = slice(0, 17), slice(36, 68)
+_EYES_AND_MOUTH = slice(36, 68)
 # Standard deviations from the bank's mean similarity to the person, at which a laid face is moved no farther.
 _FAR_ENOUGH = -2.0
 # The standard deviations at which the next of the candidates is tried, and how many are.
@@ -156,7 +156,7 @@ class FaceGan(Inpainter):
         person = Person(
             looks_of(*shown),
             adaptive_avg_pool2d(face * (1 + _FOREHEAD * _above_brows(batch)), COARSE)[0, 0].cpu().numpy(),
-            {name: values[0].cpu().numpy() for name, values in embeddings.items()},
+            {name: values[0] for name, values in _arrays(embeddings).items()},
             bridge_step(*shown),
         )
         costs = self.donors.costs(person, strength.nearest)
@@ -170,9 +170,8 @@ class FaceGan(Inpainter):
         seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
         with torch.no_grad():
             others = lay(small, drawn, donors.displacements, seen.face)
-            faces = seen.filled(others)
-            seen_as = self.ensemble.embed(faces, landmarks.expand(len(faces), -1, -1))
-        nearness = self.donors.nearness(person, {name: values.cpu().numpy() for name, values in seen_as.items()})
+            seen_as = self.ensemble.embed(seen.filled(others), landmarks.expand(len(others), -1, -1))
+        nearness = self.donors.nearness(person, _arrays(seen_as))
         misfit = (
             costs[donors.rows]
             + donors.misfit
@@ -198,7 +197,7 @@ class FaceGan(Inpainter):
         generator: torch.Generator,
         donor: _Donor,
     ) -> tuple[_Donor, float]:
-        """One face, moved away from the person, and how near to the person it still is, see `Donors.nearness`."""
+        """One face, moved away from the person, and how near it still is, see `Donors.nearness`."""
         start, freed = donor.styles, self.donors.directions.freed
         shift = move_away(
             self.ensemble,
@@ -213,18 +212,22 @@ class FaceGan(Inpainter):
             step=1 / strength.steps,
         )
         with torch.no_grad():
-            moved, drawn = self._clear([replace(donor, styles=start + freed(share * shift)) for share in _SHARES])
+            moved, drawn = self._clear(
+                [replace(donor, styles=start + freed(share * shift)) for share in _SHARES],
+                _OPEN * eye_opening(person.looks.landmarks[0]),
+            )
             laid = seen.filled(lay(seen.frame, drawn, moved.displacements, seen.face))
-            found = {name: values.cpu().numpy() for name, values in self.ensemble.embed(laid, landmarks).items()}
-        return moved, float(self.donors.nearness(person, found)[0])
+            nearness = self.donors.nearness(person, _arrays(self.ensemble.embed(laid, landmarks)))
+        return moved, float(nearness[0])
 
-    def _clear(self, moved: list[_Donor]) -> tuple[_Donor, Tensor]:
-        """The first of one face, moved less and less, whose eyes are clear, or the last; and its picture."""
+    def _clear(self, moved: list[_Donor], open_eyes: float) -> tuple[_Donor, Tensor]:
+        """The first of one face, moved less and less, whose eyes are clear and open, or the last; and its picture."""
         place = self.context.finder.landmark_model.place
         for donor in moved:
             drawn = self._draw(donor.styles, donor.flipped, FRAME)
             pixels = to_pixels(drawn[0])
-            if eye_detail(pixels, place(pixels)) >= _CLEAR:
+            points = place(pixels)
+            if eye_detail(pixels, points) >= _CLEAR and eye_opening(points) >= open_eyes:
                 break
         return donor, drawn
 
@@ -249,7 +252,7 @@ class FaceGan(Inpainter):
         theirs = person.looks.landmarks[0]
         pixels = [to_pixels(picture) for picture in drawn]
         own = np.stack([place(picture) for picture in pixels])
-        moves = torch.stack([_displacement(points, theirs, bound) for points in own])
+        moves = torch.stack([placement(points, theirs, bound) for points in own])
         eyes = np.linalg.norm(theirs[42:48].mean(0) - theirs[36:42].mean(0))
         apart = np.linalg.norm(own - theirs, axis=2)[:, _EYES_AND_MOUTH].mean(1) / eyes
         detail = np.array([eye_detail(*face) for face in zip(pixels, own, strict=True)])
@@ -262,22 +265,12 @@ class FaceGan(Inpainter):
 
 def _far_enough(moved: Iterable[tuple[_Donor, float]]) -> _Donor:
     """The first of these faces that is far enough from the person, or the farthest."""
-    best, least = None, np.inf
-    for donor, nearness in moved:
-        if nearness < least:
-            best, least = donor, nearness
-        if nearness <= _STILL_NEAR:
+    tried = []
+    for found in moved:
+        tried.append(found)
+        if found[1] <= _STILL_NEAR:
             break
-    assert best is not None  # there is at least one
-    return best
-
-
-def _displacement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: float) -> Tensor:
-    """The jaw comes to lie on the person's, so that nothing behind it is uncovered; the features come a part of the
-    way."""
-    share = np.full((len(own), 1), bound)
-    share[_JAW] = 1
-    return displacement(_unit(own), _unit(own + share * (theirs - own)))
+    return min(tried, key=lambda found: found[1])[0]
 
 
 def _above_brows(batch: FrameBatch) -> Tensor:
@@ -289,11 +282,11 @@ def _above_brows(batch: FrameBatch) -> Tensor:
     return above[:, None, :, None].expand(-1, 1, -1, size)
 
 
+def _arrays(embeddings: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    return {name: values.cpu().numpy() for name, values in embeddings.items()}
+
+
 def _resized(pictures: Tensor, size: int) -> Tensor:
     return (
         pictures if pictures.shape[-1] == size else interpolate(pictures, (size, size), mode="bilinear", antialias=True)
     )
-
-
-def _unit(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    return (np.asarray(landmarks, np.float64) + 0.5) / FRAME

@@ -3,12 +3,15 @@ sharpness."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from privacy_faces.models.face_looks import FRAME
 from privacy_faces.photos.blur import blur_inside, gaussian_blur
 from privacy_faces.photos.luma import luma
-from privacy_faces.photos.warp import warp
+from privacy_faces.photos.warp import displacement, warp
 
 # The photo's own light and tone are kept above this share of the frame, the other face's features below it.
 _TONE = 0.07
@@ -16,6 +19,21 @@ _TONE = 0.07
 _FLATTER, _HARDER = 0.7, 1.3
 # What is smaller than this share of the frame tells how sharp a picture is.
 _FINE = 0.004
+_JAW = slice(0, 17)
+
+
+def placement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: float) -> Tensor:
+    """Where the other's landmarks are to be: a displacement (2, G, G), see `photos.warp`. The jaw comes to lie on the
+    person's, so that nothing behind it is uncovered; the features come a part of the way.
+
+    Args:
+        own, theirs: landmarks (68, 2) of the other and of the person, in frames of 256 pixels.
+        bound: that part, from 0 to 1.
+    """
+    share = np.full((len(own), 1), bound)
+    share[_JAW] = 1
+    points = (own, own + share * (theirs - own))
+    return displacement(*((np.asarray(places, np.float64) + 0.5) / FRAME for places in points))
 
 
 def lay(frames: Tensor, others: Tensor, displacements: Tensor, face: Tensor) -> Tensor:
