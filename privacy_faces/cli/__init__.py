@@ -23,10 +23,6 @@ from privacy_faces.pipeline.sharing import launched
 # another program wants the same core.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A start makes a million objects that stay to the end: to look through them for garbage again and again takes longer
-# than the memory that it finds is worth.
-gc.set_threshold(100_000)
-
 # Under `accelerate launch`: verbs whose photos the first process shares out. Commands that train in all processes say
 # so in their cards.
 _LED = ("anonymize", "benchmark")
@@ -37,6 +33,9 @@ class _Main(CommandGroup):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """What a console cannot show, such as a name in another alphabet, is escaped: no reason to lose a result."""
+        # A start makes a million objects that stay to the end: to look through them for garbage again and again takes
+        # longer than the memory that it finds is worth.
+        gc.set_threshold(100_000)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")

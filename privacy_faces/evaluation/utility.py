@@ -15,6 +15,7 @@ from skimage.metrics import structural_similarity
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.models import face_attributes
 from privacy_faces.models.face_attributes import FaceAttributes, Scores
+from privacy_faces.models.face_looks import eye_openings
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.regions import region_masks
 from privacy_faces.weights.store import verified
@@ -35,9 +36,8 @@ _HEAD = np.array(
     [[0, 0, 0], [0, -330, -65], [-225, 170, -135], [225, 170, -135], [-150, -150, -125], [150, -150, -125]],
     dtype=np.float64,
 )
-# From here up a mouth is open (its height by its width), and an eye (Soukupova and Cech, CVWW 2016).
+# From here up a mouth is open (its height by its width), and an eye.
 _MOUTH_OPEN, _EYE_OPEN = 0.15, 0.2
-_EYES = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
 # Side of the coarse picture, on which a face is about fifteen pixels wide.
 _COARSE = 32
 
@@ -56,10 +56,7 @@ def mouth_open(landmarks: Points) -> bool:
 
 def eyes_open(landmarks: Points) -> tuple[bool, bool]:
     """Whether each eye is open, by its aspect ratio."""
-    left, right = (
-        _apart(landmarks, b, f) + _apart(landmarks, c, e) > 2 * _EYE_OPEN * _apart(landmarks, a, d)
-        for a, b, c, d, e, f in _EYES
-    )
+    left, right = (opening > _EYE_OPEN for opening in eye_openings(landmarks))
     return left, right
 
 

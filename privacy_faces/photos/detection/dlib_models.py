@@ -28,6 +28,14 @@ def load_ahead() -> Future[dlib.shape_predictor]:
     return loading
 
 
+def _landmark_model() -> dlib.shape_predictor:
+    try:
+        return load_ahead().result()
+    except Exception:  # missing or corrupt: once they are mended, they are read again
+        load_ahead.cache_clear()
+        raise
+
+
 def _points(shape: dlib.full_object_detection) -> NDArray[np.float64]:
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=float)
 
@@ -38,7 +46,7 @@ class DlibLandmarks:
     weights = ("dlib-landmarks-68",)
 
     def __init__(self) -> None:
-        self._model = load_ahead().result()
+        self._model = _landmark_model()
 
     def place(self, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Landmarks (68, 2) of the face in an upright frame (S, S, 3)."""
@@ -65,7 +73,7 @@ class DlibDetector:
     def __init__(self, min_face: int = 0) -> None:
         self.min_face = min_face or self._WINDOW // 2
         self._detector = dlib.get_frontal_face_detector()
-        self._model = load_ahead().result()
+        self._model = _landmark_model()
 
     def sizes(self, height: int, width: int) -> Sizes:
         """The smallest faces that are sought in a photo of this size."""

@@ -25,7 +25,7 @@ from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person, f
 from privacy_faces.methods.inpainting.inpainters.lay import lay, placement, soft
 from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions, GanStrength
 from privacy_faces.models import face_attributes, face_bank
-from privacy_faces.models.face_looks import COARSE, FRAME, bridge_step, eye_detail, eye_opening, looks_of
+from privacy_faces.models.face_looks import COARSE, FRAME, bridge_step, eye_detail, eye_openings, looks_of
 from privacy_faces.models.mobile_stylegan_files import WEIGHTS, load
 from privacy_faces.photos.batch import FrameBatch, to_pixels
 from privacy_faces.photos.blur import gaussian_blur
@@ -214,7 +214,7 @@ class FaceGan(Inpainter):
         with torch.no_grad():
             moved, drawn = self._clear(
                 [replace(donor, styles=start + freed(share * shift)) for share in _SHARES],
-                _OPEN * eye_opening(person.looks.landmarks[0]),
+                _OPEN * sum(eye_openings(person.looks.landmarks[0])),
             )
             laid = seen.filled(lay(seen.frame, drawn, moved.displacements, seen.face))
             nearness = self.donors.nearness(person, _arrays(self.ensemble.embed(laid, landmarks)))
@@ -227,7 +227,7 @@ class FaceGan(Inpainter):
             drawn = self._draw(donor.styles, donor.flipped, FRAME)
             pixels = to_pixels(drawn[0])
             points = place(pixels)
-            if eye_detail(pixels, points) >= _CLEAR and eye_opening(points) >= open_eyes:
+            if eye_detail(pixels, points) >= _CLEAR and sum(eye_openings(points)) >= open_eyes:
                 break
         return donor, drawn
 
