@@ -109,7 +109,7 @@ def evaluate_pairs(
         raise ValueError(f"Expected at least one original with a face, found none. {next(iter(unusable.values()), '')}")
     photos = [photo for photo, _ in by_photo(usable)]
     receipts = {photo.name: _receipt(by_name[photo.name]) for photo in photos}
-    undo, notes = _undo([receipt for receipt in receipts.values() if receipt]) if request.attackers else (None, [])
+    undo, notes = _undo(list(receipts.values())) if request.attackers else (None, [])
     scope = Scope(request.robustness, request.attackers, Tools(purifier(), undo) if request.attackers else Tools())
     clean = measure(
         usable,
@@ -198,14 +198,17 @@ def _target(receipt: Receipt | None) -> str | None:
     return targets[0] if targets else None
 
 
-def _undo(receipts: Sequence[Receipt]) -> tuple[Treat | None, list[str]]:
+def _undo(receipts: Sequence[Receipt | None]) -> tuple[Treat | None, list[str]]:
     """What undoes the operation that all photos went through, as far as full receipts tell, and what to note."""
-    made = [receipt for receipt in receipts if receipt.method in REVERSIBLE]
-    if not made:
+    told = [receipt for receipt in receipts if receipt]
+    first = next((receipt for receipt in told if receipt.method in REVERSIBLE), None)
+    if first is None:
         return None, []
-    first = made[0]
-    if len(made) < len(receipts) or any((item.method, item.options) != (first.method, first.options) for item in made):
-        return None, ["The attacker reversal was not asked: the photos went through different operations."]
+    if len(told) < len(receipts) or any((item.method, item.options) != (first.method, first.options) for item in told):
+        return None, [
+            "The attacker reversal was not asked: not all photos have a receipt that tells the same operation. Judge "
+            "those of one operation by themselves."
+        ]
     if not first.options:
         return None, [
             "The attacker reversal was not asked: the receipts do not tell with which settings the photos were made. "

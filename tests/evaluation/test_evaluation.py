@@ -557,6 +557,15 @@ class TestTrainedAttackers:
         assert asked == (receipts == "full")
         assert any("--receipts full" in note for note in results.notes) == (receipts == "short")
 
+    def test_evaluate_reverses_nothing_where_a_receipt_is_missing(self, originals: Path, tmp_path: Path) -> None:
+        flags = ["--method", "pixelate", "--receipts", "full", "--output", str(tmp_path / "p")]
+        done = CliRunner().invoke(main, ["anonymize", str(originals), *flags])
+        assert done.exit_code == 0, done.output
+        next((tmp_path / "p").rglob("*.receipt.json")).unlink()
+        results, _ = evaluated(originals, tmp_path / "p", tmp_path / "out", "--no-robustness")
+        assert "reversal" not in {row.attacker for row in results.methods[0].attacks}
+        assert any("not all photos have a receipt" in note for note in results.notes)
+
     def test_the_tuned_recognizer_names_whom_it_learned(self, observer: Observer, views: list[View]) -> None:
         """Two photos of four people: seen once, named the second time; the recognizer itself stays what it was."""
         (recognizer,) = observer.ensemble
