@@ -31,6 +31,7 @@ from privacy_faces.config.registry import INPAINTERS, METHODS
 from privacy_faces.judge.thresholds import above_threshold, load_thresholds
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch, Method, Protection
+from privacy_faces.methods.inpainting.masks.identity_score import identity_score
 from privacy_faces.photos.detection.finder import FaceFinder, make_finder
 from privacy_faces.photos.faces import Face
 from privacy_faces.photos.regions import region_masks
@@ -248,6 +249,19 @@ class RecognizerContract(_Named):
         assert (inside.amax(1) > 0).all()
         assert (corner == 0).all(), "the frame's corner lies outside every template"
         assert all(parameter.grad is None for parameter in recognizer.parameters())
+
+    def test_features_have_a_gradient_towards_themselves(
+        self, recognizer: Recognizer, contract_batch: FrameBatch
+    ) -> None:
+        """Not of rounding noise's size, as it is where a network ends in unit length; Grad-CAM and saliency read it."""
+        chips = recognizer.template.chips(contract_batch.frames, contract_batch.landmarks).requires_grad_()
+        features = recognizer.features(chips)
+        others = features.detach().roll(1, 0)
+        own, towards = (
+            torch.autograd.grad(identity_score(features, target).sum(), chips, retain_graph=True)[0].norm()
+            for target in (None, others)
+        )
+        assert own > 0.01 * towards
 
     def test_similarity_is_larger_for_more_alike(self, recognizer: Recognizer, contract_batch: FrameBatch) -> None:
         """Itself over a noisy copy over plain gray."""

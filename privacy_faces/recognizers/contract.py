@@ -31,7 +31,8 @@ class Recognizer(nn.Module, ABC):
 
     @abstractmethod
     def features(self, chips: Tensor) -> Tensor:
-        """Raw network output (N, D) for aligned chips (N, 3, C, C) in [0, 1]."""
+        """Raw network output (N, D) for aligned chips (N, 3, C, C) in [0, 1]; not of unit length, which would take the
+        gradient from Grad-CAM and saliency."""
 
     @property
     @abstractmethod

@@ -50,7 +50,7 @@ class FaceNet(Recognizer):
         return self.network.get_submodule("block8.branch1")
 
     def features(self, chips: Tensor) -> Tensor:
-        """Embeddings (N, 512), already of unit length, of chips (N, 3, 160, 160) in [0, 1]."""
+        """Output (N, 512) of the last batch normalization for chips (N, 3, 160, 160) in [0, 1]."""
         # facenet-pytorch's fixed standardization: (x - 127.5) / 128 with x in 0..255.
         output: Tensor = self.network((chips * 255 - 127.5) / 128)
         return output
@@ -69,8 +69,12 @@ def inception_resnet_v1() -> nn.Module:
             "The recognizer 'facenet' needs facenet-pytorch, which is not installed. Install it: pip install "
             "--no-deps facenet-pytorch"
         ) from error
-    network: nn.Module = InceptionResnetV1(pretrained=None, classify=False)
-    return network
+    network = InceptionResnetV1(pretrained=None, classify=False)
+    # As it stands it ends in unit length, where the score of Grad-CAM and saliency has no gradient (`identity_score`).
+    # As a classifier it ends in its logits: here, the features as they are.
+    network.classify, network.logits = True, nn.Identity()
+    raw: nn.Module = network
+    return raw
 
 
 # The classification layer over the people of the training set is of no use for embeddings.

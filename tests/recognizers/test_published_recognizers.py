@@ -24,6 +24,7 @@ from privacy_faces.cli import main
 from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch
 from privacy_faces.methods.inpainting.masks.gradcam import gradcam_map
+from privacy_faces.methods.inpainting.masks.identity_score import identity_score
 from privacy_faces.photos.faces import Face
 from privacy_faces.recognizers.alignment import ARCFACE
 from privacy_faces.recognizers.contract import Recognizer
@@ -117,6 +118,9 @@ def test_gradient_and_gradcam_reach_the_frame(recognizer: Recognizer, batch: Fra
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(1))
     (gradient,) = torch.autograd.grad(embeddings[:, 0].sum(), frames)
     assert float(gradient.abs().max()) > 0
+    own = identity_score(recognizer.features(recognizer.template.chips(frames, batch.landmarks)))
+    (towards_itself,) = torch.autograd.grad(own.sum(), frames)
+    assert float(towards_itself.norm()) > 1e-3 * float(gradient.norm()), "rounding noise: do features have unit length?"
     heat = gradcam_map(recognizer, batch.frames, batch.landmarks)
     assert heat.shape == (1, 1, 256, 256)
     assert float(heat.max()) == 1
