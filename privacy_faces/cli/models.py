@@ -9,8 +9,13 @@ from typing import Any
 import click
 
 from privacy_faces.cli.progress import bar
-from privacy_faces.cli.training import data_option, faces_options, read_portraits, recipe_options
+from privacy_faces.cli.training import faces_options, read_portraits, recipe_options
 from privacy_faces.pipeline.sharing import launched
+
+# False accept rate at whose threshold two of the synthetic faces are one person.
+_SAME = 0.001
+# The faces of the bank that the thresholds of generated faces are measured on: as they come, none of those that ship.
+_MEASURED = (1600, 2600)
 
 
 @click.command(name="face-prior")
@@ -87,7 +92,6 @@ def face_diffusion(data: Path | None, generated: int, output: Path, channels: st
 
 
 @click.command(name="faces")
-@data_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -96,61 +100,90 @@ def face_diffusion(data: Path | None, generated: int, output: Path, channels: st
     help="folder to write to",
 )
 @click.option("--count", type=click.IntRange(min=1), default=24, show_default=True, help="faces to keep")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the samples")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="seed of the second photos")
 @click.option(
     "--only",
-    help="sample numbers to choose from, separated by commas, for someone who looked at the samples; all by default",
+    help="faces of the bank to choose from, separated by commas, for someone who looked at them; all by default",
 )
-def faces(data: Path, output: Path, count: int, seed: int, only: str | None) -> None:
-    """Draw faces of nobody from the shipped models; --data are the portraits that they were trained on, of whom none
-    may be found again."""
-    import torch
+def faces(output: Path, count: int, seed: int, only: str | None) -> None:
+    """Draw faces of nobody, two photos each, with the generator."""
     from PIL import Image
 
+    from privacy_faces.judge.thresholds import load_thresholds, threshold_for
     from privacy_faces.methods.context import Context
-    from privacy_faces.models.face_prior import load
+    from privacy_faces.methods.inpainting.inpainters.donors import Donors
+    from privacy_faces.models import face_attributes, face_bank
+    from privacy_faces.models.mobile_stylegan_files import load
     from privacy_faces.photos.batch import to_pixels
     from privacy_faces.photos.detection.finder import make_finder
-    from privacy_faces.training.faces import PAIR, STRANGER, draw_again, synthesize
+    from privacy_faces.training.faces import Judge, synthesize
     from privacy_faces.weights.store import verified
 
-    prior = load(verified("face-prior")[0], torch.device("cpu"))
-    recognizer = Context("cpu").recognizer("dlib-resnet")
     try:
         chosen = [int(number) for number in only.split(",")] if only else None
     except ValueError:
-        raise click.UsageError(f"Expected sample numbers separated by commas after --only, got {only!r}.") from None
-    portraits = read_portraits(data, prior.size)
-    (output / "second").mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+        raise click.UsageError(f"Expected numbers separated by commas after --only, got {only!r}.") from None
+    context = Context("auto")
+    attributes = face_attributes.load(verified("face-attributes")[0])
+    recognizer = context.recognizer("dlib-resnet")
+    donors = Donors(face_bank.load(verified("face-bank")[0]), attributes, recognizer.name)
+    if chosen and not 0 <= min(chosen) <= max(chosen) < len(donors.bank):
+        raise click.UsageError(f"Expected numbers from 0 to {len(donors.bank) - 1} after --only, got {only!r}.")
+    thresholds = {name: threshold_for(load_thresholds(), name, _SAME).threshold for name in donors.bank.embeddings}
+    judge = Judge(make_finder(), recognizer, thresholds)
     try:
-        with torch.no_grad():
-            training = torch.cat(
-                [
-                    recognizer.features(recognizer.template.chips(*portraits.part(start, 32)))
-                    for start in range(0, len(portraits), 32)
-                ]
-            )
-        for face in synthesize(prior, make_finder(), recognizer, training, count, seed, chosen, bar):
-            name = f"{len(rows):03d}.png"
-            for place, picture in ((output, face.picture), (output / "second", draw_again(prior, seed, face.index))):
-                Image.fromarray(to_pixels(picture)).save(place / name, optimize=True)
-            rows.append(
-                {
-                    "file": name,
-                    "sample": face.index,
-                    "detection_score": round(face.score, 4),
-                    "nearest_training": round(face.nearest_training, 3),
-                }
-            )
+        found = list(synthesize(donors, load(context.device), judge, count, seed, chosen, bar))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    about = {
-        "seed": seed,
-        "recognizer": recognizer.name,
-        "pairs_farther_than": PAIR,
-        "training_farther_than": STRANGER,
-        "faces": rows,
-    }
+    (output / "second").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, face in enumerate(found):
+        name = f"{number:03d}.png"
+        for place, picture in zip((output, output / "second"), face.pictures, strict=True):
+            Image.fromarray(to_pixels(picture)).save(place / name, optimize=True)
+        scores = [round(score, 4) for score in face.scores]
+        rows.append({"file": name, "bank": face.row, "detection_scores": scores, "alike": round(face.alike, 4)})
+    about = {"seed": seed, "recognizer": recognizer.name, "one_person_above": thresholds, "faces": rows}
     (output / "faces.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     click.echo(f"{len(rows)} faces, two photos each, written to {output}")
+
+
+@click.command(name="synthetic-thresholds")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("outputs/thresholds-synthetic.json"),
+    show_default=True,
+    help="file to write",
+)
+def synthetic_thresholds(output: Path) -> None:
+    """Measure the thresholds of recognizers on faces of the bank, each of a person of its own."""
+    import math
+    from datetime import UTC, datetime
+
+    from privacy_faces import __version__
+    from privacy_faces.evaluation.calibration import operating_points
+    from privacy_faces.judge.thresholds import Calibration, ThresholdFile
+    from privacy_faces.models import face_bank
+    from privacy_faces.weights.store import records, verified
+
+    bank = face_bank.load(verified("face-bank")[0])
+    people = [f"face {row}" for row in range(*_MEASURED)]
+    data = {
+        "name": f"faces {_MEASURED[0]} to {_MEASURED[1] - 1} of the bank of generated faces, as they are drawn",
+        "photos": len(people),
+        "people": len(people),
+        "sha256": records("face-bank")[0]["sha256"],
+        "date": datetime.now(UTC).date().isoformat(),
+        "detector": "none: the generator's own frames",
+        "version": __version__,
+    }
+    found = {}
+    for name, embeddings in bank.embeddings.items():
+        points, eer = operating_points(embeddings[slice(*_MEASURED)].astype("float64"), people)
+        found[name] = Calibration(
+            similarity="cosine", points=tuple(points), eer=None if math.isnan(eer) else eer, data=data
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(ThresholdFile(calibrated=found).model_dump_json(indent=2) + "\n", encoding="utf-8")
+    click.echo(f"{', '.join(found)} on {len(people)} faces; written to {output}")

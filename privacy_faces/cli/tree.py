@@ -55,7 +55,10 @@ BUILT_IN: Mapping[str, CommandSpec] = {
         "Draw the bank of generated faces that the inpainter face-gan chooses from.",
         "privacy_faces.cli.generator:face_bank",
     ),
-    "models.faces": CommandSpec("Draw faces of nobody from the shipped models.", "privacy_faces.cli.models:faces"),
+    "models.faces": CommandSpec("Draw faces of nobody, two photos each.", "privacy_faces.cli.models:faces"),
+    "models.synthetic-thresholds": CommandSpec(
+        "Measure the thresholds of recognizers on generated faces.", "privacy_faces.cli.models:synthetic_thresholds"
+    ),
     "models.train.face-attributes": CommandSpec(
         "Fit what tells sex and age group from a recognizer's embeddings.",
         "privacy_faces.cli.generator:face_attributes",

@@ -52,7 +52,7 @@ class RunOptions(Options):
         ),
     )
     thresholds: Annotated[Path | None, NoneMeans("the shipped one")] = Field(
-        None, description="threshold file written by `privacy-faces calibrate`"
+        None, description="threshold file written by `privacy-faces calibrate`; synthetic: the one of generated faces"
     )
     detector: Literal["auto", "mtcnn", "dlib"] = Field(
         "auto", description="auto: mtcnn where facenet-pytorch is installed, otherwise dlib"

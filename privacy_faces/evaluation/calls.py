@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from privacy_faces.config.files import write_atomic
@@ -75,3 +77,13 @@ def counted(items: Sequence[T], what: str, *, progress: Progress) -> Iterator[T]
         progress(done, len(items), what)
         yield item
     progress(len(items), len(items), what)
+
+
+@contextmanager
+def kept(output: Path | None) -> Iterator[Path]:
+    """The output folder, or one that is gone afterwards."""
+    if output:
+        yield output
+    else:
+        with TemporaryDirectory(prefix="privacy-faces-") as folder:
+            yield Path(folder)

@@ -12,6 +12,7 @@ from privacy_faces.datasets.samples import sample_photos
 from privacy_faces.weights.store import is_present
 
 if TYPE_CHECKING:
+    from privacy_faces.config.run import RunOptions
     from privacy_faces.datasets.pairs import Pair
     from privacy_faces.evaluation.probes import Probe
     from privacy_faces.evaluation.verifiers import Verifier
@@ -54,6 +55,23 @@ def far_levels(main: float) -> list[float]:
     from privacy_faces.evaluation.calibration import FAR_LEVELS
 
     return [main, *sorted(set(FAR_LEVELS) - {main})]
+
+
+def judged_as_samples(run: RunOptions) -> tuple[RunOptions, list[str]]:
+    """The run that judges the synthetic faces that ship, and notes about them."""
+    from privacy_faces.judge.thresholds import SYNTHETIC
+
+    notes = [
+        "The faces are synthetic, drawn by the generator with which face-gan fills; measure on photos like yours: "
+        "--data DIR."
+    ]
+    if run.thresholds is None:
+        run = run.model_copy(update={"thresholds": SYNTHETIC})
+        notes.append(
+            "The judge goes by the thresholds of generated faces, which recognizers find more alike than people; the "
+            "methods by those of photographs, as they do for users (--thresholds)."
+        )
+    return run, notes
 
 
 def probes_of(data: Path | None) -> list[Probe]:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from privacy_faces.config.files import write_atomic
@@ -24,8 +22,15 @@ from privacy_faces.config.profiles import ConfigFile, load_config, load_profile
 from privacy_faces.config.registry import METHODS
 from privacy_faces.config.run import RunOptions
 from privacy_faces.config.version import __version__
-from privacy_faces.evaluation.calls import Progress, called, counted, silent, write_evaluation
-from privacy_faces.evaluation.inputs import chosen_recognizers, chosen_services, far_levels, probes_of, unpaired
+from privacy_faces.evaluation.calls import Progress, called, counted, kept, silent, write_evaluation
+from privacy_faces.evaluation.inputs import (
+    chosen_recognizers,
+    chosen_services,
+    far_levels,
+    judged_as_samples,
+    probes_of,
+    unpaired,
+)
 from privacy_faces.evaluation.known import left_out
 from privacy_faces.evaluation.options import (
     SAMPLES,
@@ -95,7 +100,8 @@ def benchmark(
     entries = held_out_entries({method: partial(plan, method) for method in compared}, names, chosen.held_out)
     run = entries[0].plan.run
     if chosen.data is None:
-        notes.append("The faces are synthetic and soft; measure on photos like yours: --data DIR.")
+        run, told = judged_as_samples(run)
+        notes += told
     if len(names) == 1:
         notes.append(
             f"{names[0]} is the only recognizer here: where a method used it as a surrogate, nothing is known about "
@@ -107,7 +113,7 @@ def benchmark(
         probes_of(chosen.data), lambda probe: probe.photo, lambda probe: probe.person, chosen.people
     )
     notes += told
-    with _kept(chosen.output) as folder:
+    with kept(chosen.output) as folder:
         results, judged = judge_entries(
             entries,
             run,
@@ -286,13 +292,3 @@ def _workers(device: str) -> int:
 
     cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     return 1 if cuda else min(2, os.cpu_count() or 1)
-
-
-@contextmanager
-def _kept(output: Path | None) -> Iterator[Path]:
-    """The output folder, or one that is gone afterwards."""
-    if output:
-        yield output
-    else:
-        with TemporaryDirectory(prefix="privacy-faces-") as folder:
-            yield Path(folder)

@@ -15,6 +15,9 @@ from privacy_faces.config.files import resource
 if TYPE_CHECKING:
     from torch import Tensor
 
+#: Names the thresholds of generated faces, which are more alike than photographed ones.
+SYNTHETIC = Path("synthetic")
+
 
 class ThresholdError(ValueError):
     """No threshold for a recognizer at a false accept rate, or a malformed threshold file."""
@@ -110,11 +113,16 @@ class ThresholdFile(BaseModel):
 
 
 def load_thresholds(path: Path | None = None) -> ThresholdFile:
-    """The threshold file; the shipped one by default.
+    """The threshold file; the shipped one by default, and by the name `SYNTHETIC` with those of generated faces, of
+    the recognizers for which there are some.
 
     Raises:
         ThresholdError: when the file is missing or malformed.
     """
+    if path == SYNTHETIC and not path.exists():
+        shipped = load_thresholds()
+        generated = load_thresholds(resource("assets/thresholds-synthetic.json"))
+        return shipped.model_copy(update={"calibrated": shipped.calibrated | generated.calibrated})
     path = path or resource("assets/thresholds.json")
     if not path.is_file():
         raise ThresholdError(

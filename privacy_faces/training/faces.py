@@ -1,41 +1,36 @@
-"""Faces of nobody: samples of the linear face model, kept when they are no one of the training set nor each other."""
+"""Faces of nobody, two photos each: faces of the bank, and the same ones turned, in another mood and light; kept where
+recognizers take the two photos for one person, and no two faces for one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from kornia.color import lab_to_rgb, rgb_to_lab
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privacy_faces.models.face_prior import FaceModel
-from privacy_faces.photos.blur import gaussian_blur
+from privacy_faces.methods.inpainting.inpainters.donors import Donors
+from privacy_faces.models.face_looks import eye_detail
+from privacy_faces.models.mobile_stylegan import CHANNELS, MobileStyleGan
+from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.recognizers.contract import Recognizer
 
-# Length of a sample's coefficients as a share of a random face's: a little less than one, since noses and chins at the
-# tails are nobody's either. Beyond the leading ones they are shorter still, for they paint blotches as much as
-# features.
-_TYPICAL, _LEADING, _REST = 0.9, 60, 0.85
-# How far another photo of the same face goes from the first: in the leading coefficients, which hold light, pose and
-# smile, and in the others. Farther, and men turn into women; as it is, dlib-resnet calls the two one person
-# (tests/weights/test_assets.py).
-_OCCASION, _OTHER_OCCASION, _OTHER_DETAIL = 12, 0.7, 0.25
-# Blur of the color, not of the light, in frame sides: the model's color is as blotchy as its light is sharp.
-_COLOR_BLUR = 0.023
-# The picture's side, to which the model's frame is enlarged: the detector was made for larger faces.
-_PICTURE = 256
-# Half the axes of the ellipse that head and hair fill, in frame sides; beyond it the model paints all its backgrounds
-# at once, which are blurred.
-_HEAD, _HEAD_CENTER, _BACKDROP_BLUR = (0.36, 0.46), (0.5, 0.47), 0.1
-# dlib's distance of the closest pair allowed, and of the closest training portrait; the library calls two photos one
-# person below 0.6.
-PAIR, STRANGER = 0.6, 0.5
-# A face the detector is less sure of than this looks odd to people too.
-_SURE = 0.99
+#: The pictures' side.
+PICTURE = 256
+# How far, in standard deviations over the bank, each component of pose and expression goes in the second photo.
+_OTHER_OCCASION = 1.0
+# The levels of the generator that say color and texture, and how far the second photo's go to those of another face,
+# one of so many with the most similar skin: light and background change, features stay.
+_COLORS, _OTHER_LIGHT, _ALIKE = 5, 0.5, 200
+# A face that the detector is less sure of, or whose eyes have less detail (`eye_detail`), looks odd to people too.
+_SURE, _SHARP = 0.99, 6.0
+# Lightness (CIE Lab) below which skin counts as dark.
+_DARK = 55.0
 
 
 @dataclass(frozen=True)
@@ -43,110 +38,134 @@ class SyntheticFace:
     """A face that nobody has.
 
     Attributes:
-        index: number of the sample, from which it can be drawn again.
-        picture: (3, 256, 256) in [0, 1].
-        landmarks: (68, 2) in pixels of the picture.
-        score: the detector's.
-        descriptor: of the recognizer, (D,).
-        nearest_training: distance of the closest training portrait's descriptor.
+        row: of the bank.
+        pictures: two photos, (3, 256, 256) in [0, 1].
+        scores: the detector's.
+        alike: the recognizer's similarity of the two.
     """
 
-    index: int
-    picture: Tensor
-    landmarks: Tensor
-    score: float
-    descriptor: Tensor
-    nearest_training: float
+    row: int
+    pictures: tuple[Tensor, Tensor]
+    scores: tuple[float, float]
+    alike: float
 
 
-def draw_face(prior: FaceModel, seed: int, index: int) -> Tensor:
-    """Sample number `index`: a picture (3, 256, 256) in [0, 1], whether good or not."""
-    return _picture(prior, _coefficients(prior, seed, index)[0])
+class Judge(NamedTuple):
+    """Who says whether two photos show one person.
+
+    Attributes:
+        finder: finds the face.
+        recognizer: embeds it.
+        thresholds: recognizer -> similarity above which two photos are one person's; of the one above, and of others
+            whose embeddings the bank holds.
+    """
+
+    finder: FaceFinder
+    recognizer: Recognizer
+    thresholds: Mapping[str, float]
 
 
-def draw_again(prior: FaceModel, seed: int, index: int) -> Tensor:
-    """Another photo of the face of sample `index`, (3, 256, 256) in [0, 1]: other light, pose, smile and background,
-    and a little of everything else."""
-    coefficients, generator = _coefficients(prior, seed, index)
-    fresh = _TYPICAL * torch.randn(coefficients.shape, generator=generator)
-    change = torch.full_like(coefficients, _OTHER_DETAIL)
-    change[:, :_OCCASION] = _OTHER_OCCASION
-    # Of the same length as before: a sum of two normal numbers whose weights' squares add up to one.
-    return _picture(prior, (1 - change.square()).sqrt() * coefficients + change * fresh)
+def draw_face(donors: Donors, network: MobileStyleGan, row: int) -> Tensor:
+    """A face of the bank: (3, 256, 256) in [0, 1]."""
+    return _picture(network, torch.from_numpy(donors.bank.styles[row])[None])
 
 
-def _coefficients(prior: FaceModel, seed: int, index: int) -> tuple[Tensor, torch.Generator]:
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
-    coefficients = _TYPICAL * torch.randn(1, prior.components.shape[1], generator=generator)
-    coefficients[:, _LEADING:] *= _REST
-    return coefficients, generator
+def draw_again(donors: Donors, network: MobileStyleGan, row: int, seed: int) -> Tensor:
+    """Another photo of that face, (3, 256, 256) in [0, 1]: other pose, expression, light and background."""
+    random = np.random.default_rng((seed, row))
+    bank, directions = donors.bank, donors.directions
+    own = directions.attributes(bank.looks.landmarks, donors.kind)[row]
+    wanted = own.copy()
+    count = len(directions.components)
+    # Away from where the component is, so that a head that looks left looks right.
+    wanted[:count] -= np.where(own[:count] > 0, 1, -1) * _OTHER_OCCASION * random.uniform(0.5, 1.5, count)
+    turned = torch.from_numpy(directions.steered(bank.styles[row][None], own[None], wanted[None]))
+    tones = np.abs(bank.looks.tone - bank.looks.tone[row]).sum(1)
+    light = torch.from_numpy(bank.styles[random.choice(np.argsort(tones)[:_ALIKE])])
+    styles = turned[:, None].repeat(1, len(CHANNELS), 1)
+    styles[:, _COLORS:] = torch.lerp(styles[:, _COLORS:], light, _OTHER_LIGHT)
+    return _picture(network, styles)
 
 
-def _picture(prior: FaceModel, coefficients: Tensor) -> Tensor:
-    lab = rgb_to_lab(prior.frames(coefficients).clamp(0, 1))
-    face = lab_to_rgb(torch.cat([lab[:, :1], gaussian_blur(lab[:, 1:], _COLOR_BLUR * prior.size, reach=2)], 1))
-    picture = interpolate(face, (_PICTURE, _PICTURE), mode="bicubic", align_corners=False).clamp(0, 1)
-    return torch.lerp(gaussian_blur(picture, _BACKDROP_BLUR * _PICTURE, reach=2), picture, _head(_PICTURE))[0]
+@torch.no_grad()
+def _picture(network: MobileStyleGan, styles: Tensor) -> Tensor:
+    drawn = network.synthesize(styles.to(network.mean_style), 1024)
+    return interpolate(((drawn + 1) / 2).clamp(0, 1), (PICTURE, PICTURE), mode="bilinear", antialias=True)[0].cpu()
 
 
 def synthesize(
-    prior: FaceModel,
-    finder: FaceFinder,
-    recognizer: Recognizer,
-    training: Tensor,
+    donors: Donors,
+    network: MobileStyleGan,
+    judge: Judge,
     count: int,
     seed: int,
     chosen: Sequence[int] | None = None,
     progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Iterator[SyntheticFace]:
-    """The first `count` samples that are detected, far from each other, and far from every training portrait.
+    """The first `count` faces that are clear, the same person twice, and nobody else.
 
     Args:
-        prior: the face model.
-        finder: detects the face.
-        recognizer: whose descriptors are compared, by Euclidean distance (dlib's measure).
-        training: descriptors (N, D) of the training portraits.
+        donors: the bank.
+        network: draws it.
+        judge: tells people apart.
         count: how many faces.
-        seed: of the samples.
-        chosen: the sample numbers to choose from, for a person who looked at them; the first 200 for each face by
-            default.
-        progress: wraps the sample numbers.
+        seed: of the second photos.
+        chosen: rows of the bank to choose from, for a person who looked at them; by default all, all kinds of people
+            in turn.
+        progress: wraps the rows.
 
     Raises:
-        ValueError: when these samples do not suffice.
+        ValueError: when these rows do not suffice.
     """
-    found: list[SyntheticFace] = []
-    samples = range(200 * count) if chosen is None else chosen
-    for index in progress(samples):
-        picture = draw_face(prior, seed, index)
-        pixels = (picture.permute(1, 2, 0) * 255 + 0.5).to(torch.uint8).numpy()
-        faces = finder.find(np.ascontiguousarray(pixels))
-        if len(faces) != 1 or faces[0].score < _SURE:
+    found: list[int] = []
+    rows = all_kinds(donors) if chosen is None else chosen
+    for row in progress(rows):
+        if any(_one_person(donors, judge, row, other) for other in found):
             continue
-        frame = torch.from_numpy(faces[0].frame(pixels, _PICTURE)).permute(2, 0, 1)
-        places = torch.from_numpy(faces[0].frame_landmarks(_PICTURE)).float()
-        with torch.no_grad():
-            descriptor = recognizer.features(recognizer.template.chips(frame[None], places[None]))[0]
-        nearest = float(torch.linalg.vector_norm(training - descriptor, dim=1).min())
-        if nearest <= STRANGER or any(torch.linalg.vector_norm(face.descriptor - descriptor) <= PAIR for face in found):
+        pictures = draw_face(donors, network, row), draw_again(donors, network, row, seed)
+        looks = [_look(picture, judge) for picture in pictures]
+        first, second = looks
+        if first is None or second is None:
             continue
-        found.append(
-            SyntheticFace(
-                index, picture, torch.from_numpy(faces[0].landmarks).float(), faces[0].score, descriptor, nearest
-            )
-        )
-        yield found[-1]
+        alike = float(judge.recognizer.similarity(first[1], second[1]))
+        if alike <= judge.thresholds[judge.recognizer.name]:
+            continue
+        found.append(row)
+        yield SyntheticFace(row, pictures, (first[0], second[0]), alike)
         if len(found) == count:
             return
-    raise ValueError(
-        f"Expected {count} different faces, found {len(found)} among {len(samples)} samples. Ask for fewer."
+    raise ValueError(f"Expected {count} different faces, found {len(found)} among {len(rows)}. Ask for fewer.")
+
+
+def all_kinds(donors: Donors) -> list[int]:
+    """The rows of the bank but for covered foreheads and dark glasses, a kind of people after the other: sex, age
+    group, and whether the skin is dark."""
+    kind, count = donors.kind, len(donors.bank)
+    groups = 6 * (kind.sex > 0) + 2 * kind.age_group + (donors.bank.looks.tone[:, 0] < _DARK)
+    usable = np.nonzero(~(donors.veiled | donors.covered)[:count])[0]
+    rank = np.zeros(count, dtype=np.int64)
+    for group in np.unique(groups):
+        members = usable[groups[usable] == group]
+        rank[members] = np.arange(len(members))
+    return [int(row) for row in usable[np.lexsort((groups[usable], rank[usable]))]]
+
+
+def _one_person(donors: Donors, judge: Judge, row: int, other: int) -> bool:
+    """Whether any recognizer takes two faces of the bank for one person."""
+    embeddings = donors.bank.embeddings
+    return any(
+        float(embeddings[name][row] @ embeddings[name][other]) > threshold
+        for name, threshold in judge.thresholds.items()
     )
 
 
-def _head(size: int) -> Tensor:
-    """One on the head, falling softly to zero around it: (1, 1, S, S)."""
-    grid = (torch.arange(size) + 0.5) / size
-    radius = (
-        ((grid[None, :] - _HEAD_CENTER[0]) / _HEAD[0]) ** 2 + ((grid[:, None] - _HEAD_CENTER[1]) / _HEAD[1]) ** 2
-    ).sqrt()
-    return torch.sigmoid((1 - radius) * 14)[None, None]
+def _look(picture: Tensor, judge: Judge) -> tuple[float, Tensor] | None:
+    """The detector's score and the embedding (1, D) of the one face; None where there is no clear one."""
+    pixels: NDArray[np.uint8] = to_pixels(picture)
+    faces = judge.finder.find(pixels)
+    if len(faces) != 1 or faces[0].score < _SURE or eye_detail(pixels, faces[0].landmarks) < _SHARP:
+        return None
+    frame = torch.from_numpy(faces[0].frame(pixels, PICTURE)).permute(2, 0, 1)
+    places = torch.from_numpy(faces[0].frame_landmarks(PICTURE)).float()
+    with torch.no_grad():
+        return faces[0].score, judge.recognizer.embed(frame[None], places[None])

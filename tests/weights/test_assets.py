@@ -14,18 +14,26 @@ from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
-from privacy_faces.judge.thresholds import load_thresholds, threshold_for
+from privacy_faces.judge.thresholds import SYNTHETIC, load_thresholds, threshold_for
 from privacy_faces.methods.context import Context
-from privacy_faces.models.face_prior import load
+from privacy_faces.methods.inpainting.inpainters.donors import Donors
+from privacy_faces.models import face_attributes, face_bank
+from privacy_faces.models.mobile_stylegan_files import load
 from privacy_faces.photos.detection.finder import FaceFinder
-from privacy_faces.training.faces import PAIR, STRANGER, draw_again, draw_face
-from privacy_faces.training.portraits import load_portraits
+from privacy_faces.training.faces import all_kinds, draw_again, draw_face
 from privacy_faces.weights.manifest import manifest
 from privacy_faces.weights.store import verified
 
 ASSETS = resource("assets")
 OWN = [item for item in manifest().values() if item.store == "shipped" and not item.package]
 FACES = sorted((ASSETS / "faces").glob("*.png"))
+
+
+@pytest.fixture(scope="module")
+def donors() -> Donors:
+    """The faces of the bank."""
+    attributes = face_attributes.load(verified("face-attributes")[0])
+    return Donors(face_bank.load(verified("face-bank")[0]), attributes, "dlib-resnet")
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -73,15 +81,23 @@ class TestManifest:
 
 
 class TestFaces:
-    def test_are_drawn_from_the_shipped_model(self) -> None:
+    def test_are_drawn_from_the_shipped_bank(self, donors: Donors) -> None:
         about = json.loads((ASSETS / "faces/faces.json").read_text(encoding="utf-8"))
         assert [row["file"] for row in about["faces"]] == [path.name for path in FACES]
         assert len(FACES) >= 24
-        prior = load(verified("face-prior")[0], torch.device("cpu"))
-        for row in about["faces"][:3]:
-            for folder, draw in (("faces", draw_face), ("faces/second", draw_again)):
-                again = (draw(prior, about["seed"], row["sample"]).permute(1, 2, 0) * 255).round().numpy()
+        network = load(torch.device("cpu"))
+        for row in about["faces"][:2]:
+            drawn = draw_face(donors, network, row["bank"]), draw_again(donors, network, row["bank"], about["seed"])
+            for folder, picture in zip(("faces", "faces/second"), drawn, strict=True):
+                again = (picture.permute(1, 2, 0) * 255).round().numpy()
                 assert np.abs(again - pixels(ASSETS / folder / row["file"])).max() <= 1
+
+    def test_are_of_all_kinds(self, donors: Donors) -> None:
+        about = json.loads((ASSETS / "faces/faces.json").read_text(encoding="utf-8"))
+        rows = np.array([row["bank"] for row in about["faces"]])
+        assert 6 <= (donors.kind.sex[rows] < 0).sum() <= 18, "women and men"
+        assert set(donors.kind.age_group[rows]) == {0, 1, 2}, "children, adults and old people"
+        assert (donors.bank.looks.tone[rows, 0] < 45).sum() >= 4, "dark skin"
 
     def test_second_photos_are_of_the_same_people(self, finder: FaceFinder, context: Context) -> None:
         """Every second photo matches the first, at the strictest calibrated rate, and is another picture."""
@@ -94,46 +110,65 @@ class TestFaces:
         assert similarity.min() > threshold_for(load_thresholds(), recognizer.name, 0.001).threshold
         assert similarity.max() < 0.995
 
-    @pytest.mark.slow(reason="finds 24 faces, and for the strangers all 915 portraits")
-    def test_are_nobody(
-        self, finder: FaceFinder, context: Context, shared_data: Path, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        recognizer = context.recognizer("dlib-resnet")
-        frames, places = framed(FACES, finder)
-        portraits = load_portraits(shared_data / "portraits", 128)
-        with torch.no_grad():
-            descriptors = recognizer.features(recognizer.template.chips(frames, places))
-            known = torch.cat(
-                [
-                    recognizer.features(recognizer.template.chips(*portraits.part(start, 32)))
-                    for start in range(0, len(portraits), 32)
-                ]
-            )
-        pairs = torch.pdist(descriptors)
-        assert pairs.min() > PAIR
-        assert torch.cdist(descriptors, known).min() > STRANGER
+    def test_are_different_people(self, donors: Donors) -> None:
+        """By every recognizer of the bank, at the portraits' strictest threshold."""
+        about = json.loads((ASSETS / "faces/faces.json").read_text(encoding="utf-8"))
+        rows = np.array([row["bank"] for row in about["faces"]])
+        for name, embeddings in donors.bank.embeddings.items():
+            pairs = (embeddings[rows] @ embeddings[rows].T)[np.triu_indices(len(rows), 1)]
+            assert pairs.max() < threshold_for(load_thresholds(), name, 0.001).threshold
 
-    def test_the_command_keeps_what_is_found_and_far(
-        self, shared_data: Path, portraits: list[Path], tmp_path: Path
-    ) -> None:
-        person = tmp_path / "data/someone"
-        person.mkdir(parents=True)
-        (person / "0.jpg").write_bytes(portraits[0].read_bytes())
-        arguments = [
-            "models",
-            "faces",
-            "--data",
-            str(tmp_path / "data"),
-            "--output",
-            str(tmp_path / "faces"),
-            "--count",
-            "2",
-            "--only",
-        ]
-        done = CliRunner().invoke(main, [*arguments, "155,155,17"])
+    def test_the_command_keeps_what_is_found_and_different(self, tmp_path: Path) -> None:
+        arguments = ["models", "faces", "--output", str(tmp_path / "faces"), "--count", "2", "--only"]
+        short = CliRunner().invoke(main, [*arguments, "84,84"])
+        assert short.exit_code == 2
+        assert "Expected 2 different faces, found 1 among 2" in short.stderr
+        assert not (tmp_path / "faces").exists(), "nothing is half-written"
+        done = CliRunner().invoke(main, [*arguments, "84,84,30"])
         assert done.exit_code == 0, done.output
         about = json.loads((tmp_path / "faces/faces.json").read_text(encoding="utf-8"))
-        assert [row["sample"] for row in about["faces"]] == [155, 17], "the second 155 is no other person"
-        short = CliRunner().invoke(main, [*arguments, "155,155"])
-        assert short.exit_code == 2
-        assert "Expected 2 different faces, found 1 among 2 samples" in short.stderr
+        assert [row["bank"] for row in about["faces"]] == [84, 30], "the second 84 is no other person"
+        shipped = {row["bank"]: row["file"] for row in json.loads((ASSETS / "faces/faces.json").read_text())["faces"]}
+        for row in about["faces"]:
+            for folder in ("", "second"):
+                again = pixels(tmp_path / "faces" / folder / row["file"]).astype(int)
+                assert np.abs(again - pixels(ASSETS / "faces" / folder / shipped[row["bank"]])).max() <= 1
+        outside = CliRunner().invoke(main, [*arguments, "84,999999"])
+        assert outside.exit_code == 2
+        assert "Expected numbers from 0 to 5199" in outside.stderr
+
+    def test_kinds_of_people_take_turns(self, donors: Donors) -> None:
+        first = np.array(all_kinds(donors)[:12])
+        assert {
+            (bool(sex > 0), int(age))
+            for sex, age in zip(donors.kind.sex[first], donors.kind.age_group[first], strict=True)
+        } == {(man, group) for man in (False, True) for group in range(3)}
+
+
+class TestSyntheticThresholds:
+    def test_the_command_measures_those_that_ship(self, tmp_path: Path) -> None:
+        done = CliRunner().invoke(main, ["models", "synthetic-thresholds", "--output", str(tmp_path / "made.json")])
+        assert done.exit_code == 0, done.output
+        made, shipped = (
+            load_thresholds(path) for path in (tmp_path / "made.json", ASSETS / "thresholds-synthetic.json")
+        )
+        for name, found in shipped.calibrated.items():
+            assert [point.threshold for point in made.calibrated[name].points] == pytest.approx(
+                [point.threshold for point in found.points], abs=1e-5
+            )
+
+    def test_generated_faces_are_taken_for_one_another_at_its_rates(self, donors: Donors) -> None:
+        """On faces of the bank that had no part; the portraits' thresholds accept many more."""
+        rows = slice(0, 1500)
+        for name, embeddings in donors.bank.embeddings.items():
+            pairs = (embeddings[rows] @ embeddings[rows].T)[np.triu_indices(1500, 1)]
+            for far in (0.1, 0.01, 0.001):
+                own, portraits = (
+                    float((pairs > threshold_for(load_thresholds(path), name, far).threshold).mean())
+                    for path in (SYNTHETIC, None)
+                )
+                assert own == pytest.approx(far, rel=0.35)
+                assert portraits > 2 * far
+
+    def test_other_recognizers_keep_theirs(self) -> None:
+        assert load_thresholds(SYNTHETIC).legacy == load_thresholds().legacy
