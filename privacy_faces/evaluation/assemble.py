@@ -34,6 +34,7 @@ from privacy_faces.evaluation.results import (
 )
 from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.spread import spreads
 from privacy_faces.evaluation.tables.attacks import attack_table
 from privacy_faces.evaluation.tables.histograms import histogram_table
 from privacy_faces.evaluation.tables.result import Result
@@ -117,6 +118,7 @@ def results(
     command: str,
     seed: int | None,
     notes: Sequence[str],
+    repeats: Mapping[str, str] | None = None,
 ) -> Results:
     """The whole of results.json."""
     rates = measured_rates(setting)
@@ -137,6 +139,7 @@ def results(
             ],
             "methods": list(methods),
             "differences": differences(judged),
+            "spreads": spreads(methods, repeats or {}),
             "flags": warnings_of(setting, data.sha256, rates),
             "notes": [*notes, *_left_out(setting)],
         }

@@ -158,6 +158,7 @@ def benchmark(
         command=command,
         seed=run.seed,
         notes=[*notes, *left_out],
+        repeats={entry.label: entry.repeats for entry in entries if entry.repeats},
     )
     return results, judged
 

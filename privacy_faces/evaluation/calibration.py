@@ -79,12 +79,15 @@ def threshold_at(impostor: Scores, far: float) -> float:
 
 
 def equal_error_rate(impostor: Scores, genuine: Scores) -> float:
-    """The rate at which false accepts and false rejects are equally frequent."""
+    """The rate at which false accepts and false rejects are equally frequent.
+
+    Where they never are, their mean at the threshold where they are nearest, the stricter of two that are as near.
+    """
     from sklearn.metrics import roc_curve
 
     labels = np.concatenate([np.zeros(len(impostor)), np.ones(len(genuine))])
     accepts, hits, _ = roc_curve(labels, np.concatenate([impostor, genuine]), drop_intermediate=False)
-    nearest = int(np.argmin(np.abs(accepts - (1 - hits))))
+    nearest = int(np.argmin(np.abs(accepts - (1 - hits)).round(9)))  # a tie is not for the last digit to decide
     return round(float((accepts[nearest] + 1 - hits[nearest]) / 2), 6)
 
 

@@ -23,11 +23,13 @@ class Entry:
         plan: what is done.
         label: for the reader; also the folder of its results.
         held_out: the recognizer that was kept from the method, if any.
+        repeats: label of the row that this one repeats with another seed, if any.
     """
 
     plan: Plan
     label: str
     held_out: str | None = None
+    repeats: str | None = None
 
 
 def judges(names: Sequence[str], configured: Sequence[Choice]) -> list[Choice]:
@@ -81,6 +83,17 @@ def held_out_entries(
                 break
             entries.append(Entry(apart, f"{method}-without-{name}", name))
     return entries
+
+
+def seeded(entries: Sequence[Entry], seeds: int) -> list[Entry]:
+    """The entries, and each again with the `seeds` - 1 seeds after its own."""
+    return [*entries, *(_with_seed(entry, later) for entry in entries for later in range(1, seeds))]
+
+
+def _with_seed(entry: Entry, later: int) -> Entry:
+    seed = entry.plan.run.seed + later
+    plan = replace(entry.plan, run=entry.plan.run.model_copy(update={"seed": seed}))
+    return replace(entry, plan=plan, label=f"{entry.label}-seed-{seed}", repeats=entry.label)
 
 
 def _more(recognizers: Sequence[str]) -> str:

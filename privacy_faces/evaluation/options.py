@@ -86,6 +86,9 @@ class BenchmarkOptions(JudgeOptions):
     profile: Profile = Field(PROFILES[0], description="the methods' settings")
     config: Path | None = Field(None, description="YAML file with options of methods and of the run")
     seed: int = _of_run("seed")
+    seeds: int = Field(
+        1, ge=1, description="how many seeds each method runs with, of which the others' rows come after and a spread"
+    )
     workers: Annotated[int | None, NoneMeans("2 on a CPU with 2 cores or more, otherwise 1")] = Field(
         None, ge=1, description="methods that run at a time"
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_serializer
 
 from privacy_faces.config.files import write_atomic
-from privacy_faces.evaluation.rows import Attack, Difference, Histogram, Number, Part, Robustness, Roc, Success
+from privacy_faces.evaluation.rows import Attack, Difference, Histogram, Number, Part, Robustness, Roc, Spread, Success
 from privacy_faces.judge.receipt import Evidence, Found
 from privacy_faces.judge.thresholds import Threshold
 
@@ -185,6 +185,7 @@ class Results(Part):
         command: repeats the evaluation.
         far: false accept rates, the report's main one first.
         differences: between methods, on the faces that both protected.
+        spreads: over the seeds of each method, where it ran with several.
         flags: what a reader must know first, of all methods.
         notes: what limits these numbers.
     """
@@ -201,6 +202,7 @@ class Results(Part):
     recognizers: list[RecognizerInfo]
     methods: list[MethodResults]
     differences: list[Difference] = Field(default_factory=list)
+    spreads: list[Spread] = Field(default_factory=list)
     flags: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 

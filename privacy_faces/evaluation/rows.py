@@ -81,6 +81,24 @@ class Success(Part):
     clean_separation: Separation | None = None
 
 
+class Spread(Part):
+    """A method's shares of one measure with each seed.
+
+    Attributes:
+        method: label of its row with the first seed.
+        shares: of the protected photos, seed by seed.
+        deviation: their standard deviation, as of a sample.
+    """
+
+    method: str
+    measure: Measure
+    recognizer: str
+    role: Role
+    far: float | None
+    shares: list[float]
+    deviation: float
+
+
 class Difference(Part):
     """How two methods differ on the same faces.
 

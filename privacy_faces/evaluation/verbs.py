@@ -80,7 +80,7 @@ def benchmark(
         >>> results.methods[0].success
     """
     from privacy_faces.evaluation.benchmark import benchmark as judge_entries
-    from privacy_faces.evaluation.entries import held_out_entries, judges
+    from privacy_faces.evaluation.entries import held_out_entries, judges, seeded
 
     chosen = BenchmarkOptions.validated({"methods": methods, "data": data} | options, "benchmark")
     # Before anything is loaded: nothing may be sent unasked, and nobody should wait to be told so.
@@ -98,6 +98,7 @@ def benchmark(
         return make_plan(method, profile=chosen.profile, config=chosen.config, options=values, run=of_run)
 
     entries = held_out_entries({method: partial(plan, method) for method in compared}, names, chosen.held_out)
+    entries = seeded(entries, chosen.seeds)
     run = entries[0].plan.run
     if chosen.data is None:
         run, told = judged_as_samples(run)

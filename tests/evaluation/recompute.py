@@ -106,7 +106,7 @@ def equal_error_rate(genuine: np.ndarray, impostor: np.ndarray) -> float:
     steps = np.concatenate([[np.inf], np.unique(np.concatenate([genuine, impostor]))[::-1]])
     accepts = np.array([(impostor >= step).mean() for step in steps])
     rejects = np.array([(genuine < step).mean() for step in steps])
-    place = int(np.argmin(np.abs(accepts - rejects)))
+    place = int(np.argmin(np.abs(accepts - rejects).round(9)))
     return float((accepts[place] + rejects[place]) / 2)
 
 
@@ -138,6 +138,7 @@ class Tables:
             key = tuple(row.pop(name) for name in ("method", "version", "recognizer", "condition", "against"))
             self.between[key][row.pop("photo")].append(row)
         self.person = {_label(row): row["person"] for rows in self.photos.values() for row in rows}
+        self.methods = [method["label"] for method in self.results["methods"]]
         self.recognizers = sorted({key[2] for key in self.photos})
 
     def rows(self, method: str, version: str, recognizer: str, condition: str) -> list[Row]:
@@ -275,6 +276,11 @@ def computed(tables: Tables, row: Row) -> tuple[float, ...]:
     if row["statistic"] == "lift":
         (before, people, _), (after, _, _) = (flags_of(tables, row, side) for side in ("unprotected", "protected"))
         return difference(after, before, people)
+    if row["statistic"] == "deviation over seeds":
+        labels = [name for name in tables.methods if name.partition("-seed-")[0] == row["method"]]
+        shares = [share(*flags_of(tables, row | {"method": name}, "protected")[:2])[0] for name in labels]
+        assert len(shares) == int(row["n"])
+        return float(np.std(shares, ddof=1)), min(shares), max(shares)
     if row["statistic"] == "difference":
         first, second = row["method"].split(" less ")
         sides = [flags_of(tables, row | {"method": name}, "protected") for name in (first, second)]

@@ -6,8 +6,10 @@ import csv
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
@@ -47,6 +49,38 @@ def test_every_number_of_a_small_benchmark(tmp_path: Path) -> None:
 def test_every_number_of_thirty_portraits(tmp_path: Path) -> None:
     flags = ["--data", str(_PORTRAITS), "--limit", "30"]
     assert recomputed(tmp_path, "--methods", "pixelate,blur,inpaint-gradcam", *flags) > 500
+
+
+def test_every_number_of_three_seeds(tmp_path: Path) -> None:
+    """Each seed's row is as whole as the first; the spread says how far they lie apart."""
+    flags = ["--limit", "4", "--seeds", "3", "--no-robustness", "--no-attackers"]
+    assert recomputed(tmp_path, "--methods", "dp-pix,fill", *flags) > 100
+    results = read_results(tmp_path / "results.json")
+    rows = {row.label: row for row in results.methods}
+    assert list(rows) == ["dp-pix", "fill", *(f"{name}-seed-{seed}" for name in ("dp-pix", "fill") for seed in (1, 2))]
+    assert not np.array_equal(imread(tmp_path, "dp-pix"), imread(tmp_path, "dp-pix-seed-1")), "its noise is another"
+    assert np.array_equal(imread(tmp_path, "fill"), imread(tmp_path, "fill-seed-1")), "nothing of it is random"
+    assert {row.method for row in results.spreads} == {"dp-pix", "fill"}
+    for row in results.spreads:
+        labels = [row.method, f"{row.method}-seed-1", f"{row.method}-seed-2"]
+        wanted = row.measure, row.recognizer, row.far
+        shares = [
+            item.protected.value
+            for label in labels
+            for item in rows[label].success
+            if (item.measure, item.recognizer, item.far) == wanted and item.group is None
+        ]
+        assert row.shares == shares
+        assert row.deviation == pytest.approx(np.std(shares, ddof=1), abs=1e-6)
+        assert row.deviation == 0 or row.method == "dp-pix"
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h3>With other seeds</h3>" in page
+    assert "deviation over seeds" in (tmp_path / "results.csv").read_text(encoding="utf-8")
+
+
+def imread(output: Path, method: str) -> np.ndarray:
+    """The first protected photo of a method."""
+    return np.asarray(Image.open(output / "photos" / method / "faces/001.png"))
 
 
 def test_the_per_photo_table_is_one_that_programs_read(tmp_path: Path) -> None:

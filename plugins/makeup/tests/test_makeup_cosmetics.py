@@ -101,7 +101,7 @@ class TestRegions:
         # Ten of 256 pixels around the eye are nearly all of the sample's lid; high lids reach beyond DiffAM's box.
         shares = (lids & boxes).sum((1, 2, 3)) / lids.sum((1, 2, 3))
         assert shares[0] > 0.98
-        assert shares.min() > 0.9
+        assert shares.min() > 0.8
         for face, places in zip(boxes, people.landmarks(size), strict=True):
             for box, eye in zip(face, (LEFT_EYE, RIGHT_EYE), strict=True):
                 ys, xs = box.nonzero().T

@@ -37,7 +37,8 @@ def results_csv(results: Results) -> str:
     """The table.
 
     `condition` is "written", an operation, an attacker or a service; `statistic` a share, mean, difference ("lift"),
-    "false accepts", "auc" or "eer"; `version` whose it is: of the protected or of the unprotected photos, or of both.
+    "false accepts", "auc", "eer" or "deviation over seeds", whose low and high are the smallest and the largest share;
+    `version` whose it is: of the protected or of the unprotected photos, or of both.
     """
     return as_csv(COLUMNS, _rows(results))
 
@@ -46,6 +47,18 @@ def _rows(results: Results) -> Iterator[dict[str, Any]]:
     for method in results.methods:
         for row in _of_method(method):
             yield {"method": method.label, "target": method.target} | row
+    for spread in results.spreads:
+        about = {"method": spread.method, "recognizer": spread.recognizer, "role": spread.role, "condition": WRITTEN}
+        yield about | {
+            "measure": spread.measure,
+            "statistic": "deviation over seeds",
+            "version": "protected",
+            "far": spread.far,
+            "value": spread.deviation,
+            "low": min(spread.shares),
+            "high": max(spread.shares),
+            "n": len(spread.shares),
+        }
     for difference in results.differences:
         yield {
             "method": f"{difference.first} less {difference.second}",

@@ -86,6 +86,7 @@ def _environment() -> Environment:
         panels.undrawn,
         panels.unmeasured,
         panels.against_first,
+        panels.main_spreads,
         panels.roc_charts,
         panels.score_charts,
         panels.role_of,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from privacy_faces.evaluation.report import charts, wording
 from privacy_faces.evaluation.report.weakest import PROTECTS, Condition, weakest
 from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results
-from privacy_faces.evaluation.rows import Difference, Roc, Success
+from privacy_faces.evaluation.rows import Difference, Roc, Spread, Success
 from privacy_faces.judge.receipt import Role
 from privacy_faces.judge.thresholds import Threshold as Operating
 
@@ -260,6 +260,11 @@ def against_first(results: Results, panel: Panel, far: float) -> list[Difference
             update = {"first": first, "second": row.first, "difference": turned}
             found.append(row.model_copy(update=update | {"only_first": row.only_second, "only_second": row.only_first}))
     return found
+
+
+def main_spreads(results: Results, far: float) -> list[Spread]:
+    """Of dodging the same photo, how the shares spread over seeds."""
+    return [row for row in results.spreads if (row.measure, row.far) == ("dodging", far)]
 
 
 def role_of(method: MethodResults, recognizer: str) -> Role:
