@@ -12,7 +12,7 @@ from privacy_faces.cli.progress import bar
 from privacy_faces.cli.training import faces_options, read_portraits, recipe_options
 from privacy_faces.pipeline.sharing import launched
 
-# False accept rate at whose threshold two of the synthetic faces are one person.
+# False accept rate at whose thresholds synthetic faces are told apart.
 _SAME = 0.001
 # The faces of the bank that the thresholds of generated faces are measured on: as they come, none of those that ship.
 _MEASURED = (1600, 2600)
@@ -109,7 +109,7 @@ def faces(output: Path, count: int, seed: int, only: str | None) -> None:
     """Draw faces of nobody, two photos each, with the generator."""
     from PIL import Image
 
-    from privacy_faces.judge.thresholds import load_thresholds, threshold_for
+    from privacy_faces.judge.thresholds import SYNTHETIC, load_thresholds, threshold_for
     from privacy_faces.methods.context import Context
     from privacy_faces.methods.inpainting.inpainters.donors import Donors
     from privacy_faces.models import face_attributes, face_bank
@@ -129,8 +129,10 @@ def faces(output: Path, count: int, seed: int, only: str | None) -> None:
     donors = Donors(face_bank.load(verified("face-bank")[0]), attributes, recognizer.name)
     if chosen and not 0 <= min(chosen) <= max(chosen) < len(donors.bank):
         raise click.UsageError(f"Expected numbers from 0 to {len(donors.bank) - 1} after --only, got {only!r}.")
-    thresholds = {name: threshold_for(load_thresholds(), name, _SAME).threshold for name in donors.bank.embeddings}
-    judge = Judge(make_finder(), recognizer, thresholds)
+    # Different people by the thresholds of photographs, one person by those of generated faces, which are higher.
+    apart = {name: threshold_for(load_thresholds(), name, _SAME).threshold for name in donors.bank.embeddings}
+    together = threshold_for(load_thresholds(SYNTHETIC), recognizer.name, _SAME).threshold
+    judge = Judge(make_finder(), recognizer, apart, together)
     try:
         found = list(synthesize(donors, load(context.device), judge, count, seed, chosen, bar))
     except ValueError as error:
@@ -142,8 +144,9 @@ def faces(output: Path, count: int, seed: int, only: str | None) -> None:
         for place, picture in zip((output, output / "second"), face.pictures, strict=True):
             Image.fromarray(to_pixels(picture)).save(place / name, optimize=True)
         scores = [round(score, 4) for score in face.scores]
-        rows.append({"file": name, "bank": face.row, "detection_scores": scores, "alike": round(face.alike, 4)})
-    about = {"seed": seed, "recognizer": recognizer.name, "one_person_above": thresholds, "faces": rows}
+        row = {"file": name, "bank": face.row, "again": face.again}
+        rows.append(row | {"detection_scores": scores, "alike": round(face.alike, 4)})
+    about = {"recognizer": recognizer.name, "different_up_to": apart, "one_person_above": together, "faces": rows}
     (output / "faces.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     click.echo(f"{len(rows)} faces, two photos each, written to {output}")
 

@@ -27,6 +27,8 @@ _OTHER_OCCASION = 1.0
 # The levels of the generator that say color and texture, and how far the second photo's go to those of another face,
 # one of so many with the most similar skin: light and background change, features stay.
 _COLORS, _OTHER_LIGHT, _ALIKE = 5, 0.5, 200
+# Second photos of a face that are tried.
+_TRIES = 20
 # A face that the detector is less sure of, or whose eyes have less detail (`eye_detail`), looks odd to people too.
 _SURE, _SHARP = 0.99, 6.0
 # Lightness (CIE Lab) below which skin counts as dark.
@@ -39,12 +41,14 @@ class SyntheticFace:
 
     Attributes:
         row: of the bank.
+        again: seed of the second photo.
         pictures: two photos, (3, 256, 256) in [0, 1].
         scores: the detector's.
         alike: the recognizer's similarity of the two.
     """
 
     row: int
+    again: int
     pictures: tuple[Tensor, Tensor]
     scores: tuple[float, float]
     alike: float
@@ -56,13 +60,15 @@ class Judge(NamedTuple):
     Attributes:
         finder: finds the face.
         recognizer: embeds it.
-        thresholds: recognizer -> similarity above which two photos are one person's; of the one above, and of others
-            whose embeddings the bank holds.
+        apart: recognizer -> similarity up to which two faces are different people's; of all whose embeddings the bank
+            holds.
+        together: similarity of the recognizer above which two photos are one person's.
     """
 
     finder: FaceFinder
     recognizer: Recognizer
-    thresholds: Mapping[str, float]
+    apart: Mapping[str, float]
+    together: float
 
 
 def draw_face(donors: Donors, network: MobileStyleGan, row: int) -> Tensor:
@@ -109,7 +115,7 @@ def synthesize(
         network: draws it.
         judge: tells people apart.
         count: how many faces.
-        seed: of the second photos.
+        seed: of the second photos; where one turns out another person, those after it are tried.
         chosen: rows of the bank to choose from, for a person who looked at them; by default all, all kinds of people
             in turn.
         progress: wraps the rows.
@@ -122,16 +128,9 @@ def synthesize(
     for row in progress(rows):
         if any(_one_person(donors, judge, row, other) for other in found):
             continue
-        pictures = draw_face(donors, network, row), draw_again(donors, network, row, seed)
-        looks = [_look(picture, judge) for picture in pictures]
-        first, second = looks
-        if first is None or second is None:
-            continue
-        alike = float(judge.recognizer.similarity(first[1], second[1]))
-        if alike <= judge.thresholds[judge.recognizer.name]:
-            continue
-        found.append(row)
-        yield SyntheticFace(row, pictures, (first[0], second[0]), alike)
+        if face := _twice(donors, network, judge, row, seed):
+            found.append(row)
+            yield face
         if len(found) == count:
             return
     raise ValueError(f"Expected {count} different faces, found {len(found)} among {len(rows)}. Ask for fewer.")
@@ -150,12 +149,23 @@ def all_kinds(donors: Donors) -> list[int]:
     return [int(row) for row in usable[np.lexsort((groups[usable], rank[usable]))]]
 
 
+def _twice(donors: Donors, network: MobileStyleGan, judge: Judge, row: int, seed: int) -> SyntheticFace | None:
+    """A face in two photos; None where one is not clear, or no second one shows the same person."""
+    picture = draw_face(donors, network, row)
+    first = _look(picture, judge)
+    for again in range(seed, seed + _TRIES) if first else ():
+        other = draw_again(donors, network, row, again)
+        second = _look(other, judge)
+        if first and second and (alike := float(judge.recognizer.similarity(first[1], second[1]))) > judge.together:
+            return SyntheticFace(row, again, (picture, other), (first[0], second[0]), alike)
+    return None
+
+
 def _one_person(donors: Donors, judge: Judge, row: int, other: int) -> bool:
     """Whether any recognizer takes two faces of the bank for one person."""
     embeddings = donors.bank.embeddings
     return any(
-        float(embeddings[name][row] @ embeddings[name][other]) > threshold
-        for name, threshold in judge.thresholds.items()
+        float(embeddings[name][row] @ embeddings[name][other]) > threshold for name, threshold in judge.apart.items()
     )
 
 

@@ -321,9 +321,9 @@ class TestFolders:
 
         before, after = embeddings("original"), embeddings("results")
         truth = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-        # A head that names most faces by their first photo, and calls one of them by a wrong name.
-        weight = before[::2].copy()
-        weight[0] = before[4]
+        # A head that names people by their two photos, and one of them never.
+        weight = (before[::2] + before[1::2]) / 2
+        weight[0] /= 2
         classifier = ClosedSet("dlib-resnet", tuple("0123"), weight, np.zeros(4, dtype=np.float32))
         save_classifier(classifier, tmp_path / "head.safetensors")
 
@@ -430,9 +430,9 @@ def view(sample: np.ndarray, sample_face: Face) -> View:
 
 @pytest.fixture(scope="module")
 def views(finder: FaceFinder) -> list[View]:
-    """Two photos of each of four people, one after the other."""
+    """Two photos of each of twelve people, one after the other."""
     found = []
-    for person in PEOPLE:
+    for person in (f"{number:03d}" for number in range(12)):
         for folder in ("assets/faces", "assets/faces/second"):
             rgb = np.array(Image.open(resource(folder) / f"{person}.png"))
             face = finder.largest(rgb)
@@ -480,7 +480,7 @@ class TestAttackers:
         assert len(made) == 4, "two of each"
         rows = observer.embed([before, after, *made])["dlib-resnet"]
         hidden_similarity, *reversed_similarity = rows[1:] @ rows[0]
-        assert 1 - max(reversed_similarity) < 0.75 * (1 - hidden_similarity)
+        assert 1 - max(reversed_similarity) < 0.9 * (1 - hidden_similarity)
         outside = ~region_masks(before.landmarks, 256)["face"]
         np.testing.assert_array_equal(made[0].frame[outside], after.frame[outside])
 
@@ -538,12 +538,12 @@ class TestTrainedAttackers:
         landmarks = np.array([view.landmarks for view in views])
         pairs = Pairs(np.arange(len(views)), np.ones(len(views), dtype=bool))
         people = [f"person {number // 2}" for number in range(len(views))]
-        clean, protected = purified_by_others(before, after, pairs, landmarks, people, observer, steps=12)
+        clean, protected = purified_by_others(before, after, pairs, landmarks, people, observer, steps=24)
         off = np.abs(after.astype(float) - before).mean()
-        assert np.abs(protected.astype(float) - before).mean() < 0.6 * off
+        assert np.abs(protected.astype(float) - before).mean() < 0.75 * off
         assert np.abs(clean.astype(float) - before).mean() < 0.8 * off
         started = perf_counter()
-        again = purified_by_others(before, after, pairs, landmarks, people, observer, steps=12)
+        again = purified_by_others(before, after, pairs, landmarks, people, observer, steps=24)
         assert perf_counter() - started < 5
         np.testing.assert_array_equal(again[1], protected)
 
