@@ -541,7 +541,7 @@ class TestTrainedAttackers:
         clean, protected = purified_by_others(before, after, pairs, landmarks, people, observer, steps=24)
         off = np.abs(after.astype(float) - before).mean()
         assert np.abs(protected.astype(float) - before).mean() < 0.75 * off
-        assert np.abs(clean.astype(float) - before).mean() < 0.8 * off
+        assert np.abs(clean.astype(float) - before).mean() < 0.9 * off
         started = perf_counter()
         again = purified_by_others(before, after, pairs, landmarks, people, observer, steps=24)
         assert perf_counter() - started < 5
@@ -567,9 +567,9 @@ class TestTrainedAttackers:
         assert any("not all photos have a receipt" in note for note in results.notes)
 
     def test_the_tuned_recognizer_names_whom_it_learned(self, observer: Observer, views: list[View]) -> None:
-        """Two photos of four people: seen once, named the second time; the recognizer itself stays what it was."""
+        """Two photos of each: seen once, named the second time; the recognizer itself stays what it was."""
         (recognizer,) = observer.ensemble
-        people = np.array([7, 3, 5, 4])
+        people = np.random.default_rng(0).permutation(len(views) // 2)
         before = {name: value.clone() for name, value in recognizer.state_dict().items()}
         said = named_after_tuning(recognizer, views[::2], people, views[1::2], observer.device, steps=3)
         assert said.tolist() == people.tolist()
