@@ -29,8 +29,8 @@ from privacy_faces.pipeline.people import PeopleError
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 FACES = resource("assets/faces")
-#: Three faces that dlib-resnet finds unlike: 0.83 to 0.85, where 0.881 is a match at FAR 0.1.
-ALIKE = (0, 13, 17)
+#: Three faces that dlib-resnet finds unlike: at most 0.83, where 0.881 is a match at FAR 0.1.
+ALIKE = (4, 14, 16)
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ class TestOnly:
     def test_a_photo_of_others_is_as_it_was(self, group: tuple[Path, list[Face]], tmp_path: Path) -> None:
         photo, _ = group
         result = call(
-            photo, "--method", "pixelate", "--only", FACES / "second/005.png", "--output", tmp_path / "out", "--json"
+            photo, "--method", "pixelate", "--only", FACES / "second/006.png", "--output", tmp_path / "out", "--json"
         )
         (row,) = json.loads(result.stdout)["photos"]
         assert [face["decision"] for face in row["receipt"]["faces"]] == ["kept"] * 3
