@@ -20,7 +20,7 @@ from privacy_faces.config.run import RunOptions
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.receipt import Found
 from privacy_faces.judge.store import Store
-from privacy_faces.judge.views import Rgb, View, by_hand, shifted, shrunk, view_of
+from privacy_faces.judge.views import Rgb, View, by_hand, is_small, moved, shifted, shrunk, smaller, view_of
 from privacy_faces.methods.context import Context
 from privacy_faces.photos.detection.finder import FaceFinder, largest_first
 from privacy_faces.photos.detection.turned import MOST_APART, PERHAPS, Placed, same_place
@@ -133,15 +133,24 @@ class Observer:
     def look_closely(self, rgb: Rgb, expected: Sequence[Face]) -> list[Observation]:
         """Seek the faces of a photo in another version of it that lies pixel on pixel on it, as `look` does, and more:
         each face as it is placed in every turned copy of its surroundings, and where it was, aligned a little
-        differently in several ways, and in a smaller copy, as an attacker may. The best match counts."""
+        differently in several ways, and in a smaller copy, as an attacker may; a small one is sought in the smaller
+        copy too. The best match counts."""
         closely = []
         for seen, face in zip(self.look(rgb, expected), expected, strict=True):
             around = [item.face for item in self._around(rgb, face) if same_place(item.face, face)]
             placed = (view_of(rgb, item) for item in around)
-            views = (*seen.views, *placed, *shifted(rgb, face), *shrunk(rgb, [face, *around]))
+            again = self._in_a_smaller_copy(rgb, face) if is_small(face) else ()
+            views = (*seen.views, *placed, *shifted(rgb, face), *shrunk(rgb, [face, *around]), *again)
             each_once = {(_digest(view.frame), _digest(view.landmarks)): view for view in views}
             closely.append(Observation(seen.found, tuple(each_once.values()), seen.face))
         return closely
+
+    def _in_a_smaller_copy(self, rgb: Rgb, face: Face) -> list[View]:
+        """A face as the detector places it in a smaller copy of the whole picture, aligned in several ways."""
+        small, affine = smaller(rgb)
+        here = moved(face, affine)
+        found = (item.face for item in self._upright(small) if same_place(item.face, here))
+        return [view for other in found for view in shifted(small, other)]
 
     def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
         """Seek the faces of a photo in another version of it.

@@ -57,7 +57,7 @@ def shifted(rgb: Rgb, face: Face) -> tuple[View, ...]:
     points, center = view.landmarks, view.landmarks.mean(0)
     spread, height = points - center, np.array([0, np.ptp(points[:, 1])])
     aligned = [points]
-    for much in (1, _LESS_CERTAIN) if face.eye_distance < _SMALL else (1,):
+    for much in (1, _LESS_CERTAIN) if is_small(face) else (1,):
         for sign in (-much, much):
             turn = np.sin(sign * _TURNED) * spread @ np.array([[0, 1], [-1, 0]])
             aligned += [points + change for change in (sign * _SCALED * spread, turn, sign * _MOVED * height)]
@@ -69,6 +69,17 @@ def by_hand(rgb: Rgb, face: Face) -> tuple[View, ...]:
     view = view_of(rgb, face)
     turns = (np.ascontiguousarray(np.rot90(view.frame, quarters)) for quarters in range(_QUARTERS))
     return tuple(View(frame, view.landmarks) for frame in turns)
+
+
+def is_small(face: Face) -> bool:
+    """Whether its eyes are so near that its landmarks are uncertain."""
+    return face.eye_distance < _SMALL
+
+
+def smaller(rgb: Rgb) -> tuple[Rgb, NDArray[np.float64]]:
+    """The whole picture, smaller, and the affine (2, 3) to its pixel coordinates."""
+    small = cv2.resize(rgb, None, fx=_SHRUNK, fy=_SHRUNK, interpolation=cv2.INTER_LINEAR)
+    return small, np.column_stack([_SHRUNK * np.eye(2), np.full(2, _SHRUNK / 2 - 0.5)])
 
 
 def shrunk(rgb: Rgb, faces: Sequence[Face]) -> list[View]:
