@@ -136,21 +136,22 @@ class Observer:
         differently in several ways, and in a smaller copy, as an attacker may; a small one is sought in the smaller
         copy too. The best match counts."""
         closely = []
+        copy = smaller(rgb) if any(map(is_small, expected)) else None  # once for all faces
         for seen, face in zip(self.look(rgb, expected), expected, strict=True):
             around = [item.face for item in self._around(rgb, face) if same_place(item.face, face)]
             placed = (view_of(rgb, item) for item in around)
-            again = self._in_a_smaller_copy(rgb, face) if is_small(face) else ()
+            again = self._sought_in(*copy, face) if copy and is_small(face) else ()
             views = (*seen.views, *placed, *shifted(rgb, face), *shrunk(rgb, [face, *around]), *again)
             each_once = {(_digest(view.frame), _digest(view.landmarks)): view for view in views}
             closely.append(Observation(seen.found, tuple(each_once.values()), seen.face))
         return closely
 
-    def _in_a_smaller_copy(self, rgb: Rgb, face: Face) -> list[View]:
-        """A face as the detector places it in a smaller copy of the whole picture, aligned in several ways."""
-        small, affine = smaller(rgb)
+    def _sought_in(self, copy: Rgb, affine: NDArray[np.float64], face: Face) -> list[View]:
+        """A face of a picture as the detector places it in a copy, whose coordinates are `affine` (2, 3) of the old
+        ones, aligned in several ways."""
         here = moved(face, affine)
-        found = (item.face for item in self._upright(small) if same_place(item.face, here))
-        return [view for other in found for view in shifted(small, other)]
+        found = (item.face for item in self._upright(copy) if same_place(item.face, here))
+        return [view for other in found for view in shifted(copy, other)]
 
     def look(self, rgb: Rgb, expected: Sequence[Face], *, placed: bool = True) -> list[Observation]:
         """Seek the faces of a photo in another version of it.

@@ -20,8 +20,8 @@ from privacy_faces.photos.batch import to_pixels
 from privacy_faces.photos.detection.finder import FaceFinder
 from privacy_faces.recognizers.contract import Recognizer
 
-#: The pictures' side.
-PICTURE = 256
+# The pictures' side.
+_PICTURE = 256
 # How far, in standard deviations over the bank, each component of pose and expression goes in the second photo.
 _OTHER_OCCASION = 1.0
 # The levels of the generator that say color and texture, and how far the second photo's go to those of another face,
@@ -96,7 +96,7 @@ def draw_again(donors: Donors, network: MobileStyleGan, row: int, seed: int) -> 
 @torch.no_grad()
 def _picture(network: MobileStyleGan, styles: Tensor) -> Tensor:
     drawn = network.synthesize(styles.to(network.mean_style), 1024)
-    return interpolate(((drawn + 1) / 2).clamp(0, 1), (PICTURE, PICTURE), mode="bilinear", antialias=True)[0].cpu()
+    return interpolate(((drawn + 1) / 2).clamp(0, 1), (_PICTURE, _PICTURE), mode="bilinear", antialias=True)[0].cpu()
 
 
 def synthesize(
@@ -175,7 +175,7 @@ def _look(picture: Tensor, judge: Judge) -> tuple[float, Tensor] | None:
     faces = judge.finder.find(pixels)
     if len(faces) != 1 or faces[0].score < _SURE or eye_detail(pixels, faces[0].landmarks) < _SHARP:
         return None
-    frame = torch.from_numpy(faces[0].frame(pixels, PICTURE)).permute(2, 0, 1)
-    places = torch.from_numpy(faces[0].frame_landmarks(PICTURE)).float()
+    frame = torch.from_numpy(faces[0].frame(pixels, _PICTURE)).permute(2, 0, 1)
+    places = torch.from_numpy(faces[0].frame_landmarks(_PICTURE)).float()
     with torch.no_grad():
         return faces[0].score, judge.recognizer.embed(frame[None], places[None])
