@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
 from privacy_faces.config.run import MAX_MEMORY
+from privacy_faces.photos.formats.heif import AVIF_BYTES, HEIC_BYTES
 from privacy_faces.photos.formats.refuse import room, sample_bytes
 from tests.cli.test_fuzz import run
 from tests.fuzz_files import face
@@ -26,12 +28,26 @@ CASES = {
     "deep alpha": ("RGBA", 16),
     "TIFF": ("RGB", 8),
     "WEBP": ("RGBA", 8),
+    "AVIF": ("RGB", 8),
+    "AVIF alpha": ("RGBA", 8),
+    "HEIC": ("RGB", 8),
+}
+# Bytes of a pixel that the formats' own libraries take.
+MORE = {"WEBP": 2, "AVIF": AVIF_BYTES, "AVIF alpha": AVIF_BYTES, "HEIC": HEIC_BYTES}
+ENDINGS = {
+    "TIFF": "tif",
+    "PNG": "png",
+    "alpha": "png",
+    "WEBP": "webp",
+    "AVIF": "avif",
+    "AVIF alpha": "avif",
+    "HEIC": "heic",
 }
 
 
 def largest(root: Path, case: str) -> Path:
     mode, bits = CASES[case]
-    per_pixel = sample_bytes(mode, bits // 8) + (2 if case == "WEBP" else 0)
+    per_pixel = sample_bytes(mode, bits // 8) + MORE.get(case, 0)
     side = int((0.97 * room(MAX_MEMORY) / per_pixel) ** 0.5)
     image = face(256).resize((side, side), Image.Resampling.NEAREST)
     if mode == "RGBA":
@@ -39,9 +55,12 @@ def largest(root: Path, case: str) -> Path:
     if bits == 16:
         (root / "a.png").write_bytes(png(np.asarray(image).astype(np.uint16) * 257, mode))
         return root / "a.png"
-    ending = {"TIFF": "tif", "PNG": "png", "alpha": "png", "WEBP": "webp"}.get(case, "jpg")
+    ending = ENDINGS.get(case, "jpg")
     options = {"compress_level": 1} if ending == "png" else {"compression": "tiff_lzw"} if ending == "tif" else {}
-    options |= {"method": 0} if ending == "webp" else {}
+    options |= {"method": 0} if ending == "webp" else {"speed": 10} if ending == "avif" else {}
+    if ending == "heic":
+        pillow_heif.from_pillow(image).save(root / "a.heic", quality=50)
+        return root / "a.heic"
     (image if mode in ("RGB", "RGBA") else image.convert(mode)).save(
         root / f"a.{ending}", progressive=case == "progressive", **options
     )

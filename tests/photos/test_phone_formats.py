@@ -44,6 +44,15 @@ def avif(samples: np.ndarray, **options: Any) -> bytes:
     return saved(Image.fromarray(samples), "AVIF", quality=95, subsampling="4:4:4", **options)
 
 
+@pytest.mark.parametrize(("make", "pixels"), [(heic, 1400), (avif, 1100)])
+def test_what_their_encoders_would_take_is_counted_before_they_are_decoded(make: Any, pixels: int) -> None:
+    """A photo of so many pixels squared is written as PNG with 1.5 GiB of memory, and not in these formats."""
+    samples = np.full((pixels, pixels, 3), 127, np.uint8)
+    read_photo(saved(Image.fromarray(samples), "PNG"), max_memory=1.5)
+    with pytest.raises(PhotoError, match="--max-memory 2"):
+        read_photo(make(samples), max_memory=1.5)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 @pytest.mark.parametrize(("make", "format"), [(heic, "HEIF"), (avif, "AVIF")])
 def test_heic_and_avif_in_and_out(make: Any, format: str, mode: str) -> None:

@@ -100,11 +100,12 @@ def _mode_of(image: Image.Image) -> str:
     return mode or MODE_OF_PILLOW_MODE[image.mode]
 
 
-def check_image(image: Image.Image, max_memory: float, itemsize: int = 1) -> None:
-    """Refuses an image whose header, all that is read yet, declares too much or too little; see `check_size`."""
+def check_image(image: Image.Image, max_memory: float, itemsize: int = 1, more: int = 0) -> None:
+    """Refuses an image whose header, all that is read yet, declares too much or too little; see `check_size`. `more`
+    bytes a pixel are what its decoder or encoder takes beyond the samples."""
     itemsize = 2 if image.mode.startswith("I;16") else itemsize
     mode = _mode_of(image) if image.mode in MODE_OF_PILLOW_MODE else "L"  # refused later, or 16-bit gray
-    check_size(image.width, image.height, sample_bytes(mode, itemsize), max_memory)
+    check_size(image.width, image.height, sample_bytes(mode, itemsize) + more, max_memory)
 
 
 def opencv_16(data: bytes) -> Samples | None:
