@@ -79,6 +79,7 @@ def prepared(variant: str, side: int, steps: int) -> tuple[Any, ...]:
         objective = AdversarialObjective(objective, pull, options.diversity)
     network = UNet2DModel.from_config(dict(CELEBA_HQ.config))
     denoiser = PlainDenoiser("random", network)
+    denoiser.compute_in("bf16" if variant in ("bf16", "adapter") else "no")
     latents = Latents(torch.randn_like(frames), denoiser.condition(frames), frames)
     if options.activation_checkpointing:
         give_back_at_once()
@@ -103,11 +104,9 @@ def measure(variant: str, side: int, steps: int, iterations: int, threads: int) 
         started, worked = time.perf_counter(), time.process_time()
         if variant == "plain":
             subject = objective.objective.subject(frames, landmarks, targets)
-        # What accelerate does around the loss.
-        with torch.autocast("cpu", torch.bfloat16, enabled=variant in ("bf16", "adapter")):
-            edited = made_up(denoiser, latents, latents.noisy, subject, options)
-            terms = objective.terms(edited, subject, [torch.Generator()])
-            loss = torch.stack(list(objective.objective.weighted(terms, options.weights).values())).sum()
+        edited = made_up(denoiser, latents, latents.noisy, subject, options)
+        terms = objective.terms(edited, subject, [torch.Generator()])
+        loss = torch.stack(list(objective.objective.weighted(terms, options.weights).values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

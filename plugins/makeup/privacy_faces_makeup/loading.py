@@ -28,24 +28,31 @@ from privacy_faces_makeup.clip.image_text import load as load_makeup_clip
 from privacy_faces_makeup.clip.vit_b_16 import vit_b_16, vit_b_16_tokenizer
 from privacy_faces_makeup.diffusion.ddpm_folder import read_ddpm
 from privacy_faces_makeup.diffusion.ddpm_layouts import load_ddpm
-from privacy_faces_makeup.diffusion.denoiser import Denoiser, GuidedDenoiser, PlainDenoiser
+from privacy_faces_makeup.diffusion.denoiser import Denoiser, GuidedDenoiser, PlainDenoiser, Precision
 from privacy_faces_makeup.options import GUIDED
 
 #: [{"id", "sha256"}, ...] of loaded weights.
 Records = list[dict[str, str]]
 
 
-def load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, Records]:
+def load_denoiser(name: str, device: torch.device, precision: Precision = "no") -> tuple[Denoiser, Records]:
     """The diffusion model of that name, frozen, and the records of its weights.
 
     Args:
         name: an id of the manifest, a folder, or a repository in the hub's cache.
         device: where it runs.
+        precision: what it computes in.
 
     Raises:
         MissingWeightError, CorruptWeightError.
         DdpmError: for a folder or repository with another kind of model.
     """
+    denoiser, used = _load_denoiser(name, device)
+    denoiser.compute_in(precision)
+    return denoiser, used
+
+
+def _load_denoiser(name: str, device: torch.device) -> tuple[Denoiser, Records]:
     if name == GUIDED:
         (model,), (prior,) = verified(name), verified("face-prior")
         return GuidedDenoiser(name, load_face_diffusion(model, device), load_face_prior(prior, device)), [

@@ -49,12 +49,12 @@ class Makeup(Method):
         # Those that pull: in the shift, if there is one, and in the training of the adapter.
         helped = options.surrogates if options.shift_steps else []
         self.ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
-        self.original, self._records = load_denoiser(options.model, device)
+        self.original, self._records = load_denoiser(options.model, device, options.precision)
         style = read_style(options, finder, self.original.size, device)
         adapted = chosen_adapter(options, style)
         self.painter, self.adapter_id = self.original, "none"
         if adapted is not None:
-            self.painter, _ = load_denoiser(options.model, device)
+            self.painter, _ = load_denoiser(options.model, device, options.precision)
             helped = [*helped, *adapter.load(self.painter.unet, adapted).surrogates]
             self.adapter_id = adapted.name
             self._records.append({"id": adapted.name, "sha256": sha256_of(adapted)})

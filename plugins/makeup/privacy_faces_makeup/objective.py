@@ -100,17 +100,12 @@ class Objective:
         return Subject(frames, landmarks, canvas, colors, self.ensemble.embed(frames, landmarks), target, looks)
 
     def terms(self, edited: Tensor, subject: Subject) -> dict[Term, Tensor]:
-        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject; in float32, whatever precision
-        the frames were generated in.
+        """The unweighted terms, each (N,), of edited frames (N, 3, S, S) of a subject.
 
         Args:
             edited: gradients flow to them.
             subject: the faces before.
         """
-        with torch.autocast(edited.device.type, enabled=False):
-            return self._terms(edited.float(), subject)
-
-    def _terms(self, edited: Tensor, subject: Subject) -> dict[Term, Tensor]:
         options = self.options
         terms: dict[Term, Tensor] = {}
         if options.histogram:

@@ -56,6 +56,9 @@ class DiffusionOptions(Options):
     generation_steps: int = Field(
         3, ge=2, le=1000, description="steps of the generation, from t_0 to the photo; the paper takes 6"
     )
+    precision: Literal["no", "bf16"] = Field(
+        "no", description="what the diffusion model computes in: bf16 where the processor has it, no: float32"
+    )
     activation_checkpointing: bool = Field(
         False,
         description="keep one generation step's activations at a time: a fraction of the memory for a third more time",
@@ -161,7 +164,6 @@ class FinetuneOptions(Options):
     )
     save_every: int = Field(100, ge=1, description="steps between checkpoints")
     seed: int = Field(0, ge=0, description="seed of everything random")
-    precision: Literal["no", "bf16"] = Field("no", description="bf16 where the processor has it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
     recognizers: list[chosen_from(RECOGNIZERS)] = Field(  # type: ignore[valid-type]
         [],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from privacy_faces_makeup.diffusion import denoiser as denoiser_module
-from privacy_faces_makeup.diffusion.denoiser import Denoiser, PlainDenoiser
+from privacy_faces_makeup.diffusion.denoiser import Denoiser, PlainDenoiser, Precision
 from privacy_faces_makeup.diffusion.latents import latents_of
 from privacy_faces_makeup.loading import load_denoiser
 from torch import Tensor
@@ -67,18 +67,16 @@ class TestPlain:
 
 class TestFrugal:
     @staticmethod
-    def run(
-        activation_checkpointing: bool, precision: torch.dtype = torch.float32
-    ) -> tuple[Tensor, dict[str, Tensor], int]:
+    def run(activation_checkpointing: bool, precision: Precision = "no") -> tuple[Tensor, dict[str, Tensor], int]:
         """Frames, gradients, and the bytes kept for the backward pass."""
         denoiser, latents, kept = tiny(), noise(2).requires_grad_(), []
+        denoiser.compute_in(precision)
         with torch.autograd.graph.saved_tensors_hooks(
             lambda tensor: kept.append(tensor.nbytes) or tensor, lambda tensor: tensor
         ):
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
-                frames = denoiser(
-                    latents, denoiser.condition(latents), 60, 4, activation_checkpointing=activation_checkpointing
-                )
+            frames = denoiser(
+                latents, denoiser.condition(latents), 60, 4, activation_checkpointing=activation_checkpointing
+            )
             assert frames.dtype == torch.float32
             loss = (frames * noise(2, seed=1)).sum()
         loss.backward()
@@ -100,8 +98,8 @@ class TestFrugal:
         assert little < 0.27 * much
 
     @pytest.mark.filterwarnings("ignore:A saved_tensors_hooks context")
-    @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-    def test_dear_results_are_not_computed_again(self, precision: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("precision", ["no", "bf16"])
+    def test_dear_results_are_not_computed_again(self, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
         frames, gradients, _ = self.run(False, precision)
         counts = []
         for dear in (10**6, 0):
@@ -118,7 +116,7 @@ class TestFrugal:
 
     def test_bfloat16_is_near(self) -> None:
         frames, gradients, _ = self.run(False)
-        rounded, rounded_gradients, _ = self.run(False, torch.bfloat16)
+        rounded, rounded_gradients, _ = self.run(False, "bf16")
         # The network's answers are rounded to three digits; the sums of DDIM are not.
         torch.testing.assert_close(rounded, frames, atol=4e-3, rtol=0)
         assert not torch.equal(rounded, frames)

@@ -24,6 +24,7 @@ _DEAR = 2000
 
 
 Prediction = Literal["epsilon", "v_prediction"]
+Precision = Literal["no", "bf16"]
 
 
 class Denoiser(nn.Module, ABC):
@@ -34,12 +35,22 @@ class Denoiser(nn.Module, ABC):
         size: side S of the frames in pixels.
         schedule: its noise schedule.
         unet: the network that is fine-tuned.
+        precision: what the network computes in; the sums of DDIM, and all that is made of what it generates, are in
+            float32.
     """
 
     name: str
     size: int
     schedule: Schedule
     unet: nn.Module
+    precision: Precision = "no"
+
+    def compute_in(self, precision: Precision) -> None:
+        """From now on. In bfloat16 the channels of a pixel lie side by side, as the processor's units take them: less
+        than half of the time."""
+        self.precision = precision
+        layout = torch.channels_last if precision == "bf16" else torch.contiguous_format
+        self.unet.to(memory_format=layout)
 
     @abstractmethod
     def condition(self, frames: Tensor) -> Tensor:
@@ -55,7 +66,8 @@ class Denoiser(nn.Module, ABC):
         `condition` is that of the frames by default."""
         scaled = frames * 2 - 1
         condition = self.condition(scaled) if condition is None else condition
-        return invert(lambda x, t: self.velocity(x, t, condition), self.schedule, scaled, t_0, count)
+        with self._rounded(frames.device):
+            return invert(lambda x, t: self.velocity(x, t, condition), self.schedule, scaled, t_0, count)
 
     def forward(
         self, latents: Tensor, condition: Tensor, t_0: int, count: int, *, activation_checkpointing: bool = False
@@ -81,15 +93,16 @@ class Denoiser(nn.Module, ABC):
                 return kept
             return self.velocity(x, t, condition)
 
-        return (generate(step, self.schedule, latents, t_0, count) + 1) / 2
+        with self._rounded(latents.device):
+            return (generate(step, self.schedule, latents, t_0, count) + 1) / 2
+
+    def _rounded(self, device: torch.device, *, cached: bool = True) -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, self.precision == "bf16", cache_enabled=cached)
 
     def _forgetful_velocity(self, noisy: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         """`velocity`; weights that autocast rounds are rounded each time anew, since what is computed again must be the
         same list of operations."""
-        device = noisy.device.type
-        with torch.autocast(
-            device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device), cache_enabled=False
-        ):
+        with self._rounded(noisy.device, cached=False):
             return self.velocity(noisy, t, condition)
 
 

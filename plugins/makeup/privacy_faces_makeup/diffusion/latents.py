@@ -53,8 +53,8 @@ def cached_latents(
 ) -> Latents:
     """The latents of frames (N, 3, S, S) in [0, 1], each read from `folder` where it lies there already.
 
-    A file is named by the digest of the frame, of the model's weights and of the schedule: whatever changes, another
-    file is written.
+    A file is named by the digest of the frame, of the model's weights, of its precision and of the schedule: whatever
+    changes, another file is written.
 
     Args:
         denoiser: with its original weights.
@@ -67,7 +67,7 @@ def cached_latents(
     """
     folder.mkdir(parents=True, exist_ok=True)
     steps = (options.t_0, options.inversion_steps, options.generation_steps)
-    made_by = repr((steps, sorted(record["sha256"] for record in weights))).encode()
+    made_by = repr((steps, denoiser.precision, sorted(record["sha256"] for record in weights))).encode()
     paths = [
         folder / f"{hashlib.sha256(made_by + frame.cpu().numpy().tobytes()).hexdigest()}.safetensors"
         for frame in frames

@@ -25,10 +25,8 @@ def change_of(denoiser: torch.nn.Module, latents: Latents, noisy: Tensor, option
         options.generation_steps,
         activation_checkpointing=options.activation_checkpointing,
     )
-    # In full precision even where the network runs in bfloat16, whose steps near white are coarser than a photo's.
-    with torch.autocast(generated.device.type, enabled=False):
-        change: Tensor = generated.float() - latents.plain
-        return change
+    change: Tensor = generated - latents.plain
+    return change
 
 
 def made_up(
@@ -36,8 +34,7 @@ def made_up(
 ) -> Tensor:
     """The faces (N, 3, S, S) in [0, 1], wearing that change; differentiable."""
     change = change_of(denoiser, latents, noisy, options)
-    with torch.autocast(change.device.type, enabled=False):
-        return subject.canvas.wear(subject.frames, change).clamp(0, 1)
+    return subject.canvas.wear(subject.frames, change).clamp(0, 1)
 
 
 def transfer(

@@ -34,8 +34,7 @@ class AdversarialObjective:
             generators: one per face.
         """
         terms = self.objective.terms(edited, subject)
-        with torch.autocast(edited.device.type, enabled=False):
-            seen, landmarks = diverse(edited.float(), subject.landmarks, self.diversity, generators)
-            with with_dropout(self.pull.ensemble, self.diversity, generators):
-                terms["adversarial"] = self.pull(seen, landmarks, subject.person, subject.target)
+        seen, landmarks = diverse(edited, subject.landmarks, self.diversity, generators)
+        with with_dropout(self.pull.ensemble, self.diversity, generators):
+            terms["adversarial"] = self.pull(seen, landmarks, subject.person, subject.target)
         return terms

@@ -33,7 +33,7 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
     """Train the diffusion model to take makeup off faces that wear it; arguments as for `finetune_transfer`."""
     context = context_of(options)
     device = context.device
-    denoiser, weights = load_denoiser(options.model, device)
+    denoiser, weights = load_denoiser(options.model, device, options.precision)
     recognizer = context.recognizer(options.surrogate)
     clip, _ = load_clip(options.clip, device)
     _, perceptual, _ = make_perceptual(options.perceptual, device)
@@ -58,9 +58,7 @@ def finetune_removal(options: RemovalFinetuneOptions, progress: Progress = iter)
             "similarity": lambda: perceptual(edited, before),
             "l1": lambda: (edited - before).abs().mean((1, 2, 3)),
         }
-        # The generator alone is rounded: the losses compare pictures that hardly differ.
-        with torch.autocast(device.type, enabled=False):
-            return {name: weight * term() for name, term in computed.items() if (weight := getattr(options, name))}
+        return {name: weight * term() for name, term in computed.items() if (weight := getattr(options, name))}
 
     about = About(options.model, "", options.rank, "", "", [options.surrogate], *schedule_of(options))
     return run(

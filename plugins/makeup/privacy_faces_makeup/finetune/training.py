@@ -103,12 +103,8 @@ def make_trainable(denoiser: Denoiser, options: FinetuneOptions) -> None:
         return
     torch.manual_seed(options.seed)
     adapter.attach(denoiser.unet, options.rank, adapter.adaptable(denoiser.unet, options.frozen_levels))
-    if options.precision == "bf16":
+    if denoiser.precision == "bf16":
         round_frozen(denoiser.unet)
-
-
-def _device_of(denoiser: Denoiser) -> torch.device:
-    return next(denoiser.unet.parameters()).device
 
 
 def rows_of(latents: Latents, rows: Tensor) -> Latents:
@@ -139,7 +135,6 @@ def run(
         ema=0.0,
         seed=options.seed,
         save_every=options.save_every,
-        precision=options.precision,
         tracker=options.tracker,
         steps_per_epoch=steps_per_epoch,
         growth=options.learning_rate_growth,
@@ -172,8 +167,7 @@ def run(
             file.writelines(lines)
         lines.clear()
         (folder / "samples").mkdir(exist_ok=True)
-        with torch.autocast(_device_of(denoiser).type, torch.bfloat16, enabled=options.precision == "bf16"):
-            grid = _grid(picture())
+        grid = _grid(picture())
         Image.fromarray(grid).save(folder / "samples" / f"{done:06d}.png")
 
     train(denoiser, step, recipe, folder, look, progress)

@@ -42,7 +42,7 @@ def finetune_transfer(options: TransferFinetuneOptions, progress: Progress = ite
         give_back_at_once()
     context = context_of(options)
     device = context.device
-    denoiser, weights = load_denoiser(options.model, device)
+    denoiser, weights = load_denoiser(options.model, device, options.precision)
     style = read_style(options, context.finder, denoiser.size, device)
     targets = [context.target(options.target)]
     ensemble = Ensemble([context.recognizer(name) for name in options.surrogates])
