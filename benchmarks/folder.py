@@ -1,6 +1,6 @@
 """A folder of photos: seconds and memory of `anonymize --method blur` beside `deface`.
 
-    uv run python benchmarks/folder.py [--photos 40] [--rounds 3]
+    uv run python benchmarks/folder.py [--photos 24] [--rounds 2]
 
 The photos, 1600 x 1200 pixels with two faces of nobody each, are the same for both, which run alternately; `deface`
 (CenterFace on ONNX Runtime) is installed in an environment of its own, and measured once that is there. It blurs and
@@ -49,8 +49,8 @@ def beside_deface(folder: Path, output: Path, rounds: int) -> None:
 def main() -> None:
     """Measure and print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--photos", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=2)
     asked = parser.parse_args()
     known = portraits(resource("assets/faces"), make_finder())
     with tempfile.TemporaryDirectory() as name:

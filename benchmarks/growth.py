@@ -1,7 +1,7 @@
 """What a face costs as there are more of them: seconds and memory by the number of photos, of faces in a photo, of
 recognizers that judge, and of enrolled embeddings.
 
-    uv run python benchmarks/growth.py [--photos 10,100] [--faces 1,2,4,8,16] [--gallery 10000,100000,1000000]
+    uv run python benchmarks/growth.py [--photos 8,64] [--faces 1,4,16] [--gallery 10000,100000,1000000]
     uv run --with matplotlib python benchmarks/growth.py --plot docs/growth.svg
 
 A face's seconds are what the photos add to the same command on the smallest of them: the start is paid once. The first
@@ -47,8 +47,8 @@ def by_photos(root: Path, known: Sequence[Portrait], counts: Sequence[int]) -> R
     return rows
 
 
-def by_faces(root: Path, known: Sequence[Portrait], counts: Sequence[int], photos: int = 6) -> Rows:
-    """Six photos of so many faces each."""
+def by_faces(root: Path, known: Sequence[Portrait], counts: Sequence[int], photos: int = 4) -> Rows:
+    """Four photos of so many faces each."""
     rows = []
     for count in counts:
         folder = put_photos(root / f"faces-{count}", known, photos, count)
@@ -58,8 +58,8 @@ def by_faces(root: Path, known: Sequence[Portrait], counts: Sequence[int], photo
     return rows
 
 
-def by_recognizers(root: Path, known: Sequence[Portrait], photos: int = 12) -> Rows:
-    """Twelve photos of two faces, judged by more and more of the recognizers whose weights are here."""
+def by_recognizers(root: Path, known: Sequence[Portrait], photos: int = 8) -> Rows:
+    """Eight photos of two faces, judged by more and more of the recognizers whose weights are here."""
     names = ready()
     folder, first = put_photos(root / "judged", known, photos), put_photos(root / "judged-first", known, 1)
     rows = []
@@ -106,8 +106,8 @@ def main() -> None:
     """Measure and print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     numbers: Callable[[str], list[int]] = lambda text: [int(part) for part in text.split(",")]  # noqa: E731
-    parser.add_argument("--photos", type=numbers, default=[10, 100], metavar="N,N,...")
-    parser.add_argument("--faces", type=numbers, default=[1, 2, 4, 8, 16], metavar="N,N,...")
+    parser.add_argument("--photos", type=numbers, default=[8, 64], metavar="N,N,...")
+    parser.add_argument("--faces", type=numbers, default=[1, 4, 16], metavar="N,N,...")
     parser.add_argument("--gallery", type=numbers, default=[10_000, 100_000, 1_000_000], metavar="N,N,...")
     parser.add_argument("--plot", type=Path, help="an .svg file to draw into; needs matplotlib")
     asked = parser.parse_args()

@@ -1,6 +1,6 @@
 """Identification in a large gallery: our ranks beside the exact search of `faiss-cpu`, on the same embeddings.
 
-    uv run python benchmarks/search.py [--gallery 1000000] [--probes 1000] [--rounds 3]
+    uv run python benchmarks/search.py [--gallery 1000000] [--probes 1000] [--rounds 2]
 
 Embeddings are random, 128 numbers of unit length; each probe is an enrolled one and noise. `faiss` (IndexFlatIP, the
 five most similar) runs in an environment of its own, alternately with ours, and says who is among the first five. A
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gallery", type=int, default=1_000_000)
     parser.add_argument("--probes", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--who", choices=["ours", "faiss"], help=argparse.SUPPRESS)
     parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()

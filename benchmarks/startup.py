@@ -1,6 +1,6 @@
 """How long somebody waits: for help and lists, and for one photo, beside what importing torch alone takes.
 
-    uv run python benchmarks/startup.py [--rounds 5]
+    uv run python benchmarks/startup.py [--rounds 3]
 
 Every command runs in a process of its own, all of them in turn, round after round, so that what else the machine does
 meets all alike. Printed are medians: of the wall clock, of processor time, and of their ratio to `import torch`.
@@ -35,7 +35,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each command runs")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each command runs")
     rounds = parser.parse_args().rounds
     found: dict[str, list[Spent]] = {}
     with tempfile.TemporaryDirectory() as folder:

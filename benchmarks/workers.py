@@ -1,6 +1,6 @@
 """Two workers beside one: `accelerate launch` and Ray, with one thread each, on the same folder of photos.
 
-    uv run python benchmarks/workers.py [--photos 32] [--rounds 2]
+    uv run python benchmarks/workers.py [--photos 24] [--rounds 1]
 
 Starting is paid by every worker, and shared by nobody; so each way is also run on one photo for each worker, and what
 the others added is compared too ("after the start").
@@ -45,8 +45,8 @@ def seconds(way: str, folder: Path) -> float:
 def main() -> None:
     """Measure and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--photos", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=1)
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     known = portraits(resource("assets/faces"), make_finder())

@@ -40,6 +40,9 @@ def command(said: Connection, arguments: list[str], largest: int | None) -> None
     said.close()
     sys.stdout, sys.stderr = open(1, "w"), open(2, "w")  # noqa: SIM115
     if largest is not None:
+        # Python 3.11 takes a short write for a whole one when it compiles a module (cpython issue 126606): the module
+        # could never be imported again.
+        sys.dont_write_bytecode = True
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     from privacy_faces.cli import main

@@ -132,34 +132,35 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="generation steps; DiffAM takes 6")
     parser.add_argument("--iterations", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--variant", choices=VARIANTS, help="run this one in this process, and print JSON")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="names, separated by commas")
+    parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.variant:
-        sys.stdout.write(
-            json.dumps(measure(given.variant, given.side, given.steps, given.iterations, given.threads)) + "\n"
-        )
+        print(json.dumps(measure(given.variant, given.side, given.steps, given.iterations, given.threads)))
         return
+    names = given.variants.split(",")
+    if unknown := [name for name in names if name not in VARIANTS]:
+        parser.error(f"expected names among {', '.join(VARIANTS)}, got {', '.join(unknown)}")
+    print(f"Frames of {given.side} x {given.side} pixels, {given.steps} generation steps, {given.threads} threads.\n")
+    print(
+        f"| | seconds | times {names[0]} | processor seconds | GiB | times {names[0]} | first loss |\n"
+        "|---|---|---|---|---|---|---|"
+    )
     first = None
-    for variant in VARIANTS:
+    for variant in names:
         flags = [f"--{name}={getattr(given, name)}" for name in ("side", "steps", "iterations", "threads")]
         done = subprocess.run(
-            [sys.executable, __file__, f"--variant={variant}", *flags], capture_output=True, text=True, check=False
+            [sys.executable, __file__, f"--variant={variant}", *flags], check=True, stdout=subprocess.PIPE, text=True
         )
-        if done.returncode:
-            sys.stdout.write(
-                f"{variant:8}  failed (exit status {done.returncode}): {done.stderr.strip().splitlines()[-1:]}\n"
-            )
-            continue
-        found = json.loads(done.stdout.strip().splitlines()[-1])
+        found = json.loads(done.stdout.splitlines()[-1])
         first = first or found
-        same = "same" if abs(found["loss"] / first["loss"] - 1) < TOLERANCE else "ANOTHER"
-        times, memory = first["seconds"] / found["seconds"], found["peak_gib"] / first["peak_gib"]
-        sys.stdout.write(
-            f"{variant:8}  {found['seconds']:7.1f} s an iteration ({times:.2f} times faster; "
-            f"{found['cpu_seconds']:.1f} CPU s)  "
-            f"{found['peak_gib']:6.2f} GiB peak ({memory:.2f} of it)  loss {found['loss']:.4f} ({same})\n"
+        same = "" if abs(found["loss"] / first["loss"] - 1) < TOLERANCE else " (ANOTHER)"
+        row = found["seconds"] / first["seconds"], found["cpu_seconds"], found["peak_gib"]
+        print(
+            f"| {variant} | {found['seconds']:.1f} | {row[0]:.2f} | {row[1]:.1f} | {row[2]:.2f} | "
+            f"{row[2] / first['peak_gib']:.2f} | {found['loss']:.4f}{same} |",
+            flush=True,
         )
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":
