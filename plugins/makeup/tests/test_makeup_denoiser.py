@@ -163,6 +163,15 @@ class TestShipped:
         again = denoiser(latents, denoiser.condition(face * 2 - 1), 60, 6)
         assert float(-10 * (again - face).square().mean().log10()) > 40
 
+    @torch.no_grad()
+    def test_frames_come_back_from_bfloat16(self, frames: Tensor) -> None:
+        rounded, _ = load_denoiser("face-diffusion-128", torch.device("cpu"), "bf16")
+        face = frames[:1]
+        latents = rounded.invert(face, 60, 20)
+        again = rounded(latents, rounded.condition(face * 2 - 1), 60, 6)
+        assert latents.dtype == again.dtype == torch.float32
+        assert float(-10 * (again - face).square().mean().log10()) > 35
+
     def test_latents_of_a_batch_are_those_of_single_faces(self, denoiser: Denoiser, frames: Tensor) -> None:
         both = latents_of(denoiser, frames, 60, 3, 2)
         for place in range(2):
