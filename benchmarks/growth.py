@@ -5,7 +5,7 @@ recognizers that judge, and of enrolled embeddings.
     uv run --with matplotlib python benchmarks/growth.py --plot docs/growth.svg
 
 A face's seconds are what the photos add to the same command on the smallest of them: the start is paid once. The first
-two tables are of `anonymize --method blur`; the third of the recognizers whose weights are here; the last of
+two tables are of `anonymize --method blur --workers 1`; the third of the recognizers whose weights are here; the last of
 `evaluation.identification.ranks`.
 """
 
@@ -34,7 +34,7 @@ Rows = list[tuple[int, float, float]]
 def blurred(photos: Path, *options: str) -> Spent:
     """A run of the command on a folder."""
     with tempfile.TemporaryDirectory() as output:
-        return spent([*OURS, "anonymize", photos, "--method", "blur", "--output", output, "--overwrite", *options])
+        return spent([*OURS, "anonymize", photos, "--method", "blur", "--output", output, "--workers", "1", *options])
 
 
 def by_photos(root: Path, known: Sequence[Portrait], counts: Sequence[int]) -> Rows:

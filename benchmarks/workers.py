@@ -1,4 +1,4 @@
-"""Two workers beside one: `accelerate launch` and Ray, with one thread each, on the same folder of photos.
+"""Two workers beside one: `--workers 2`, `accelerate launch` and Ray, with one thread each, on the same folder of photos.
 
     uv run python benchmarks/workers.py [--photos 24] [--rounds 1]
 
@@ -28,6 +28,7 @@ _LAUNCHED = [*_LAUNCHER, *_QUIET, "-m", "privacy_faces"]
 #: Way -> the command before its verb, what follows the verb's other options, and its number of workers.
 WAYS: dict[str, tuple[list[str], list[str], int]] = {
     "one process": (OURS, [], 1),
+    "--workers 2": (OURS, ["--workers", "2"], 2),
     "accelerate launch, 2 processes": (_LAUNCHED, [], 2),
     "Ray, 1 worker": (OURS, ["--engine", "ray", "--workers", "1"], 1),
     "Ray, 2 workers": (OURS, ["--engine", "ray", "--workers", "2"], 2),

@@ -166,12 +166,13 @@ def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
             type=click.Choice(["local", "ray"]),
             default="local",
             show_default=True,
-            help="ray: workers on one machine or many",
+            help="ray: the workers of a Ray cluster",
         ),
         click.Option(
             ["--workers"],
             type=click.IntRange(min=1),
-            help="with --engine ray: processes  [default: one for each GPU, or CPU, that Ray has]",
+            help="photos that are done at a time, each in a process of its own  [default: from 8 photos on, one for "
+            "each of the processor's threads as far as --max-memory allows; a GPU holds one]",
         ),
         click.Option(["as_json", "--json"], is_flag=True, help="print one JSON object"),
         click.Option(["open_result", "--open"], is_flag=True, help="show the result with the system's viewer"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -32,6 +31,7 @@ from privacy_faces.pipeline.batch import Watcher, run
 from privacy_faces.pipeline.inputs import Collection
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import tree
+from privacy_faces.pipeline.sharing.processes import fresh
 
 if TYPE_CHECKING:
     from privacy_faces.pipeline.sharing import Engine
@@ -84,12 +84,7 @@ class Done:
 
 def in_processes(tasks: Sequence[Task], workers: int, report: Callable[[int, int, str], None]) -> list[Done]:
     """Every task in a fresh process; the first error ends all."""
-    # A server that has imported torch, and forks: each process starts at once, and with little memory of its own. But
-    # CUDA cannot be used in the fork of a process that has looked for it, as importing some libraries does.
-    forks = sys.platform != "win32" and not torch.cuda.is_available()
-    context = multiprocessing.get_context("forkserver" if forks else "spawn")
-    if forks:
-        context.set_forkserver_preload([__name__])
+    context = fresh(__name__)
     counter = context.Value("q", 0)
     # Each photo is protected, then seen.
     total = sum((1 if task.entry is None else 2) * len(task.probes) for task in tasks)

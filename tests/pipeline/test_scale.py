@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -26,10 +27,15 @@ from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
+from privacy_faces.config.plan import read_layers
 from privacy_faces.pipeline.attempt import Outcome
+from privacy_faces.pipeline.inputs import InputError
 from privacy_faces.pipeline.job import Job
 from privacy_faces.pipeline.layouts import tree
-from privacy_faces.pipeline.sharing.ray import Work, connect, spread
+from privacy_faces.pipeline.sharing.choose import chosen_engine
+from privacy_faces.pipeline.sharing.processes import usual_workers
+from privacy_faces.pipeline.sharing.ray import connect, spread
+from privacy_faces.pipeline.sharing.workers import Work
 
 PHOTOS = 16
 QUIET = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
@@ -299,11 +305,11 @@ class TestRefusals:
     def run(self, *flags: str) -> Result:
         return CliRunner().invoke(main, list(flags))
 
-    def test_workers_without_ray(self, photos: Path) -> None:
-        done = self.run("anonymize", str(photos), "--method", "fill", "--workers", "2")
-        assert done.exit_code == 2
-        assert "--workers goes with --engine ray" in done.stderr
-        assert "accelerate launch --multi_gpu --num_processes N" in done.stderr
+    @pytest.mark.parametrize("flag", ["--workers", "--engine"])
+    def test_workers_of_workers(self, flag: str, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("privacy_faces.pipeline.sharing.launched.processes", lambda: 2)
+        with pytest.raises(InputError, match=f"{flag}.* own workers: run it without accelerate launch"):
+            chosen_engine("ray" if flag == "--engine" else "local", 2, False)
 
     def test_ray_is_not_installed(self, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "ray", None)
@@ -335,9 +341,79 @@ class TestRefusals:
         assert "accelerate launch starts one process where it is told --cpu" in done.stderr
 
 
+def is_worker(process: psutil.Process) -> bool:
+    """A process that does photos; the server of which it is a fork, and Python's own, have no such end of a pipe."""
+    return any("spawn_main" in word or "forkserver" in word for word in process.cmdline()) and not process.children()
+
+
+class TestProcesses:
+    """Workers that this process starts."""
+
+    def command(self, photos: Path, output: Path, *more: str) -> list[str | Path]:
+        return [sys.executable, "-m", "privacy_faces", "anonymize", *arguments(photos, output), "--workers", "2", *more]
+
+    def test_two_make_what_one_makes(self, photos: Path, alone: dict[Path, Any], tmp_path: Path) -> None:
+        status, out, err = finish(self.command(photos, tmp_path / "out"))
+        assert status == 0, err
+        assert made(tmp_path / "out") == alone
+        assert out.count("written to") == 1
+        assert f"{PHOTOS}/{PHOTOS} [" in err
+
+    def test_one_that_is_killed_costs_nothing_but_time(
+        self, photos: Path, alone: dict[Path, Any], tmp_path: Path
+    ) -> None:
+        with started(self.command(photos, tmp_path / "out")) as process:
+            before = kill_in_the_middle(process, tmp_path / "out", is_worker)
+            _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
+        assert made(tmp_path / "out") == alone
+        assert stamps(tmp_path / "out").items() >= before.items()
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    def test_all_end_with_the_first(self, how: signal.Signals, photos: Path, tmp_path: Path) -> None:
+        """Of its own accord a run tells what is done; killed or not, none of its workers goes on behind its back."""
+        output = tmp_path / "out"
+        with started(self.command(photos, output)) as process:
+            workers: list[psutil.Process] = []
+            while len(receipts(output)) < 3:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.05)
+                workers = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(how)
+            process.communicate(timeout=PATIENCE)
+        assert process.returncode
+        assert psutil.wait_procs(workers, timeout=60)[1] == []
+        statuses = Counter(photo["status"] for photo in json.loads((output / "run.json").read_text())["photos"])
+        if how != signal.SIGKILL:
+            assert statuses == {"done": len(receipts(output)), "pending": PHOTOS - len(receipts(output))}
+            assert not [path for path in output.rglob("*") if path.name.endswith(".partial")]
+
+    def test_what_a_worker_lacks_is_told_before_the_first_photo(
+        self, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        status, out, err = finish(self.command(photos, tmp_path / "out", "--device", "cuda"))
+        assert (status, out) == (2, "")
+        assert len(re.findall("^Error: --device cuda asks for", err, re.MULTILINE)) == 1
+        assert not (tmp_path / "out").exists()
+
+
+class TestUsualWorkers:
+    def usual(self, photos: int, **run: Any) -> int:
+        return usual_workers(read_layers("fill").plan({}, {"device": "cpu", **run}), photos)
+
+    def test_as_threads_photos_and_memory_allow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=20 * 2**30))
+        assert [self.usual(photos) for photos in (1, 7, 8, 15, 16, 1000)] == [1, 1, 2, 3, 4, 6]
+        assert self.usual(1000, max_memory=2) == 8
+        assert self.usual(1000, max_memory=64) == 1
+
+
 LISTENING = """
 from contextlib import suppress
 import psutil
+from privacy_faces.pipeline.sharing.processes import usual_workers
 from privacy_faces.pipeline.sharing.ray import connect
 connect(1)
 for process in psutil.Process().children(recursive=True):

@@ -1,5 +1,5 @@
-"""Engines: who does the photos that remain. This process (`local`), all that `accelerate launch` started (`launched`),
-or workers on many machines (`ray`).
+"""Engines: who does the photos that remain. This process (`local`), workers that it starts (`processes`), all that
+`accelerate launch` started (`launched`), or workers on many machines (`ray`).
 
 An engine is a function `run(jobs, plan, report)`. The call loads what the plan needs, and raises ValueError when that
 cannot be done: nothing has been touched by then. The iterator that it returns does the photos, and gives one outcome

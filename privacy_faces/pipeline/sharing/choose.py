@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from privacy_faces.pipeline.inputs import InputError
-from privacy_faces.pipeline.sharing import Engine, launched, local, ray
+from privacy_faces.pipeline.sharing import Engine, launched, processes, ray
 
 
 def chosen_engine(name: str, workers: int | None, overwrite: bool) -> Engine:
@@ -13,19 +13,14 @@ def chosen_engine(name: str, workers: int | None, overwrite: bool) -> Engine:
 
     Args:
         name: "local" or "ray".
-        workers, overwrite: see `sharing.ray.run`.
+        workers, overwrite: see `sharing.processes.run` and `sharing.ray.run`.
 
     Raises:
         InputError: for what does not go together.
     """
-    here = launched.run if launched.processes() > 1 else local.run
-    if name == "local":
-        if workers:
-            raise InputError(
-                "--workers goes with --engine ray. Without Ray: accelerate launch --multi_gpu --num_processes N -m "
-                "privacy_faces anonymize ..."
-            )
-        return here
-    if here is launched.run:
-        raise InputError("--engine ray starts its own workers: run it without accelerate launch.")
-    return partial(ray.run, workers=workers, overwrite=overwrite)
+    if launched.processes() > 1:
+        if name != "local" or workers:
+            what = "--engine ray starts its" if name != "local" else "--workers starts"
+            raise InputError(f"{what} own workers: run it without accelerate launch.")
+        return launched.run
+    return partial(ray.run if name == "ray" else processes.run, workers=workers, overwrite=overwrite)

@@ -1,10 +1,8 @@
-"""Workers on one machine or many, through Ray: one photo at a time each, and a photo whose worker dies is given to
-another.
+"""Workers on one machine or many, through Ray.
 
 These are plain actors. Ray Data hands each actor several blocks at once and repeats all of them when it dies, so that a
 photo that kills its workers takes others with it; it repeats a block for ever, or drops it without saying which photos
-were in it. Here one photo is in the hands of one worker: when the worker dies, it is known whose fault that may be, and
-after a few attempts that photo fails by its name, and no other.
+were in it. Here one photo is in the hands of one worker, see `sharing.workers`.
 
 All machines must see inputs, outputs and the folder of the command under the same paths.
 """
@@ -14,23 +12,18 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from privacy_faces.config.extras import install_extra
 from privacy_faces.config.plan import Plan
-from privacy_faces.pipeline.attempt import Outcome, attempt, finished
+from privacy_faces.pipeline.attempt import Outcome
 from privacy_faces.pipeline.job import Job
+from privacy_faces.pipeline.sharing.workers import ATTEMPTS, Work, outcomes_of, work
 
 log = logging.getLogger(__name__)
 
-#: (photo, whether an earlier worker died on it) -> outcome.
-Work = Callable[[Job, bool], Outcome]
-
-# Workers that a photo may cost before it is given up, and workers in a row that may die while they load.
-_ATTEMPTS = 3
 # Seconds without a ready worker after which the user is told what is waited for.
 _PATIENCE = 60
 # Photos go through the file system, so that Ray's own memory holds a few receipts; in bytes, near the smallest that Ray
@@ -66,7 +59,7 @@ def run(
     gpus = int(ray.cluster_resources().get("GPU", 0)) if plan.run.device != "cpu" else 0
     count = workers or gpus or int(ray.cluster_resources().get("CPU", 1))
     needs = {"num_cpus": 1, "num_gpus": 1 if gpus else 0}
-    return spread(jobs, partial(_work, plan, overwrite), count, needs)
+    return spread(jobs, partial(work, plan, overwrite), count, needs)
 
 
 def connect(workers: int | None = None) -> Any:
@@ -127,21 +120,6 @@ class _Worker:
         return self._do(job, again)
 
 
-def _work(plan: Plan, overwrite: bool) -> Work:
-    from privacy_faces.pipeline.anonymizer import Anonymizer
-
-    anonymizer, fingerprint = Anonymizer(plan), plan.fingerprint()
-
-    def do(job: Job, again: bool) -> Outcome:
-        # The worker that died may have finished the photo and not have told. With --overwrite its receipt cannot be
-        # told from the one before.
-        if again and not overwrite and (receipt := finished(job, fingerprint)):
-            return Outcome(job, "done", receipt=receipt)
-        return attempt(anonymizer, job)
-
-    return do
-
-
 def spread(jobs: Sequence[Job], make: Callable[[], Work], workers: int, needs: dict[str, Any]) -> Iterator[Outcome]:
     """Have workers do `jobs`.
 
@@ -160,9 +138,9 @@ def spread(jobs: Sequence[Job], make: Callable[[], Work], workers: int, needs: d
     try:
         pool.wait_for_first()
     except BaseException:
-        _disconnect()
+        pool.close()
         raise
-    return _outcomes(jobs, pool)
+    return outcomes_of(jobs, pool)
 
 
 class _Pool:
@@ -180,7 +158,7 @@ class _Pool:
 
     def start_worker(self) -> None:
         """Start a worker, unless the last ones all died while they loaded."""
-        if self._lost_loading < _ATTEMPTS:
+        if self._lost_loading < ATTEMPTS:
             worker = self._actor.remote(self._make, os.getcwd())
             self._busy[worker.load.remote()] = (worker, None)
 
@@ -202,7 +180,7 @@ class _Pool:
             raise ValueError(f"A Ray worker died while it loaded: {_first_line(error)}") from None
 
     def submit(self, job: Job, again: bool) -> bool:
-        """Give a photo to an idle worker; false when there is none."""
+        """See `Pool`."""
         if not self._idle:
             return False
         worker = self._idle.pop()
@@ -210,8 +188,7 @@ class _Pool:
         return True
 
     def next_event(self) -> tuple[Job | None, Outcome | None] | None:
-        """What happens next: a worker is ready (None, None), a photo has its outcome, a photo's worker died (outcome
-        None). None when no worker is left."""
+        """See `Pool`."""
         import ray
 
         if not self._busy:
@@ -235,38 +212,12 @@ class _Pool:
         self._idle.append(worker)
         return job, outcome
 
+    def close(self) -> None:
+        """See `Pool`; ends the cluster too, if it was started here."""
+        import ray
+
+        ray.shutdown()
+
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
-
-
-def _disconnect() -> None:
-    """Ends the workers, and the cluster if it was started here."""
-    import ray
-
-    ray.shutdown()
-
-
-def _outcomes(jobs: Sequence[Job], pool: _Pool) -> Iterator[Outcome]:
-    waiting, deaths, left = deque(jobs), Counter[Job](), len(jobs)
-    try:
-        while left:
-            while waiting and pool.submit(waiting[0], deaths[waiting[0]] > 0):
-                waiting.popleft()
-            event = pool.next_event()
-            if event is None:
-                # Nothing is in anyone's hands: all that have no outcome yet are waiting.
-                yield from (Outcome(job, "failed", f"no worker is left: {pool.last_error}") for job in waiting)
-                return
-            job, outcome = event
-            if job is not None and outcome is None:
-                deaths[job] += 1
-                if deaths[job] < _ATTEMPTS:
-                    waiting.append(job)
-                    continue
-                outcome = Outcome(job, "failed", f"each of the {_ATTEMPTS} workers that tried died: {pool.last_error}")
-            if outcome is not None:
-                left -= 1
-                yield outcome
-    finally:
-        _disconnect()
