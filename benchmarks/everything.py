@@ -34,6 +34,7 @@ class Benchmark:
 
 BENCHMARKS = {
     "startup": Benchmark("From the key press", _HERE / "startup.py"),
+    "photo": Benchmark("One large photo", _HERE / "photo.py"),
     "folder": Benchmark("A folder of photos", _HERE / "folder.py"),
     "networks": Benchmark("Networks beside matrix products", _HERE / "networks.py"),
     "search": Benchmark("A search among a million", _HERE / "search.py"),

@@ -5,8 +5,8 @@ recognizers that judge, and of enrolled embeddings.
     uv run --with matplotlib python benchmarks/growth.py --plot docs/growth.svg
 
 A face's seconds are what the photos add to the same command on the smallest of them: the start is paid once. The first
-two tables are of `anonymize --method blur --workers 1`; the third of the recognizers whose weights are here; the last of
-`evaluation.identification.ranks`.
+two tables are of `anonymize --method blur --workers 1`; the third of the recognizers whose weights are here; the last
+of `evaluation.identification.ranks`.
 """
 
 from __future__ import annotations

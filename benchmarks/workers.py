@@ -1,4 +1,4 @@
-"""Two workers beside one: `--workers 2`, `accelerate launch` and Ray, with one thread each, on the same folder of photos.
+"""Two workers beside one: `--workers 2`, `accelerate launch` and Ray, one thread each, on the same folder of photos.
 
     uv run python benchmarks/workers.py [--photos 24] [--rounds 1]
 
