@@ -27,7 +27,19 @@ def gaussian_blur(images: Tensor, sigma: float, reach: float = 3.0, border: str 
     return conv2d(conv2d(planes, kernel), kernel.mT).view(images.shape)
 
 
-def blur_inside(images: Tensor, mask: Tensor, sigma: float) -> Tensor:
-    """`gaussian_blur` that averages only where `mask` (N, 1, H, W) is set (normalized convolution), so that nothing
-    from outside bleeds in."""
-    return gaussian_blur(images * mask, sigma) / gaussian_blur(mask, sigma).clamp(min=1e-3)
+class BlurInside:
+    """`gaussian_blur` that averages only where a mask is set (normalized convolution), so that nothing from outside
+    bleeds in.
+
+    Args:
+        mask: (N, 1, H, W), 0 to 1; it is blurred once.
+        sigma: standard deviation in pixels.
+    """
+
+    def __init__(self, mask: Tensor, sigma: float) -> None:
+        self._mask, self._sigma = mask, sigma
+        self._weight = gaussian_blur(mask, sigma).clamp(min=1e-3)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W), blurred."""
+        return gaussian_blur(images * self._mask, self._sigma) / self._weight

@@ -16,7 +16,7 @@ from privacy_faces.methods.context import Context
 from privacy_faces.methods.contract import FrameBatch
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person
 from privacy_faces.methods.inpainting.inpainters.face_gan import FaceGan
-from privacy_faces.methods.inpainting.inpainters.lay import lay, soft
+from privacy_faces.methods.inpainting.inpainters.lay import Ground, soft
 from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS
 from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, Looks
@@ -139,21 +139,21 @@ class TestLay:
         still = displacement(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5]]))[None]
         face = torch.ones(1, 1, 64, 64)
         photo = self.parts(0, 0.3) + torch.linspace(0, 0.3, 64)
-        laid = lay(photo, self.parts(1, 0.8), still, face)
+        laid = Ground(photo, face).lay(self.parts(1, 0.8), still)
         for side in (slice(0, 20), slice(44, 64)):
             assert float(laid[..., side].mean()) == pytest.approx(float(photo[..., side].mean()), abs=0.02)
 
     def test_takes_no_color_into_a_gray_photo(self) -> None:
         still = displacement(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5]]))[None]
         gray = self.parts(0).mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        laid = lay(gray, self.parts(1), still, torch.ones(1, 1, 64, 64))
+        laid = Ground(gray, torch.ones(1, 1, 64, 64)).lay(self.parts(1), still)
         assert float((laid - laid.mean(1, keepdim=True)).abs().max()) < 1e-4
 
     def test_is_no_sharper_than_the_photo(self) -> None:
         still = displacement(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5]]))[None]
         x = torch.linspace(0, 6, 64)
         smooth = (0.5 + 0.1 * torch.sin(x)).expand(1, 3, 64, 64)
-        laid = lay(smooth, self.parts(1), still, torch.ones(1, 1, 64, 64))
+        laid = Ground(smooth, torch.ones(1, 1, 64, 64)).lay(self.parts(1), still)
         rough = (self.parts(1)[..., 1:] - self.parts(1)[..., :-1]).abs().mean()
         assert (laid[..., 1:] - laid[..., :-1]).abs().mean() < 0.6 * rough
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from privacy_faces.photos.blur import blur_inside, gaussian_blur
+from privacy_faces.photos.blur import BlurInside, gaussian_blur
 from privacy_faces.photos.warp import displacement, least_stretch, warp
 
 SIZE = 96
@@ -68,6 +68,6 @@ def test_blur_inside_takes_nothing_from_outside() -> None:
     mask = torch.zeros(1, 1, 32, 32)
     mask[..., 8:24, 8:24] = 1
     inside = torch.where(mask > 0, 0.25, 1.0).expand(1, 3, -1, -1)
-    blurred = blur_inside(inside, mask, 3.0)
+    blurred = BlurInside(mask, 3.0)(inside)
     torch.testing.assert_close(blurred[..., 8:24, 8:24], inside[..., 8:24, 8:24], atol=1e-5, rtol=0)
     assert gaussian_blur(inside, 3.0)[..., 8, 8].min() > 0.3, "a plain blur lets the outside in"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 from privacy_faces.methods.inpainting.inpainters.away import move_away
 from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.donors import Donors, Person, forehead_covered
-from privacy_faces.methods.inpainting.inpainters.lay import lay, placement, soft
+from privacy_faces.methods.inpainting.inpainters.lay import Ground, placement, soft
 from privacy_faces.methods.inpainting.inpainters.options import STRENGTHS, FaceGanOptions, GanStrength
 from privacy_faces.models import face_attributes, face_bank
 from privacy_faces.models.face_looks import COARSE, FRAME, bridge_step, eye_detail, eye_openings, looks_of
@@ -84,24 +84,26 @@ class _Donor:
 
 
 @dataclass(frozen=True)
-class _Hole:
-    """A frame (1, 3, S, S), what of it may change and where the face is: (1, 1, S, S) from 0 to 1."""
+class _Hole(Ground):
+    """One frame, and what of it may change: (1, 1, S, S) from 0 to 1."""
 
-    frame: Tensor
     mask: Tensor
-    face: Tensor
 
     def filled(self, others: Tensor) -> Tensor:
         """The frame with each of the other faces (N, 3, S, S) in the hole."""
-        return self.frame + soft(self.mask, _EDGE * self.frame.shape[-1]) * (others - self.frame)
+        return self.frames + self._softly * (others - self.frames)
 
     def seams(self, others: Tensor) -> Tensor:
         """(N,): how much each of the other faces differs from the frame at the hole's edge, where a fringe, a brim or
         another outline would show; 0 to 1."""
-        inside = gaussian_blur(self.mask, _EDGE * self.frame.shape[-1])
+        inside = gaussian_blur(self.mask, _EDGE * self.frames.shape[-1])
         edge = inside * (1 - inside)
-        difference = (others - self.frame).abs().mean(1, keepdim=True)
+        difference = (others - self.frames).abs().mean(1, keepdim=True)
         return (difference * edge).sum((1, 2, 3)) / edge.sum().clamp(min=1e-6)
+
+    @cached_property
+    def _softly(self) -> Tensor:
+        return soft(self.mask, _EDGE * self.frames.shape[-1])
 
 
 class FaceGan(Inpainter):
@@ -167,9 +169,9 @@ class FaceGan(Inpainter):
         people = np.argsort(pairs.min(0), kind="stable")[: strength.candidates]
         rows = people + len(pool) * pairs.argmin(0)[people]
         donors, drawn = self._placed(rows, person, strength.bound)
-        seen = _Hole(small, _resized(mask.to(small), FRAME), _resized(face, FRAME))
+        seen = _Hole(small, _resized(face, FRAME), _resized(mask.to(small), FRAME))
         with torch.no_grad():
-            others = lay(small, drawn, donors.displacements, seen.face)
+            others = seen.lay(drawn, donors.displacements)
             seen_as = self.ensemble.embed(seen.filled(others), landmarks.expand(len(others), -1, -1))
         nearness = self.donors.nearness(person, _arrays(seen_as))
         misfit = (
@@ -184,7 +186,7 @@ class FaceGan(Inpainter):
             away = partial(self._moved, seen, person, embeddings, landmarks, strength, generator)
             chosen = _far_enough(away(donor) for donor in ranked[:_TRIES])
         with torch.no_grad():
-            hole = _Hole(batch.frames, mask.to(small), face)
+            hole = _Hole(batch.frames, face, mask.to(small))
             return hole.filled(self._lay(hole, chosen))
 
     def _moved(
@@ -216,7 +218,7 @@ class FaceGan(Inpainter):
                 [replace(donor, styles=start + freed(share * shift)) for share in _SHARES],
                 _OPEN * sum(eye_openings(person.looks.landmarks[0])),
             )
-            laid = seen.filled(lay(seen.frame, drawn, moved.displacements, seen.face))
+            laid = seen.filled(seen.lay(drawn, moved.displacements))
             nearness = self.donors.nearness(person, _arrays(self.ensemble.embed(laid, landmarks)))
         return moved, float(nearness[0])
 
@@ -232,8 +234,8 @@ class FaceGan(Inpainter):
         return donor, drawn
 
     def _lay(self, hole: _Hole, donors: _Donor) -> Tensor:
-        pictures = self._draw(donors.styles, donors.flipped, hole.frame.shape[-1])
-        return lay(hole.frame, pictures, donors.displacements, hole.face)
+        pictures = self._draw(donors.styles, donors.flipped, hole.frames.shape[-1])
+        return hole.lay(pictures, donors.displacements)
 
     def _draw(self, styles: Tensor, flipped: Tensor, size: int) -> Tensor:
         """Pictures (N, 3, size, size) in [0, 1]."""

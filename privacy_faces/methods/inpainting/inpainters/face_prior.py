@@ -22,7 +22,7 @@ from privacy_faces.methods.inpainting.inpainters.contract import Inpainter
 from privacy_faces.methods.inpainting.inpainters.options import FacePriorOptions
 from privacy_faces.models.face_prior import FaceModel, load
 from privacy_faces.photos.batch import FrameBatch
-from privacy_faces.photos.blur import blur_inside, gaussian_blur
+from privacy_faces.photos.blur import BlurInside, gaussian_blur
 from privacy_faces.photos.luma import luma
 from privacy_faces.recognizers.ensemble import Ensemble
 from privacy_faces.weights.store import records, verified
@@ -105,11 +105,12 @@ class FacePrior(Inpainter):
         mean, factor = (torch.stack(parts) for parts in zip(*posteriors, strict=True))
         soft = (2 * gaussian_blur(holes, _EDGE * size) - 1).clamp(0, 1) * holes * strength
         photo = gaussian_blur(frames, self.options.detail * size)
-        tone = blur_inside(frames, holes, self.options.tone * size)
+        broad = BlurInside(holes, self.options.tone * size)
+        tone = broad(frames)
 
         def change(u: Tensor) -> Tensor:
             face = self.model.frames(mean + (factor @ u[:, :, None])[:, :, 0])
-            shift = face - blur_inside(face, holes, self.options.tone * size) + tone - photo
+            shift = face - broad(face) + tone - photo
             # Shape is light and shade. Color that the model shifts along with it shows as tinted lids and teeth, and
             # moves a recognizer little.
             shade = luma(shift)

@@ -3,13 +3,16 @@ sharpness."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from privacy_faces.models.face_looks import FRAME
-from privacy_faces.photos.blur import blur_inside, gaussian_blur
+from privacy_faces.photos.blur import BlurInside, gaussian_blur
 from privacy_faces.photos.luma import luma
 from privacy_faces.photos.warp import displacement, warp
 
@@ -36,26 +39,45 @@ def placement(own: NDArray[np.floating], theirs: NDArray[np.floating], bound: fl
     return displacement(*((np.asarray(places, np.float64) + 0.5) / FRAME for places in points))
 
 
-def lay(frames: Tensor, others: Tensor, displacements: Tensor, face: Tensor) -> Tensor:
-    """Frames (N, 3, S, S) in which other faces stand where the masks are; outside of no use.
+@dataclass(frozen=True)
+class Ground:
+    """Where other faces are laid; what is read from it is read once.
 
-    Args:
+    Attributes:
         frames: (N, 3, S, S) in [0, 1].
-        others: (N, 3, S, S), the other faces, in frames of their own.
-        displacements: (N, 2, G, G), see `photos.warp`: from the other's landmarks to where they are to be.
         face: (N, 1, S, S), ones on the person's face: where light and tone are read.
     """
-    size = frames.shape[-1]
-    moved = warp(others, displacements)
-    light = blur_inside(frames, face, _TONE * size)
-    features = moved - blur_inside(moved, face, _TONE * size)
-    own = frames - light
-    shade, own_shade = luma(features), luma(own)
-    tint, own_tint = features - shade, own - own_shade
-    # A black-and-white photo has no tint, and its features get none.
-    shade = shade * _ratio(own_shade, shade, face).clamp(_FLATTER, _HARDER)
-    tint = tint * _ratio(own_tint, tint, face).clamp(max=1)
-    return light + _as_sharp(shade + tint, own, face)
+
+    frames: Tensor
+    face: Tensor
+
+    @cached_property
+    def light(self) -> Tensor:
+        """(N, 3, S, S), the frames' light and tone on the face."""
+        return self._smooth(self.frames)
+
+    def lay(self, others: Tensor, displacements: Tensor) -> Tensor:
+        """Frames (N, 3, S, S) in which other faces stand where the face is; outside of no use.
+
+        Args:
+            others: (N, 3, S, S), the other faces, in frames of their own.
+            displacements: (N, 2, G, G), see `photos.warp`: from the other's landmarks to where they are to be.
+        """
+        face = self.face
+        moved = warp(others, displacements)
+        features = moved - self._smooth(moved)
+        own = self.frames - self.light
+        shade, own_shade = luma(features), luma(own)
+        tint, own_tint = features - shade, own - own_shade
+        # A black-and-white photo has no tint, and its features get none.
+        shade = shade * _ratio(own_shade, shade, face).clamp(_FLATTER, _HARDER)
+        tint = tint * _ratio(own_tint, tint, face).clamp(max=1)
+        return self.light + _as_sharp(shade + tint, own, face)
+
+    @cached_property
+    def _smooth(self) -> BlurInside:
+        """Leaves what is larger than features."""
+        return BlurInside(self.face, _TONE * self.frames.shape[-1])
 
 
 def _ratio(wanted: Tensor, given: Tensor, face: Tensor) -> Tensor:
