@@ -38,7 +38,11 @@ BENCHMARKS = {
     "folder": Benchmark("A folder of photos", _HERE / "folder.py"),
     "networks": Benchmark("Networks beside matrix products", _HERE / "networks.py"),
     "search": Benchmark("A search among a million", _HERE / "search.py"),
-    "growth": Benchmark("What one face costs as there are more", _HERE / "growth.py"),
+    "growth": Benchmark(
+        "What one face costs as there are more",
+        _HERE / "growth.py",
+        ("--plot", str(_HERE.parent / "docs/growth.svg")),
+    ),
     "workers": Benchmark("Two workers beside one", _HERE / "workers.py"),
     "iteration": Benchmark(
         "An iteration of fine-tuning",

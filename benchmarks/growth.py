@@ -2,7 +2,7 @@
 recognizers that judge, and of enrolled embeddings.
 
     uv run python benchmarks/growth.py [--photos 8,64] [--faces 1,4,16] [--gallery 10000,100000,1000000]
-    uv run --with matplotlib python benchmarks/growth.py --plot docs/growth.svg
+    uv run python benchmarks/growth.py --plot docs/growth.svg
 
 A face's seconds are what the photos add to the same command on the smallest of them: the start is paid once. The first
 two tables are of `anonymize --method blur --workers 1`; the third of the recognizers whose weights are here; the last
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--photos", type=numbers, default=[8, 64], metavar="N,N,...")
     parser.add_argument("--faces", type=numbers, default=[1, 4, 16], metavar="N,N,...")
     parser.add_argument("--gallery", type=numbers, default=[10_000, 100_000, 1_000_000], metavar="N,N,...")
-    parser.add_argument("--plot", type=Path, help="an .svg file to draw into; needs matplotlib")
+    parser.add_argument("--plot", type=Path, help="an .svg file to draw into")
     asked = parser.parse_args()
     known = portraits(resource("assets/faces"), make_finder())
     with tempfile.TemporaryDirectory() as name:

@@ -194,7 +194,7 @@ def _answer(pipe: Connection, plan: Plan, overwrite: bool, threads: int) -> None
     load_ahead()
     try:
         do: Any = work(plan, overwrite)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         pipe.send(str(error))
         return
     pipe.send(None)
