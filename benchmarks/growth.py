@@ -1,7 +1,7 @@
 """What a face costs as there are more of them: seconds and memory by the number of photos, of faces in a photo, of
 recognizers that judge, and of enrolled embeddings.
 
-    uv run python benchmarks/growth.py [--photos 8,64] [--faces 1,4,16] [--gallery 10000,100000,1000000]
+    uv run python benchmarks/growth.py [--photos 8,32] [--faces 1,4,16] [--gallery 10000,100000,1000000]
     uv run python benchmarks/growth.py --plot docs/growth.svg
 
 A face's seconds are what the photos add to the same command on the smallest of them: the start is paid once. The first
@@ -106,7 +106,7 @@ def main() -> None:
     """Measure and print tables in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     numbers: Callable[[str], list[int]] = lambda text: [int(part) for part in text.split(",")]  # noqa: E731
-    parser.add_argument("--photos", type=numbers, default=[8, 64], metavar="N,N,...")
+    parser.add_argument("--photos", type=numbers, default=[8, 32], metavar="N,N,...")
     parser.add_argument("--faces", type=numbers, default=[1, 4, 16], metavar="N,N,...")
     parser.add_argument("--gallery", type=numbers, default=[10_000, 100_000, 1_000_000], metavar="N,N,...")
     parser.add_argument("--plot", type=Path, help="an .svg file to draw into")

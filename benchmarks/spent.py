@@ -35,7 +35,8 @@ def spent(command: Sequence[str | Path]) -> Spent:
     """
     # As users have it: modules are compiled the first time that they are imported, not every time.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    before, started, peak = os.times(), time.perf_counter(), 0
+    started, peak = time.perf_counter(), 0
+    busy: dict[int, float] = {}  # of each process that was seen: workers may be children of somebody else by now
     process = subprocess.Popen(
         list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
     )
@@ -44,13 +45,14 @@ def spent(command: Sequence[str | Path]) -> Spent:
         try:
             family = [watched, *watched.children(recursive=True)]
             peak = max(peak, sum(member.memory_info().rss for member in family))
+            busy |= {member.pid: sum(member.cpu_times()[:2]) for member in family}
         except psutil.Error:  # one of them has just ended
             pass
         time.sleep(0.05)
-    wall, after = time.perf_counter() - started, os.times()
+    wall = time.perf_counter() - started
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
-    return Spent(wall, sum(after[2:4]) - sum(before[2:4]), peak / 2**30)
+    return Spent(wall, sum(busy.values()), peak / 2**30)
 
 
 def medians(runs: Sequence[Spent]) -> Spent:

@@ -46,47 +46,50 @@ def ranks(
             f"Invalid shapes, we expect probes (N, D), gallery (M, D), people (M,), sought (N,). "
             f"Got: {probes.shape}, {gallery.shape}, {people.shape}, {sought.shape}."
         )
-    if not (np.isfinite(probes).all() and np.isfinite(gallery).all()):
+    # What is no number makes the sum none.
+    if not np.isfinite(probes.sum() + gallery.sum()):
         raise ValueError(
             "Expected embeddings of finite numbers, found others: nothing ranks there. Check the weights: "
             "privacy-faces weights list"
         )
     if leave_out is not None and leave_out.ndim == 1:
         leave_out = leave_out[:, None]
-    own = np.full(len(probes), -np.inf, dtype=np.float32)
-    for index, (probe, person) in enumerate(zip(probes, sought, strict=True)):
-        enrolled = np.flatnonzero(people == person)
-        if leave_out is not None:
-            enrolled = enrolled[~np.isin(enrolled, leave_out[index])]
-        if len(enrolled):
-            own[index] = (gallery[enrolled] @ probe).max()
     # One person's photos side by side, and never in two blocks, so that each person is counted once.
     order = np.argsort(people, kind="stable")
+    beside = bool((order[1:] > order[:-1]).all())  # as they are enrolled already: no copies of them are needed
     names, first = np.unique(people[order], return_index=True)
     ends = np.append(first[1:], len(order))
+    name = np.searchsorted(names, sought)
+    enrolled = np.isin(sought, names)
+    own = np.full(len(probes), -np.inf, dtype=np.float32)
+    for index in np.flatnonzero(enrolled):
+        photos = order[first[name[index]] : ends[name[index]]]
+        if leave_out is not None:
+            photos = photos[~np.isin(photos, leave_out[index])]
+        if len(photos):
+            own[index] = (gallery[photos] @ probes[index]).max()
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     excluded = np.full((len(probes), 0), -1) if leave_out is None else np.where(leave_out >= 0, place[leave_out], -1)
-    better = torch.zeros(len(probes), dtype=torch.int64)
+    better = np.zeros(len(probes), dtype=np.int64)
     size = max(1, _BLOCK // max(1, len(probes)))
     least, wanted = torch.from_numpy(own)[:, None], torch.from_numpy(np.ascontiguousarray(probes))
     start = 0
     while start < len(names):
         stop = max(start + 1, int(np.searchsorted(ends, first[start] + size, side="right")))
         begin, end = first[start], ends[stop - 1]
-        above = wanted @ torch.from_numpy(gallery[order[begin:end]]).T > least
+        block = gallery[begin:end] if beside else gallery[order[begin:end]]
+        above = wanted @ torch.from_numpy(block).T > least
         inside, which = np.nonzero((excluded >= begin) & (excluded < end))
         above[inside, excluded[inside, which] - begin] = False
-        hit = _any_photo(above, first[start:stop] - begin)
+        hit = _any_photo(above, first[start:stop] - begin).numpy()
         # Rounding must not let a person outrank themself.
-        mine = np.searchsorted(names[start:stop], sought)
-        known = np.flatnonzero(
-            (mine < stop - start) & (names[start:stop][np.minimum(mine, stop - start - 1)] == sought)
-        )
-        hit[known, mine[known]] = False
-        better += hit.sum(1)
+        mine = np.flatnonzero(enrolled & (name >= start) & (name < stop))
+        hit[mine, name[mine] - start] = False
+        # Row by row, NumPy counts bytes many at a time; a sum along an axis converts each.
+        better += [np.count_nonzero(row) for row in hit]
         start = stop
-    return better.numpy() + 1
+    return better + 1
 
 
 def best_ranks(
@@ -101,6 +104,8 @@ def _any_photo(above: Tensor, first: Indices) -> Tensor:
     """Whether any photo of each person is above, (N, P), of photos (N, M) that stand person by person, each beginning
     at `first` (P,)."""
     counts = np.diff(np.append(first, above.shape[1]))
+    if counts.max() == 1:
+        return above
     hit = above[:, torch.from_numpy(first)]
     for number in range(1, int(counts.max())):
         several = np.flatnonzero(counts > number)
