@@ -72,14 +72,17 @@ def ranks(
     place[order] = np.arange(len(order))
     excluded = np.full((len(probes), 0), -1) if leave_out is None else np.where(leave_out >= 0, place[leave_out], -1)
     better = np.zeros(len(probes), dtype=np.int64)
-    size = max(1, _BLOCK // max(1, len(probes)))
     least, wanted = torch.from_numpy(own)[:, None], torch.from_numpy(np.ascontiguousarray(probes))
-    start = 0
-    while start < len(names):
-        stop = max(start + 1, int(np.searchsorted(ends, first[start] + size, side="right")))
+    blocks = _blocks(first, ends, max(1, _BLOCK // max(1, len(probes))))
+    widest = max((int(ends[stop - 1] - first[start]) for start, stop in blocks), default=0)
+    # In one place for all blocks: fresh memory for each would cost as much as the products.
+    similarity = torch.empty(len(probes), widest, dtype=wanted.dtype)
+    larger = torch.empty(len(probes), widest, dtype=torch.bool)
+    for start, stop in blocks:
         begin, end = first[start], ends[stop - 1]
-        block = gallery[begin:end] if beside else gallery[order[begin:end]]
-        above = wanted @ torch.from_numpy(block).T > least
+        block = torch.from_numpy(gallery[begin:end] if beside else gallery[order[begin:end]])
+        torch.mm(wanted, block.T, out=similarity[:, : end - begin])
+        above = torch.gt(similarity[:, : end - begin], least, out=larger[:, : end - begin])
         inside, which = np.nonzero((excluded >= begin) & (excluded < end))
         above[inside, excluded[inside, which] - begin] = False
         hit = _any_photo(above, first[start:stop] - begin).numpy()
@@ -88,7 +91,6 @@ def ranks(
         hit[mine, name[mine] - start] = False
         # Row by row, NumPy counts bytes many at a time; a sum along an axis converts each.
         better += [np.count_nonzero(row) for row in hit]
-        start = stop
     return better + 1
 
 
@@ -98,6 +100,16 @@ def best_ranks(
     """`ranks` of N probes, each by the best of its candidates."""
     left_out = None if leave_out is None else leave_out[probes.owner]
     return -probes.best(-ranks(probes.embeddings, gallery, people, sought[probes.owner], left_out))
+
+
+def _blocks(first: Indices, ends: Indices, size: int) -> list[tuple[int, int]]:
+    """People (start, stop), as many at a time as have `size` photos together, or one."""
+    blocks, start = [], 0
+    while start < len(first):
+        stop = max(start + 1, int(np.searchsorted(ends, first[start] + size, side="right")))
+        blocks.append((start, stop))
+        start = stop
+    return blocks
 
 
 def _any_photo(above: Tensor, first: Indices) -> Tensor:
