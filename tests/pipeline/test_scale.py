@@ -455,7 +455,9 @@ class TestRay:
             out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert out.count("written to") == 1
-        assert out.startswith("photo "), "what Ray says of the dead worker is no result"
+        assert out.startswith(f"{PHOTOS} faces changed in {PHOTOS} photos."), (
+            "what Ray says of the dead worker is no result"
+        )
         assert made(tmp_path / "out") == alone
         assert stamps(tmp_path / "out").items() >= before.items()
 
