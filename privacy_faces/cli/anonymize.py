@@ -172,8 +172,8 @@ def _has_flag(model: type[Options], flag: str, values: dict[str, Any]) -> bool:
             ["--workers"],
             type=click.IntRange(min=1),
             help="photos that are done at a time, each in a process of its own  [default: from 8 photos on, one for "
-            "each of the processor's threads as far as --max-memory allows, on a GPU one; with --engine ray one for each "
-            "GPU, or CPU, that it has]",
+            "each of the processor's threads as far as --max-memory allows, on a GPU one; with --engine ray one for "
+            "each GPU, or CPU, that it has]",
         ),
         click.Option(["as_json", "--json"], is_flag=True, help="print one JSON object"),
         click.Option(["open_result", "--open"], is_flag=True, help="show the result with the system's viewer"),
