@@ -25,7 +25,7 @@ from privacy_faces.evaluation.rows import Number
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
-from privacy_faces.evaluation.trained import with_trained_attackers
+from privacy_faces.evaluation.trained import told_once, with_trained_attackers
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.observations import make_observer
 from privacy_faces.judge.receipt import Role
@@ -113,6 +113,7 @@ def benchmark(
     setting = Setting(found_faces, original, clean.seen, thresholds, far, others)
     methods: list[MethodResults] = []
     judged: list[Judged] = []
+    unasked: list[tuple[str, str]] = []
     for entry, found in zip(entries, done, strict=True):
         roles: dict[str, Role] = {
             name: "surrogate" if name in found.surrogates else "held-out" for name in observer.ensemble.names
@@ -122,7 +123,7 @@ def benchmark(
         if trained_attackers:
             report(len(methods), len(entries), f"attackers who train, {entry.label}")
             result, told = with_trained_attackers(result, observer)
-            left_out += [f"{entry.label}: {note}" for note in told]
+            unasked += [(entry.label, note) for note in told]
         judged.append(Judged(entry.label, result))
         methods.append(
             assemble.method_results(
@@ -143,6 +144,7 @@ def benchmark(
                 ],
             )
         )
+    left_out += told_once(unasked)
     if attackers and not trained_attackers:
         left_out.append(NOT_ASKED)
     if workers > 1:

@@ -28,7 +28,7 @@ from privacy_faces.evaluation.rows import Success
 from privacy_faces.evaluation.services import ask
 from privacy_faces.evaluation.setting import Gallery, Setting
 from privacy_faces.evaluation.tables.result import Result
-from privacy_faces.evaluation.trained import with_trained_attackers
+from privacy_faces.evaluation.trained import told_once, with_trained_attackers
 from privacy_faces.evaluation.verifiers import Verifier
 from privacy_faces.judge.candidates import Candidates
 from privacy_faces.judge.observations import Observer
@@ -132,6 +132,7 @@ def evaluate_pairs(
     roles = {name: _role(name, surrogates) for name in observer.ensemble.names}
     methods: list[MethodResults] = []
     judged: list[Judged] = []
+    unasked: list[tuple[str, str]] = []
     for target, part in _by_target(
         seen, [by_name[probe.name].target or _target(receipts[probe.name]) for probe in usable]
     ).items():
@@ -140,7 +141,7 @@ def evaluate_pairs(
         label = f"{request.name} as {target}" if target else request.name
         if request.trained_attackers:
             result, told = with_trained_attackers(result, observer)
-            notes += [f"{label}: {note}" for note in told]
+            unasked += [(label, note) for note in told]
         judged.append(Judged(label, result))
         missing = failures if not methods else {}
         readers = [_versions(by_name[usable[row].name]) for row in part.rows if usable[row].labeled]
@@ -159,6 +160,7 @@ def evaluate_pairs(
             attackers=request.attackers,
         )
         methods.append(_with_classifier(found, result, request.classifier) if request.classifier else found)
+    notes += told_once(unasked)
     if request.attackers and not request.trained_attackers:
         notes.append(NOT_ASKED)
     if surrogates is None:

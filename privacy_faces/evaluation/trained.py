@@ -3,7 +3,7 @@ only where that is wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +42,18 @@ def with_trained_attackers(result: Result, observer: Observer) -> tuple[Result, 
     if not named:
         notes.append(f"{FINE_TUNED.name} was not asked: it needs two people with photos of several shots.")
     return replace(found, named=named), notes
+
+
+def told_once(told: Iterable[tuple[str, str]]) -> list[str]:
+    """Each note once, with the methods that it is about.
+
+    Args:
+        told: method and note.
+    """
+    about: dict[str, list[str]] = {}
+    for method, note in told:
+        about.setdefault(note, []).append(method)
+    return [f"{', '.join(methods)}: {note}" for note, methods in about.items()]
 
 
 def _purified(setting: Setting, seen: Seen, observer: Observer) -> tuple[Setting, Seen]:

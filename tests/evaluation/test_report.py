@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from privacy_faces.cli import main
 from privacy_faces.config.files import resource
+from privacy_faces.evaluation import intervals
 from privacy_faces.evaluation.report import charts, colors, wording
 from privacy_faces.evaluation.report.page import render
 from privacy_faces.evaluation.report.weakest import Verdict, weakest
@@ -117,7 +119,7 @@ class TestPage:
         assert text.lstrip().lower().startswith("<!doctype html>")
         assert len(page.all("h1")) == 1
         assert len(page.all("table")) == len(page.all("caption")) > 0
-        assert all(attributes.get("scope") in {"col", "row"} for attributes, _ in page.all("th"))
+        assert all(attributes.get("scope") in {"col", "row", "rowgroup"} for attributes, _ in page.all("th"))
         assert all(attributes.get("alt") for attributes, _ in page.all("img"))
         assert all(
             attributes.get("aria-label") or attributes.get("aria-hidden") == "true" for attributes, _ in page.all("svg")
@@ -219,9 +221,11 @@ class TestHonesty:
         text = section(page, "summary")
         held_out = text[text.index("Against facenet, held out") : text.index("Against dlib-resnet, surrogate")]
         unsure = held_out[held_out.index("Not told apart from no protection at all") :]
-        price = "still a face 100 %, PSNR {}, detectability 0.91"
-        assert f"noise-pgd 0 % (0 to 9, n = 38) attacker protected-gallery; {price.format('33.2')}" in unsure
-        assert f"pixelate 0 % (0 to 6, n = 60) against the same photo, flagged; {price.format('n/a')}" in unsure
+        same = "0 % (0 to 6, n = 60)"  # the same photo; then still a face, PSNR, detectability
+        assert (
+            "noise-pgd 0 % (0 to 9, n = 38) attacker protected-gallery 2 % (0.3 to 9, n = 60) 100 % 33.2 0.91" in unsure
+        )
+        assert f"pixelate flagged {same} against the same photo {same} 100 % n/a 0.91" in unsure
 
     def test_the_verdict_is_the_worst_that_the_page_knows(self, page: Page) -> None:
         """fill was "shown to hide at least 90 % of the faces" while the table below it said 33 % after a messenger."""
@@ -276,7 +280,7 @@ class TestHonesty:
     def test_with_surrogates_only_nothing_is_called_protection(self) -> None:
         text = section(Page(render(minimal())), "summary")
         assert "Every recognizer that judged had helped to make the change" in text
-        assert "no protection at all after 0 % (0 to 49, n = 4) against the same photo, surrogate-only evidence" in text
+        assert "no protection at all after surrogate-only evidence 0 % (0 to 49, n = 4) against the same photo" in text
         assert "held out" not in text
 
     @pytest.mark.parametrize(
@@ -292,8 +296,19 @@ class TestHonesty:
         (row,) = minimal().methods[0].success
         protected, lift = Number(value=0.97, n=60, low=low, high=1), Number(value=0.5, n=60, low=lift_low, high=0.6)
         page = Page(render(changed(minimal(), success=[row.model_copy(update={"protected": protected, "lift": lift})])))
-        headings = [text for _, text in page.all("dt")]
-        assert headings[0].startswith(verdict)
+        (heading,) = [text for _, text in page.all("th", scope="rowgroup")]
+        assert heading.startswith(verdict)
+
+    @pytest.mark.parametrize(("people", "verdict"), [(1, "Too few faces"), (60, "Not told apart")])
+    def test_a_few_faces_do_not_show_that_nothing_is_hidden(self, people: int, verdict: str) -> None:
+        (row,) = minimal().methods[0].success
+        who = [str(number) for number in range(people)]
+        none, some = (intervals.share(np.full(people, value), who) for value in (0.0, 0.05))
+        rows = [
+            row.model_copy(update={"clean": none, "protected": some, "lift": Number(value=0.05, n=people, low=-0.1)})
+        ]
+        (heading,) = [text for _, text in Page(render(changed(minimal(), success=rows))).all("th", scope="rowgroup")]
+        assert heading.startswith(verdict)
 
     def test_photos_without_a_result_are_named(self, page: Page) -> None:
         ((_, text),) = page.all("details", id="method-6")

@@ -9,14 +9,19 @@ from typing import Any, TypeVar
 from markupsafe import Markup
 
 from privacy_faces.evaluation.report import charts, wording
-from privacy_faces.evaluation.report.weakest import PROTECTS, Condition, weakest
+from privacy_faces.evaluation.report.weakest import PROTECTS, Condition, Verdict, weakest
 from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results
 from privacy_faces.evaluation.rows import Difference, Roc, Spread, Success
 from privacy_faces.judge.receipt import Role
 from privacy_faces.judge.thresholds import Threshold as Operating
 
 _Item = TypeVar("_Item")
-_STRONG = f"Shown to hide at least {wording.percent(PROTECTS)} of the faces (low end of the interval)"
+_HEADINGS = {
+    Verdict.STRONG: f"Shown to hide at least {wording.percent(PROTECTS)} of the faces (low end of the interval)",
+    Verdict.SOME: f"Hides more than no protection does, not shown to hide {wording.percent(PROTECTS)}",
+    Verdict.TOO_FEW: "Too few faces to be told from no protection, even if all were hidden",
+    Verdict.SAME_AS_NOTHING: "Not told apart from no protection at all",
+}
 
 # Of the roles that a recognizer has over all methods, what that means for it.
 _TAKING_PART: tuple[tuple[str, Callable[[set[Role]], bool]], ...] = (
@@ -66,15 +71,20 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One line of the summary: a heading, and the rows under it, each with its weakest result."""
+class Judged:
+    """The methods of one verdict, and the weakest result of each.
 
+    Attributes:
+        heading: what the verdict says.
+    """
+
+    verdict: Verdict
     heading: str
     rows: tuple[tuple[Row, Condition], ...]
 
 
 def panels_of(results: Results) -> Iterator[Panel]:
-    """What each recognizer says in each role, held-out recognizers first.
+    """What each recognizer says in each role: held-out recognizers first, those who judged most methods before others.
 
     Within a panel the methods whose dodging is highest come first, those without a value last.
     """
@@ -85,15 +95,21 @@ def panels_of(results: Results) -> Iterator[Panel]:
         ]
     )
     for role in wording.ROLES:
-        for name in names:
-            info = find(results.recognizers, name=name)
-            rows = [
-                Row(f"method-{index}", method, name, role, info)
-                for index, method in enumerate(results.methods, 1)
-                if any((row.recognizer, row.role) == (name, role) for row in method.success)
-            ]
-            if rows:
-                yield Panel(name, role, tuple(sorted(rows, key=lambda row: _sort_key(row, results.far[0]))))
+        panels = [
+            Panel(name, role, tuple(sorted(rows, key=lambda row: _sort_key(row, results.far[0]))))
+            for name in names
+            if (rows := _judged_by(results, name, role))
+        ]
+        yield from sorted(panels, key=lambda panel: -len(panel.rows))
+
+
+def _judged_by(results: Results, name: str, role: Role) -> list[Row]:
+    info = find(results.recognizers, name=name)
+    return [
+        Row(f"method-{index}", method, name, role, info)
+        for index, method in enumerate(results.methods, 1)
+        if any((row.recognizer, row.role) == (name, role) for row in method.success)
+    ]
 
 
 def _sort_key(row: Row, far: float) -> float:
@@ -108,29 +124,24 @@ def protecting(panels: Sequence[Panel], far: float) -> list[str]:
         if panel.role == "held-out":
             hidden = {
                 row.anchor
-                for verdict in verdicts(panel, far)[:1]
-                if verdict.heading == _STRONG
-                for row, _ in verdict.rows
+                for judged in verdicts(panel, far)
+                if judged.verdict is Verdict.STRONG
+                for row, _ in judged.rows
             }
             for row in panel.rows:
                 strong[row.anchor] = row.method.label, row.anchor in hidden and strong.get(row.anchor, ("", True))[1]
     return [label for label, always in strong.values() if always]
 
 
-def verdicts(panel: Panel, far: float) -> list[Verdict]:
+def verdicts(panel: Panel, far: float) -> list[Judged]:
     """The methods of a panel by what the weakest of their results allows to say: same photo, other photo, searches,
     each operation, each attacker."""
-    groups: dict[str, list[tuple[Row, Condition]]] = {
-        _STRONG: [],
-        f"Hides more than no protection does, not shown to hide {wording.percent(PROTECTS)}": [],
-        "Not told apart from no protection at all": [],
-    }
-    strong, some, none = groups.values()
-    for row in panel.rows:
-        found = weakest(row.method, panel.recognizer, far)
-        if found is not None:
-            (none, some, strong)[found.verdict].append((row, found))
-    return [Verdict(heading, tuple(rows)) for heading, rows in groups.items() if rows]
+    found = [(row, weakest(row.method, panel.recognizer, far)) for row in panel.rows]
+    judged = [
+        Judged(verdict, heading, tuple((row, worst) for row, worst in found if worst and worst.verdict is verdict))
+        for verdict, heading in _HEADINGS.items()
+    ]
+    return [some for some in judged if some.rows]
 
 
 def unmeasured(panel: Panel, far: float) -> list[str]:

@@ -25,8 +25,9 @@ class Verdict(IntEnum):
     """What a number allows to say; interval ends count, not luck."""
 
     SAME_AS_NOTHING = 0
-    SOME = 1
-    STRONG = 2
+    TOO_FEW = 1
+    SOME = 2
+    STRONG = 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Condition:
         """What this number alone allows to say."""
         low = self.protected.value if self.protected.low is None else self.protected.low
         if low is None or self.gain <= 0:
-            return Verdict.SAME_AS_NOTHING
+            return Verdict.TOO_FEW if _too_few(self.clean) else Verdict.SAME_AS_NOTHING
         return Verdict.STRONG if low >= PROTECTS else Verdict.SOME
 
 
@@ -75,6 +76,15 @@ def _conditions(method: MethodResults, recognizer: str, far: float) -> Iterator[
         if attack.recognizer == recognizer and attack.protected.value is not None:
             gain = _gain(attack.clean, attack.protected)
             yield Condition(f"attacker {attack.attacker}", attack.clean, attack.protected, gain)
+
+
+def _too_few(clean: Number) -> bool:
+    """Whether not even a method that hides all could be told from no protection: with an interval as wide as that of
+    the unprotected faces."""
+    if clean.value is None or clean.low is None or clean.high is None:
+        return False
+    width = max(clean.high - clean.value, clean.value - clean.low)
+    return apart((1.0, clean.value), [(1 - width, 1.0), (clean.low, clean.high)])[0] <= 0
 
 
 def _gain_of(row: Success) -> float:
