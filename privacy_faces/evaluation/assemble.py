@@ -41,7 +41,7 @@ from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.robustness import robustness_table
 from privacy_faces.evaluation.tables.roc import roc_table
 from privacy_faces.evaluation.tables.success import success_table
-from privacy_faces.evaluation.utility import MEANS, SHARES, attributes_kept
+from privacy_faces.evaluation.utility import MEANS, SHARES
 from privacy_faces.evaluation.warnings import measured_rates, warnings_of
 from privacy_faces.judge.receipt import Found, evidence_of
 from privacy_faces.recognizers.ensemble import Ensemble
@@ -195,7 +195,7 @@ def _quality(result: Result, device: torch.device) -> Quality:
 
 
 def _utility(result: Result) -> Utility:
-    kept = attributes_kept({name: result.versions(name) for name in result.roles})
+    kept = result.attributes_kept()
     values = {**result.seen.quality, **kept}
     none = Number(value=None, n=0, missing=_NO_MAP)
     shares = {name: _known_share(values[name], result.names) if name in values else none for name in SHARES}

@@ -16,7 +16,6 @@ from privacy_faces.evaluation.tables.result import Result
 from privacy_faces.evaluation.tables.search import Search
 from privacy_faces.evaluation.tables.strangers import Comparison, compared
 from privacy_faces.evaluation.tables.success import best_among, best_other
-from privacy_faces.evaluation.utility import attributes_kept
 from privacy_faces.judge.candidates import Candidates, Indices
 from privacy_faces.judge.verdicts import similarity
 
@@ -176,7 +175,7 @@ def _of_recognizer(result: Result, recognizer: str) -> Iterator[dict[str, Any]]:
                     "rank_same_photo": _spread(search.ranks(here, own_photo=True), places, len(rows)),
                 } | seen.quality
                 if side:
-                    columns |= attributes_kept({name: result.versions(name) for name in result.roles})
+                    columns |= result.attributes_kept()
                 columns["rank"][places[~labeled.setting.has_other_photo[labeled.seen.rows]]] = np.nan
                 if result.target is not None:
                     columns["target_rank"] = _spread(search.target_ranks(here), places, len(rows))

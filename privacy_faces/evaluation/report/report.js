@@ -30,10 +30,7 @@ if (group) {
     for (const row of document.querySelectorAll("tr[data-group]")) row.hidden = group.value !== "" && row.dataset.group !== group.value;
   });
 }
-// A link to what is folded opens it, and paper shows everything.
+// A link to what is folded opens it.
 const unfold = () => { const target = document.getElementById(location.hash.slice(1)); if (target && target.tagName === "DETAILS") target.open = true; };
 addEventListener("hashchange", unfold);
 unfold();
-let folded = [];
-addEventListener("beforeprint", () => { folded = [...document.querySelectorAll("details:not([open])")]; folded.forEach(item => { item.open = true; }); });
-addEventListener("afterprint", () => { folded.forEach(item => { item.open = false; }); });

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from privacy_faces.evaluation.measure import WRITTEN, Seen
 from privacy_faces.evaluation.setting import Setting
+from privacy_faces.evaluation.utility import Values, attributes_kept
 from privacy_faces.judge.candidates import Candidates, Indices
 from privacy_faces.judge.observations import Embeddings
 from privacy_faces.judge.receipt import Role
@@ -48,6 +49,11 @@ class Result:
     def names(self) -> list[str]:
         """The person of each protected face."""
         return [str(name) for name in self.setting.names[self.seen.rows]]
+
+    def attributes_kept(self) -> Mapping[str, Values]:
+        """See `utility.attributes_kept`; who took no part reads first: what fools a surrogate need not show."""
+        names = sorted(self.roles, key=lambda name: self.roles[name] == "surrogate")
+        return attributes_kept({name: self.versions(name) for name in names})
 
     def files(self, faces: Indices | None = None) -> list[str]:
         """The original of each protected face, or of some of them: the file, and which face of it."""
