@@ -25,7 +25,10 @@ def warnings_of(setting: Setting, sha256: str, false_accepts: dict[str, list[Num
     found = []
     for known, count in seen_before(photos):
         if known.role == "training" or set(known.of) & set(setting.original):
-            found.append(f"SEEN BEFORE: {known.made} with {count} of these {len(photos)} photos ({known.name}).")
+            found.append(
+                f"SEEN BEFORE: {known.made} with {count} of these {len(photos)} photos ({known.name}); what is found "
+                "on photos of others may be worse."
+            )
     for name in setting.original:
         calibrated = setting.thresholds.calibrated.get(name)
         if calibrated is None:

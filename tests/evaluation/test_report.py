@@ -240,7 +240,7 @@ class TestHonesty:
             assert found is not None
             for row in (*method.robustness, *method.attacks):
                 number = row.dodging if isinstance(row, Robustness) else row.protected
-                worse = row.recognizer == "facenet" and (number.value or 0) < (found.protected.value or 0)
+                worse = row.recognizer == "facenet" and (number.value or 0) < (found.condition.protected.value or 0)
                 assert not worse or found.verdict == Verdict.SAME_AS_NOTHING
 
     def test_what_all_must_know_comes_first(self) -> None:
@@ -299,7 +299,7 @@ class TestHonesty:
         (heading,) = [text for _, text in page.all("th", scope="rowgroup")]
         assert heading.startswith(verdict)
 
-    @pytest.mark.parametrize(("people", "verdict"), [(1, "Too few faces"), (60, "Not told apart")])
+    @pytest.mark.parametrize(("people", "verdict"), [(1, "Undecided: too few faces"), (60, "Not told apart")])
     def test_a_few_faces_do_not_show_that_nothing_is_hidden(self, people: int, verdict: str) -> None:
         (row,) = minimal().methods[0].success
         who = [str(number) for number in range(people)]
@@ -309,6 +309,26 @@ class TestHonesty:
         ]
         (heading,) = [text for _, text in Page(render(changed(minimal(), success=rows))).all("th", scope="rowgroup")]
         assert heading.startswith(verdict)
+
+    def test_what_is_undecided_is_named_beside_what_is_not(self) -> None:
+        """A share of three faces stood as the weakest result, before a lower one of all faces."""
+        (row,) = minimal().methods[0].success
+        who = [str(number) for number in range(60)]
+        none, all_of_them = (intervals.share(np.full(60, value), who) for value in (0.0, 1.0))
+        few = intervals.share(np.ones(3), ["one"] * 3)
+        same = row.model_copy(update={"clean": none, "protected": all_of_them, "lift": all_of_them})
+        lift = Number(value=1, n=3, low=-0.1, high=1)
+        clean = intervals.share(np.zeros(3), ["one"] * 3)
+        other = row.model_copy(
+            update={"measure": "dodging-other-photo", "clean": clean, "protected": few, "lift": lift}
+        )
+        for rows, heading in (([same], "Shown to hide"), ([same, other], "Hides more than no protection does")):
+            page = Page(render(changed(minimal(), success=rows)))
+            assert next(text for _, text in page.all("th", scope="rowgroup")).startswith(heading)
+        assert (
+            "100 % (94 to 100, n = 60) against the same photo undecided: 100 % of 3 against another photo"
+            in section(page, "summary")
+        )
 
     def test_photos_without_a_result_are_named(self, page: Page) -> None:
         ((_, text),) = page.all("details", id="method-6")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from markupsafe import Markup
 
 from privacy_faces.evaluation.report import charts, wording
-from privacy_faces.evaluation.report.weakest import PROTECTS, Condition, Verdict, weakest
+from privacy_faces.evaluation.report.weakest import PROTECTS, Verdict, Weakest, weakest
 from privacy_faces.evaluation.results import MethodResults, RecognizerInfo, Results
 from privacy_faces.evaluation.rows import Difference, Roc, Spread, Success
 from privacy_faces.judge.receipt import Role
@@ -19,7 +19,7 @@ _Item = TypeVar("_Item")
 _HEADINGS = {
     Verdict.STRONG: f"Shown to hide at least {wording.percent(PROTECTS)} of the faces (low end of the interval)",
     Verdict.SOME: f"Hides more than no protection does, not shown to hide {wording.percent(PROTECTS)}",
-    Verdict.TOO_FEW: "Too few faces to be told from no protection, even if all were hidden",
+    Verdict.TOO_FEW: "Undecided: too few faces to be told from no protection, even if all were hidden",
     Verdict.SAME_AS_NOTHING: "Not told apart from no protection at all",
 }
 
@@ -80,7 +80,7 @@ class Judged:
 
     verdict: Verdict
     heading: str
-    rows: tuple[tuple[Row, Condition], ...]
+    rows: tuple[tuple[Row, Weakest], ...]
 
 
 def panels_of(results: Results) -> Iterator[Panel]:

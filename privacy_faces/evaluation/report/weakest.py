@@ -12,12 +12,15 @@ from privacy_faces.evaluation.rows import Number, Success
 
 # In the summary, a method protects where even the low end of the interval says that so many faces are hidden.
 PROTECTS = 0.9
-#: What is compared with the same photo or another one, and searched for; the loosest searches say the least.
+#: What is compared with the same photo or another one, and searched for. Two protected photos are not compared at a
+#: threshold, which other photos set, but searched for: the attacker protected-gallery.
 _MEASURES = {
     "dodging": "against the same photo",
     "dodging-other-photo": "against another photo",
-    "rank-1": "in a search by another photo",
-    "rank-1-same-photo": "in a search by the same photo",
+    "rank-1": "first in a search by another photo",
+    "rank-1-same-photo": "first in a search by the same photo",
+    "rank-5": "among the first five in a search by another photo",
+    "rank-5-same-photo": "among the first five in a search by the same photo",
 }
 
 
@@ -54,13 +57,36 @@ class Condition:
         return Verdict.STRONG if low >= PROTECTS else Verdict.SOME
 
 
-def weakest(method: MethodResults, recognizer: str, far: float) -> Condition | None:
-    """The condition with the worst verdict, and the lowest share among these; None where nothing was measured."""
-    return min(
+@dataclass(frozen=True)
+class Weakest:
+    """The weakest result of a method.
+
+    Attributes:
+        condition: the worst verdict, and of these the lowest share, where enough faces were asked.
+        undecided: of the conditions with too few faces, the lowest share.
+    """
+
+    condition: Condition
+    undecided: Condition | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What both allow to say: nothing is shown to hide all while something is undecided."""
+        found = self.condition.verdict
+        return Verdict.SOME if self.undecided and found is Verdict.STRONG else found
+
+
+def weakest(method: MethodResults, recognizer: str, far: float) -> Weakest | None:
+    """The weakest result; None where nothing was measured."""
+    conditions = sorted(
         _conditions(method, recognizer, far),
         key=lambda item: (item.verdict, item.protected.value, item.protected.low or 0.0),
-        default=None,
     )
+    decided = [item for item in conditions if item.verdict is not Verdict.TOO_FEW]
+    undecided = next((item for item in conditions if item.verdict is Verdict.TOO_FEW), None)
+    if decided:
+        return Weakest(decided[0], undecided)
+    return Weakest(undecided, None) if undecided else None
 
 
 def _conditions(method: MethodResults, recognizer: str, far: float) -> Iterator[Condition]:
