@@ -30,11 +30,11 @@ def _averages(side: int, sigma: float, reach: float, border: str) -> Tensor:
     radius = max(1, round(reach * sigma))
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
     kernel = (-(offsets**2) / (2 * sigma**2)).exp()
-    # The pixel that stands at each place of the line, beyond its ends too.
-    shown = pad(torch.arange(side, dtype=torch.float64)[None, None], (radius, radius), mode=border)[0, 0].long()
+    # The pixel that stands at each place of the line, beyond its ends too; 0 for none, where a constant is there.
+    shown = pad(torch.arange(1, side + 1, dtype=torch.float64)[None, None], (radius, radius), mode=border)[0, 0].long()
     windows = shown.unfold(0, len(offsets), 1)
-    shares = torch.zeros(side, side, dtype=torch.float64)
-    return shares.scatter_add_(1, windows, (kernel / kernel.sum()).expand_as(windows))
+    shares = torch.zeros(side, side + 1, dtype=torch.float64)
+    return shares.scatter_add_(1, windows, (kernel / kernel.sum()).expand_as(windows))[:, 1:]
 
 
 class BlurInside:

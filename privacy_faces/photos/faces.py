@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,3 +82,11 @@ def lies_inside(face: Face, other: Face) -> bool:
 def to_uint8(rgb: Image) -> NDArray[np.uint8]:
     """8-bit samples of an 8 or 16-bit image."""
     return (rgb >> 8).astype(np.uint8) if rgb.dtype == np.uint16 else rgb.astype(np.uint8, copy=False)
+
+
+def is_part(face: Face, other: Face) -> bool:
+    """Whether eyes, nose and mouth lie within the outline of another face, more than twice as large."""
+    if 2 * face.eye_distance >= other.eye_distance:
+        return False
+    outline = cv2.convexHull(other.landmarks.astype(np.float32))
+    return all(cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in five_points(face.landmarks))

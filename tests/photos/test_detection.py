@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.composites import Portrait, Spot, compose, ground, portraits
 from privacy_faces.config.files import resource
+from privacy_faces.judge.views import view_of
 from privacy_faces.photos.detection import cascade
 from privacy_faces.photos.detection.contract import Detection
 from privacy_faces.photos.detection.dlib_models import DlibLandmarks
@@ -105,6 +106,38 @@ def test_a_small_face_in_the_middle_of_a_large_one_is_another(known: list[Portra
     assert not same_place(face, scaled(face, 0.3))
     assert same_face(face, [scaled(face, 0.9)]) is not None
     assert same_face(face, [scaled(face, 0.3)]) is None, "it was taken for the face that it stands before"
+
+
+class Doubling(MtcnnDetector):
+    """A detector that takes the middle of each face for one more."""
+
+    def __init__(self, score: float) -> None:
+        super().__init__()
+        self.score = score
+
+    def detect(self, rgb: Image, smallest: float) -> list[Detection]:
+        found = super().detect(rgb, smallest)
+        for item in found[:]:
+            middle = item.points.mean(0)
+            box, points = (middle + 0.4 * (places - middle) for places in (item.box.reshape(2, 2), item.points))
+            found.append(Detection(box.ravel(), points, self.score))
+        return found
+
+
+@pytest.mark.parametrize(("score", "faces"), [(0.998, 1), (0.9995, 2)])
+def test_a_nose_and_a_mouth_are_no_face(score: float, faces: int, known: list[Portrait]) -> None:
+    """Of 250 photos of everybody, another face was painted onto the nose in 9."""
+    rgb, _ = compose(ground(640, 480, np.random.default_rng(1)), [Spot(known[2], (320, 240), 150)])
+    assert len(FaceFinder(Doubling(score), DlibLandmarks()).find(rgb)) == faces
+
+
+def test_misplaced_landmarks_are_told(known: list[Portrait], mtcnn: FaceFinder) -> None:
+    view = view_of(known[0].rgb, known[0].face)
+    frame = (255 * view.frame).astype(np.uint8)
+    assert mtcnn.misplaced(frame, view.landmarks) < 0.01
+    moved = view.landmarks + np.array([20, 0])
+    assert mtcnn.misplaced(frame, moved) == pytest.approx(10 / len(frame), rel=0.2)
+    assert mtcnn.misplaced(np.zeros_like(frame), view.landmarks) == 0
 
 
 def test_surroundings_know_where_they_are(known: list[Portrait], mtcnn: FaceFinder) -> None:

@@ -45,6 +45,11 @@ class Detector(Protocol):
     def least_turned_score(self) -> float:
         """The score below which a face that is found in a turned copy of the photo is not believed."""
 
+    @property
+    def least_inner_score(self) -> float:
+        """The score below which a face within the outline of a larger one is not believed: a nose and a mouth may look
+        like one."""
+
     def sizes(self, height: int, width: int) -> Sizes:
         """The smallest faces that are sought in a photo of this size."""
 

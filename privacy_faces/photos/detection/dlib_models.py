@@ -65,6 +65,7 @@ class DlibDetector:
     name = "dlib"
     weights = ("dlib-landmarks-68",)
     least_turned_score = 0.5
+    least_inner_score = 0.5
     _WINDOW = 80
     _MOST_PIXELS = 4_000_000
     # On the sample photo a badge scores 0.12 and the face 1.2.

@@ -14,7 +14,7 @@ from privacy_faces.photos.detection.contract import Detection, Detector, Landmar
 from privacy_faces.photos.detection.dlib_models import DlibDetector, DlibLandmarks
 from privacy_faces.photos.detection.surroundings import Surroundings
 from privacy_faces.photos.detection.turned import MOST_APART, PERHAPS, Placed, detect_turned, merged, same_place
-from privacy_faces.photos.faces import Face, Image, lies_inside, to_uint8
+from privacy_faces.photos.faces import Face, Image, is_part, lies_inside, to_uint8
 from privacy_faces.photos.frames import cut_frame, five_points, frame_affine, invert, transform
 
 # Side of the frame in which landmarks are placed: large enough for the corners of the lips, small enough to be quick.
@@ -90,7 +90,7 @@ class FaceFinder:
     def upright(self, rgb: Image) -> list[Placed]:
         """The faces that the detector finds in the photo as it stands. Where all faces are upright, these are all."""
         detections = self.detector.detect(to_uint8(rgb), self.sizes(rgb).upright)
-        found = [self._placed(rgb, detection) for detection in detections]
+        found = self._without_parts([self._placed(rgb, detection) for detection in detections])
         # Part of a face may look like a smaller one; that on a badge is as certain as any other.
         return [
             item
@@ -103,7 +103,8 @@ class FaceFinder:
     def with_turned(self, rgb: Image, upright: Sequence[Placed]) -> list[Placed]:
         """The `upright` faces, and those that are found in turned copies; each face once."""
         others = detect_turned(self.detector, to_uint8(rgb), self.sizes(rgb).turned)
-        return merged(upright, [self._placed(rgb, detection, realign=True) for detection in others])
+        turned = [self._placed(rgb, detection, realign=True) for detection in others]
+        return self._without_parts(merged(upright, turned))
 
     def behind(self, rgb: Image, found: Sequence[Placed]) -> list[Placed]:
         """Faces, upright or turned by an eighth, that are found when each of the `found` ones, in turn, is painted
@@ -133,6 +134,25 @@ class FaceFinder:
         return [
             *(self._placed(rgb, place.in_photo(detection)) for detection in upright),
             *(self._placed(rgb, place.in_photo(detection), realign=True) for detection in turned),
+        ]
+
+    def misplaced(self, rgb: Image, landmarks: NDArray[np.float64]) -> float:
+        """How far landmarks (68, 2) lie from the eyes, nose and mouth that the detector sees in a picture (H, W, 3) of
+        one face, as a share of its side; 0 where it sees none. Of heads that are turned away it is large."""
+        pixels = to_uint8(rgb)
+        points = five_points(landmarks)
+        apart = [
+            float(np.abs(points - found.points).mean())
+            for found in self.detector.detect(pixels, self.detector.sizes(*pixels.shape[:2]).upright)
+        ]
+        return min(apart, default=0.0) / float(max(pixels.shape[:2]))
+
+    def _without_parts(self, found: Sequence[Placed]) -> list[Placed]:
+        least = self.detector.least_inner_score
+        return [
+            item
+            for item in found
+            if item.face.score >= least or not any(is_part(item.face, other.face) for other in found)
         ]
 
     def _placed(self, rgb: Image, detection: Detection, realign: bool = False) -> Placed:

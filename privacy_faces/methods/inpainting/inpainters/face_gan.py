@@ -61,8 +61,9 @@ _EYES_AND_MOUTH = slice(36, 68)
 _FAR_ENOUGH = -2.0
 # The standard deviations at which the next of the candidates is tried, and how many are.
 _STILL_NEAR, _TRIES = -1.0, 3
-# See `Directions.oddness`: 2 in 100 photos of everybody are odder, and most of those look wrong.
-_ODDEST = 2.6
+# See `Directions.oddness`, and `FaceFinder.misplaced`: 2 and 5 in 100 photos of everybody lie beyond these, and most of
+# them look wrong.
+_ODDEST, _MISPLACED = 2.6, 0.03
 _DOUBT = "the head is turned too far, or the face too odd, for face-gan to draw another one that fits"
 
 
@@ -136,9 +137,11 @@ class FaceGan(Inpainter):
 
     def doubts(self, batch: FrameBatch) -> list[str | None]:
         """Heads turned farther, and grimaces odder, than those that the generator draws."""
-        landmarks = (batch.landmarks + 0.5) * (FRAME / batch.frames.shape[-1]) - 0.5
-        oddness = self.donors.directions.oddness(landmarks.cpu().numpy())
-        return [_DOUBT if odd > _ODDEST else None for odd in oddness]
+        points = ((batch.landmarks + 0.5) * (FRAME / batch.frames.shape[-1]) - 0.5).double().cpu().numpy()
+        pictures = [to_pixels(frame) for frame in _resized(batch.frames, FRAME)]
+        beside = [self.context.finder.misplaced(*face) for face in zip(pictures, points, strict=True)]
+        doubtful = (self.donors.directions.oddness(points) > _ODDEST) | (np.array(beside) > _MISPLACED)
+        return [_DOUBT if doubt else None for doubt in doubtful]
 
     def fill(self, batch: FrameBatch, masks: Tensor) -> Tensor:
         """Frames in which another face stands."""
