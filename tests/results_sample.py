@@ -246,6 +246,7 @@ def method(
         },
         "utility": {
             "pose_shift": missing("no such faces") if name == "fill" else number(2.1, n),
+            "gaze_shift": missing("no such faces") if name == "fill" else number(0.04, n),
             "mouth_kept": missing("no such faces") if name == "fill" else share(0.9, n),
             "eyes_kept": missing("no such faces") if name == "fill" else share(0.95, n),
             "sex_kept": share(0.9, n),

@@ -17,6 +17,8 @@ from privacy_faces.evaluation.utility import (
     coarse_similarity,
     color_shift,
     eyes_open,
+    gaze,
+    gaze_shift,
     landmark_shift,
     mouth_open,
     pose_shift,
@@ -66,6 +68,7 @@ QUALITIES = (
     "landmark_shift",
     "color_shift",
     "pose_shift",
+    "gaze_shift",
     "mouth_kept",
     "eyes_kept",
     "tone_shift",
@@ -245,7 +248,7 @@ def _qualities(
     after: Sequence[View],
 ) -> dict[str, Values]:
     rows = [
-        _of_frames(old, new) | (_of_landmarks(face, item.face, old) if item.face else {}) if on else {}
+        _of_frames(old, new) | (_of_landmarks(face, item.face, old, new) if item.face else {}) if on else {}
         for face, item, on, old, new in zip(faces, written, placed, before, after, strict=True)
     ]
     return {name: np.array([row.get(name, np.nan) for row in rows], dtype=np.float64) for name in QUALITIES}
@@ -262,13 +265,14 @@ def _of_frames(old: View, new: View) -> dict[str, float]:
     }
 
 
-def _of_landmarks(face: Face, found: Face, old: View) -> dict[str, float]:
+def _of_landmarks(face: Face, found: Face, old: View, new: View) -> dict[str, float]:
     """Of a face that is found at its place."""
     side = old.frame.shape[0]
     points = transform(face.affine(side), found.landmarks)
     return {
         "landmark_shift": landmark_shift(face, found),
         "pose_shift": pose_shift(old.landmarks, points, side),
+        "gaze_shift": gaze_shift(gaze(old.frame, old.landmarks), gaze(new.frame, points)),
         "mouth_kept": float(mouth_open(old.landmarks) == mouth_open(points)),
         "eyes_kept": float(eyes_open(old.landmarks) == eyes_open(points)),
     }

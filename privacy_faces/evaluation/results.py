@@ -41,6 +41,9 @@ class Example(Part):
     after: str
 
 
+_UNKNOWN = Number(value=None, n=0, missing="not measured by the version that wrote this")
+
+
 class Failure(Part):
     """A photo without a result."""
 
@@ -59,12 +62,12 @@ class Quality(Part):
     detected: Number
     landmark_shift: Number
     color_shift: Number
-    detectability: Number = Number(value=None, n=0, missing="not measured by the version that wrote this")
+    detectability: Number = _UNKNOWN
 
 
 class Utility(Part):
     """What stays useful; see `evaluation.utility`. Shares of faces: mouth_kept, eyes_kept, sex_kept, age_kept,
-    glasses_kept; means: pose_shift in degrees, tone_shift, coarse_similarity."""
+    glasses_kept; means: pose_shift in degrees, gaze_shift in eye widths, tone_shift, coarse_similarity."""
 
     pose_shift: Number
     mouth_kept: Number
@@ -74,6 +77,7 @@ class Utility(Part):
     glasses_kept: Number
     tone_shift: Number
     coarse_similarity: Number
+    gaze_shift: Number = _UNKNOWN
 
 
 class Cost(Part):

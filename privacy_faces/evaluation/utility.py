@@ -1,5 +1,5 @@
-"""What stays useful of a face that is protected: where it looks, whether mouth and eyes are open, its tone, its coarse
-picture, and what sort of person it seems to be; nothing of it tells who that is."""
+"""What stays useful of a face that is protected: how it is turned, where it looks, whether mouth and eyes are open,
+its tone, its coarse picture, and what sort of person it seems to be; nothing of it tells who that is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.color import deltaE_cie76, rgb2lab
+from skimage.draw import polygon
 from skimage.metrics import structural_similarity
 
 from privacy_faces.judge.candidates import Candidates
@@ -27,7 +28,7 @@ Values = NDArray[np.float64]
 #: Shares of faces: of what either stays or does not.
 SHARES = ("mouth_kept", "eyes_kept", "sex_kept", "age_kept", "glasses_kept")
 #: Means over faces.
-MEANS = ("pose_shift", "tone_shift", "coarse_similarity")
+MEANS = ("pose_shift", "gaze_shift", "tone_shift", "coarse_similarity")
 
 # The tip of the nose, the chin, the outer corners of the eyes and the corners of the mouth: their numbers, and where
 # they are on a mean head, in arbitrary units (x to the right, y up, z towards the camera).
@@ -58,6 +59,40 @@ def eyes_open(landmarks: Points) -> tuple[bool, bool]:
     """Whether each eye is open, by its aspect ratio."""
     left, right = (opening > _EYE_OPEN for opening in eye_openings(landmarks))
     return left, right
+
+
+def gaze(frame: Frame, landmarks: Points) -> Points:
+    """Where the pupils lie: (2, 2), for each eye (x, y) from the middle between its corners, along the line of these
+    and across it, in eye widths; NaN for an eye that is shut.
+
+    The middle of what is darker than half of the eye, each pixel by how much.
+
+    Args:
+        frame: (S, S, 3) in [0, 1].
+        landmarks: (68, 2) in its pixels.
+    """
+    light = frame.mean(-1)
+    found = np.full((2, 2), np.nan)
+    for number, (start, is_open) in enumerate(zip((36, 42), eyes_open(landmarks), strict=True)):
+        eye = landmarks[start : start + 6]
+        rows, columns = polygon(eye[:, 1], eye[:, 0], light.shape)
+        if not is_open or not len(rows):
+            continue
+        seen = light[rows, columns]
+        weight = np.maximum(np.median(seen) - seen, 0)
+        if not weight.any():
+            continue
+        corner, other = eye[0], eye[3]
+        along = (other - corner) / np.linalg.norm(other - corner)
+        middle = weight @ np.stack([columns, rows], 1) / weight.sum() - (corner + other) / 2
+        found[number] = np.array([middle @ along, middle @ [-along[1], along[0]]]) / np.linalg.norm(other - corner)
+    return found
+
+
+def gaze_shift(before: Points, after: Points) -> float:
+    """How far the pupils moved, in eye widths: the mean over the eyes that are open in both, of two `gaze`."""
+    moved = np.linalg.norm(after - before, axis=1)
+    return float(moved[~np.isnan(moved)].mean()) if not np.isnan(moved).all() else float("nan")
 
 
 def tone_shift(before: Frame, after: Frame, landmarks: Points) -> float:

@@ -44,6 +44,8 @@ from privacy_faces.evaluation.utility import (
     coarse_similarity,
     color_shift,
     eyes_open,
+    gaze,
+    gaze_shift,
     landmark_shift,
     mouth_open,
     pose_shift,
@@ -649,6 +651,23 @@ class TestUtility:
         assert eyes_open(landmarks) == (True, True)
         landmarks[[40, 41]] = landmarks[[38, 37]]
         assert eyes_open(landmarks) == (False, True)
+
+    def test_eyes_that_look_aside(self, view: View) -> None:
+        assert gaze_shift(*[gaze(view.frame, view.landmarks)] * 2) == 0
+        frame, found = view.frame.copy(), []
+        for aside in (-0.2, 0.2):  # pupils drawn where they are to be, in eye widths
+            for start in (36, 42):
+                corners = view.landmarks[[start, start + 3]]
+                width = np.linalg.norm(corners[1] - corners[0])
+                cv2.fillPoly(frame, [view.landmarks[start : start + 6].astype(np.int32)], (1, 1, 1))
+                middle = corners.mean(0) + aside * (corners[1] - corners[0])
+                cv2.circle(frame, middle.round().astype(int).tolist(), round(0.12 * width), (0, 0, 0), -1)
+            found.append(gaze(frame, view.landmarks))
+        np.testing.assert_allclose([each[:, 0] for each in found], [[-0.2] * 2, [0.2] * 2], atol=0.06)
+        assert gaze_shift(*found) == pytest.approx(0.4, abs=0.08)
+        shut = view.landmarks.copy()
+        shut[[37, 38]] = shut[[41, 40]]
+        assert np.isnan(gaze(frame, shut)).all(1).tolist() == [True, False]
 
     def test_tone_and_coarse_picture(self, view: View) -> None:
         assert tone_shift(view.frame, view.frame, view.landmarks) == 0

@@ -165,6 +165,7 @@ QUALITY = (
 USEFUL = (
     Column("landmark_shift", "Landmark shift", "decimals-3"),
     Column("pose_shift", "Pose, degrees", "decimals-1"),
+    Column("gaze_shift", "Gaze, eye widths", "decimals-2"),
     Column("mouth_kept", "Mouth kept", "share", "descending"),
     Column("eyes_kept", "Eyes kept", "share", "descending"),
     Column("sex_kept", "Sex kept", "share", "descending"),
