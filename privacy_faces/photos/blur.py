@@ -1,8 +1,8 @@
 """Gaussian blur by its standard deviation.
 
 In a few lines of torch: the libraries that have one load for longer than a photo takes. A blur of rows is a product
-with a matrix, and so is one of columns. On a CPU that takes a third to a fifteenth of the time of a convolution of one
-channel, whatever the kernel's width, and less than a tenth of the time where a gradient is asked for.
+with a matrix, and so is one of columns. On a CPU that takes a half to a fifteenth of the time of a convolution of one
+channel, the wider the kernel the less, and a sixth of it or less where a gradient is asked for.
 """
 
 from __future__ import annotations
