@@ -271,7 +271,7 @@ class TestHonesty:
         }
         assert {NO_LPIPS, NO_INCEPTION, "no frame differs from its original", "no such faces"} == set(reasons.values())
         missing = [(attributes, text) for attributes, text in page.all("a") if text.startswith("n/a")]
-        assert len(missing) == 12 * 3 + 2 + 3
+        assert len(missing) == 12 * 3 + 2 + 4
         for attributes, text in missing:
             assert reasons[str(attributes["href"]).removeprefix("#")] == attributes["title"]
             assert f"n/a{str(attributes['href']).removeprefix('#reason-')}" == text
