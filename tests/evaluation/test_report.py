@@ -330,6 +330,14 @@ class TestHonesty:
             in section(page, "summary")
         )
 
+    @pytest.mark.parametrize(("people", "said"), [(12, True), (60, False)])
+    def test_a_goal_that_nothing_can_reach_is_called_so(self, people: int, said: bool) -> None:
+        (row,) = minimal().methods[0].success
+        hidden = intervals.share(np.ones(people), [str(number) for number in range(people)])
+        rows = [row.model_copy(update={"role": "held-out", "protected": hidden, "lift": hidden})]
+        text = section(Page(render(changed(minimal(), success=rows, evidence="held-out", surrogates=[]))), "summary")
+        assert ("With so few people, not even 100 % would show it." in text) == said
+
     def test_photos_without_a_result_are_named(self, page: Page) -> None:
         ((_, text),) = page.all("details", id="method-6")
         assert "57; without a result: 3" in text

@@ -50,6 +50,12 @@ def render(results: Results) -> str:
         protects=wording.percent(weakest.PROTECTS),
         judges=panels.judges(results),
         protecting=panels.protecting(judged, far),
+        too_few=weakest.too_few_to_show(
+            row.protected
+            for method in results.methods
+            for row in method.success
+            if (row.measure, row.far, row.group) == ("dodging", far, None)
+        ),
         psnrs=[method.quality.psnr.value for method in results.methods if method.quality.psnr.value is not None],
         attackers={row.attacker: row.summary for method in results.methods for row in method.attacks},
         threshold_of=lambda name: panels.threshold_of(results, name),

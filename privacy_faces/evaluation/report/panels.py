@@ -135,10 +135,11 @@ def protecting(panels: Sequence[Panel], far: float) -> list[str]:
 
 def verdicts(panel: Panel, far: float) -> list[Judged]:
     """The methods of a panel by what the weakest of their results allows to say: same photo, other photo, searches,
-    each operation, each attacker."""
-    found = [(row, weakest(row.method, panel.recognizer, far)) for row in panel.rows]
+    each operation, each attacker. Those whose weakest result is best come first."""
+    found = [(row, worst) for row in panel.rows if (worst := weakest(row.method, panel.recognizer, far))]
+    found.sort(key=lambda item: -(item[1].condition.protected.value or 0))
     judged = [
-        Judged(verdict, heading, tuple((row, worst) for row, worst in found if worst and worst.verdict is verdict))
+        Judged(verdict, heading, tuple((row, worst) for row, worst in found if worst.verdict is verdict))
         for verdict, heading in _HEADINGS.items()
     ]
     return [some for some in judged if some.rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -87,6 +87,11 @@ def weakest(method: MethodResults, recognizer: str, far: float) -> Weakest | Non
     if decided:
         return Weakest(decided[0], undecided)
     return Weakest(undecided, None) if undecided else None
+
+
+def too_few_to_show(shares: Iterable[Number]) -> bool:
+    """Whether one of these shares is of all faces, and its interval does not say so: there are too few."""
+    return any(share.value == 1 and share.low is not None and share.low < PROTECTS for share in shares)
 
 
 def _conditions(method: MethodResults, recognizer: str, far: float) -> Iterator[Condition]:
