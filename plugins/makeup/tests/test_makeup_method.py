@@ -198,7 +198,7 @@ class TestTerms:
         subject = method.objective.subject(face.frames, face.landmarks, [context.target("000")])
         seen = [
             float(method.objective.terms(frames, subject)["direction"])
-            # Without the shift under the paint: that moves the picture more in CLIP's eyes, and this term does not steer it.
+            # Without the shift under the paint, which this term does not steer, and which CLIP sees more of.
             for frames in (wearing(face, context, shift_steps=0), wearing(face, context, shift_steps=0, direction=0))
         ]
         assert seen[0] < seen[1]
