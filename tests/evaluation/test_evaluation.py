@@ -39,6 +39,7 @@ from privacy_faces.evaluation.attackers.trained_purifier import Pairs, purified_
 from privacy_faces.evaluation.detectability import detectability
 from privacy_faces.evaluation.results import Results, ResultsError, read_results
 from privacy_faces.evaluation.robustness import OPERATIONS, through_jpeg
+from privacy_faces.evaluation.trained import told_once
 from privacy_faces.evaluation.utility import (
     attributes_kept,
     coarse_similarity,
@@ -529,6 +530,10 @@ class TestAttackers:
 
 
 class TestTrainedAttackers:
+    def test_who_could_not_learn_is_told_once(self) -> None:
+        told = told_once([("blur", "too few people"), ("fill", "too few people"), ("fill", "no photo")])
+        assert told == ["blur, fill: too few people", "fill: no photo"]
+
     def test_the_purifier_learns_on_others_what_the_protection_did(
         self, observer: Observer, views: list[View], monkeypatch: pytest.MonkeyPatch
     ) -> None:
